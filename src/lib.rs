@@ -1,0 +1,21 @@
+//! hansho: the watchdog that goes on while the host burns.
+//!
+//! The map. Data flows to the right, and a room imports only what stands left of it:
+//!
+//! `sample → rule → code → frame → spool → forward`
+//!
+//! All may import [`limit`] and [`clock`]; [`machine`] imports `sample` to `spool`; `config` imports `sample`,
+//! `rule`, `code`; only the programs, `keeper` and `scout` import anything. `tests/house.rs` holds this.
+//!
+//! Without the feature `std` the library neither allocates nor needs an operating system: agent, collector
+//! and firmware share it.
+#![cfg_attr(not(feature = "std"), no_std)]
+#![cfg_attr(not(feature = "std"), forbid(unsafe_code))]
+
+pub mod clock;
+pub mod code;
+pub mod frame;
+pub mod limit;
+pub mod rule;
+pub mod sample;
+pub mod spool;
