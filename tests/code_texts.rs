@@ -1,6 +1,6 @@
 //! The texts of the codes: whole, in both languages, each code with words of its own.
 
-use hansho::code::texts::{all, commands, text};
+use hansho::code::texts::{all, commands, step_parts, text};
 use hansho::code::{Language, RaisedBy, TABLE, Text, entry};
 use std::collections::HashMap;
 
@@ -227,6 +227,27 @@ fn japanese_texts_use_the_words_of_the_glossary() {
         })
         .count();
     assert!(used * 2 > glossary.len(), "{used} of {}", glossary.len());
+}
+
+#[test]
+fn a_step_is_words_and_at_most_one_command_at_its_end() {
+    for language in Language::ALL {
+        for text in all(language) {
+            for step in text.operator_action {
+                let (words, command) = step_parts(step);
+                assert!(!words.is_empty() && !words.contains('`'), "{step}");
+                match command {
+                    Some(command) => {
+                        let after = step.rsplit('`').next().unwrap();
+                        assert!(after.is_empty() || after == ".", "{step}");
+                        assert!(step.contains(command) && step.matches('`').count() == 2);
+                        assert!(words.ends_with(':') || words.ends_with('。'), "{step}");
+                    }
+                    None => assert!(step.ends_with('.') || step.ends_with('。'), "{step}"),
+                }
+            }
+        }
+    }
 }
 
 #[test]

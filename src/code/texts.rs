@@ -59,6 +59,18 @@ impl Text {
     }
 }
 
+/// A step of [`Text::operator_action`] in its two parts: the words, and the command to copy where it has one.
+#[must_use]
+pub fn step_parts(step: &'static str) -> (&'static str, Option<&'static str>) {
+    match step.split_once('`') {
+        Some((words, rest)) => (
+            words.trim_end(),
+            rest.split_once('`').map(|(command, _)| command),
+        ),
+        None => (step, None),
+    }
+}
+
 /// Every command of every text of a language, with the number of its code; the tests run them, and check that those
 /// of hansho itself are understood.
 pub fn commands(language: Language) -> impl Iterator<Item = (u16, &'static str)> {
