@@ -9,6 +9,15 @@ pub const RULES: usize = 48;
 pub const WINDOWS: usize = 24;
 /// Buckets of one window: the mean moves in steps of a twentieth of its length.
 pub const WINDOW_BUCKETS: usize = 20;
+/// Values that one bucket of a mean takes: at one a second a bucket of nine hours, a window of a week.
+pub const WINDOW_BUCKET_VALUES: u16 = 1 << 15;
+/// Greatest value that a window holds: 16 PiB in KiB, and far beyond any rate.
+pub const WINDOW_VALUE_MAX: u64 = (1 << 44) - 1;
+// The sum of a whole window fits into 64 bits.
+const _: () =
+    assert!(WINDOW_VALUE_MAX <= u64::MAX / (WINDOW_BUCKET_VALUES as u64) / (WINDOW_BUCKETS as u64));
+/// Greatest uptime that rules tell apart, about 17,800 years: seven bytes in the Checkpoint.
+pub const RULE_UPTIME_MAX_MS: u64 = (1 << 49) - 1;
 /// Transitions of one identity that make it flap, within [`FLAP_SPAN_MS`].
 pub const FLAP_TRANSITIONS: usize = 5;
 /// Span in which [`FLAP_TRANSITIONS`] count as flapping.
@@ -33,8 +42,10 @@ pub const FRAME_LENGTH_BYTES: usize = 2;
 const _: () = assert!(FRAME_BYTES + FRAME_LENGTH_BYTES <= BLOCK_PAYLOAD_BYTES);
 const _: () = assert!(FRAME_BYTES < 1 << 14);
 
-/// Longest Checkpoint: two blocks, so that a slot is small; the built-in rules need one.
-pub const CHECKPOINT_BYTES: usize = 2 * BLOCK_PAYLOAD_BYTES;
+/// Longest Checkpoint: [`RULES`] rules with the longest subjects and [`WINDOWS`] windows, every number at its
+/// greatest, need about 15,000 bytes; the built-in rules fit into one block (`tests/rule_checkpoint.rs` proves
+/// both), and whoever writes a Checkpoint writes the blocks in use, not the whole slot.
+pub const CHECKPOINT_BYTES: usize = 4 * BLOCK_PAYLOAD_BYTES;
 
 /// Longest batch that an agent posts and a collector takes.
 pub const BATCH_BYTES: usize = 64 * 1024;
