@@ -1,0 +1,6 @@
+//! The texts, ja.
+
+use super::texts::Text;
+
+/// All parts, in the order of the numbers.
+pub(super) static ALL: &[&[Text]] = &[];
