@@ -14,6 +14,8 @@
 
 pub mod clock;
 pub mod code;
+#[cfg(feature = "std")]
+pub mod config;
 pub mod frame;
 pub mod limit;
 pub mod rule;

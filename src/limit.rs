@@ -1,5 +1,7 @@
 //! Every bound of the project, each with its reason. Const assertions prove that they fit together.
 
+use core::ops::RangeInclusive;
+
 /// Longest subject of an alert, in bytes: a mount point, service or cache path; longer ones are cut at a
 /// character boundary by the configuration.
 pub const SUBJECT_BYTES: usize = 64;
@@ -28,6 +30,48 @@ pub const FLAP_CLEAR_FACTOR: u32 = 3;
 pub const CONTINUED_MIN_GAP_MS: u64 = 60 * 1000;
 /// An event without a clear rule of its own resolves after this long without another.
 pub const EVENT_CLEAR_MS: u32 = 30 * 60 * 1000;
+
+/// Longest agent.toml: the parsed form takes a multiple of it, and no honest one comes near.
+pub const CONFIG_BYTES: usize = 1024 * 1024;
+/// Faults of agent.toml that are told at once; more are counted in a last one.
+pub const CONFIG_ERRORS: usize = 100;
+/// Longest quotation of what was found, in characters, so that a fault stays one readable line.
+pub const CONFIG_QUOTE_CHARS: usize = 80;
+/// Longest path in agent.toml: Linux takes 4096 bytes with the final zero (PATH_MAX), and names are appended.
+pub const CONFIG_PATH_BYTES: usize = 4000;
+/// Longest host name override (HOST_NAME_MAX of Linux).
+pub const HOST_NAME_BYTES: usize = 64;
+/// Longest collector address.
+pub const URL_BYTES: usize = 1024;
+/// Collector addresses: two sites with a pair each, doubled.
+pub const FORWARD_URLS: usize = 8;
+/// Pinned public keys: today's and tomorrow's of every address.
+pub const FORWARD_PINS: usize = 2 * FORWARD_URLS;
+/// Interval between samples: below 50 ms the reads themselves would be load, above a minute peaks are missed.
+pub const SAMPLE_INTERVAL_MS: RangeInclusive<u64> = 50..=60_000;
+/// Interval between reads of the counters (`/proc/vmstat`).
+pub const COUNTERS_INTERVAL_MS: RangeInclusive<u64> = 50..=10 * 60_000;
+/// Interval between Readings frames.
+pub const REPORT_INTERVAL_MS: RangeInclusive<u64> = 1_000..=60 * 60_000;
+/// Interval between posts: a collector's shortest promise, and a day.
+pub const POST_INTERVAL_MS: RangeInclusive<u64> = 1_000..=24 * 60 * 60_000;
+/// How long the forwarder stays after a post, where it may leave.
+pub const LINGER_MS: RangeInclusive<u64> = 0..=24 * 60 * 60_000;
+/// Shortest post interval with which the forwarder may leave between posts: starting it costs more than keeping
+/// it for less.
+pub const LINGER_POST_INTERVAL_MS: u64 = 5 * 60_000;
+/// Times and windows of a rule: a day; longer trends are the collector's.
+pub const RULE_TIME_MS: RangeInclusive<u64> = 0..=24 * 60 * 60_000;
+/// A window holds at least this many samples, or a mean would be a last value.
+pub const WINDOW_MIN_SAMPLES: u64 = 2;
+/// Disk ring.
+pub const DISK_RING_BYTES: RangeInclusive<u64> = 1024 * 1024..=1024 * 1024 * 1024;
+/// Memory ring: locked memory, so never large.
+pub const MEMORY_RING_BYTES: RangeInclusive<u64> = 64 * 1024..=16 * 1024 * 1024;
+/// The log file of the agent's own.
+pub const LOG_FILE_BYTES: RangeInclusive<u64> = 64 * 1024..=1024 * 1024 * 1024;
+/// Longest key file: its one line has at most 96 bytes.
+pub const KEY_FILE_BYTES: usize = 4096;
 
 /// Size of a block in both rings: one page, and the sector of today's disks.
 pub const BLOCK_BYTES: usize = 4096;
