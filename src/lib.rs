@@ -18,6 +18,7 @@ pub mod code;
 pub mod config;
 pub mod frame;
 pub mod limit;
+pub mod machine;
 pub mod rule;
 pub mod sample;
 pub mod spool;

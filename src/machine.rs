@@ -16,8 +16,7 @@ use crate::rule::{
     CheckpointFault, Intervals, Reason, RecordedTransition, Rule, RuleSet, RuleSetFault, Subject, Transition,
     TransitionKind,
 };
-use crate::sample::quantiser::Quantiser;
-use crate::sample::summary::Summary;
+use crate::sample::{Quantiser, Summary};
 use crate::sample::{Sample, Snapshot};
 use own::{Observed, OwnQuantities};
 use write::Writer;

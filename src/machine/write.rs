@@ -8,7 +8,7 @@ use crate::frame::body::{
 };
 use crate::frame::cursor::Writer as Cursor;
 use crate::frame::{Kind, Stream};
-use crate::limit::{FRAME_BYTES, STATE_PARTS};
+use crate::limit::FRAME_BYTES;
 use crate::rule::{Aggregate, Direction, GateTest, Kind as RuleKind, OpenAlert, Rule, RuleSet, Subject, Transition};
 use serde::Serialize;
 
@@ -182,7 +182,7 @@ fn open_record(open: OpenAlert<'_>) -> OpenRecord<'_> {
     }
 }
 
-fn test_record((code, episode, fired): (u16, u32, Uptime)) -> OpenRecord<'static> {
+fn test_record<'a>((code, episode, fired): (u16, u32, Uptime)) -> OpenRecord<'a> {
     OpenRecord {
         code,
         subject: "",
