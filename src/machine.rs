@@ -13,8 +13,8 @@ use crate::frame::packed::{NotTaken, Packer};
 use crate::frame::{Body, Stream, body};
 use crate::limit::{FRAME_BYTES, RULES};
 use crate::rule::{
-    CheckpointFault, Intervals, Reason, RecordedTransition, Rule, RuleSet, RuleSetFault, Subject, Transition,
-    TransitionKind,
+    CheckpointFault, Intervals, Reason, RecordedTransition, Rule, RuleSet, RuleSetFault, Subject,
+    Transition, TransitionKind,
 };
 use crate::sample::{Quantiser, Summary};
 use crate::sample::{Sample, Snapshot};
@@ -136,7 +136,10 @@ impl Machine {
     ///
     /// # Errors
     /// [`RuleSetFault`]; the configuration checks the same.
-    pub fn new(settings: Settings, rules: heapless::Vec<Rule, RULES>) -> Result<Self, RuleSetFault> {
+    pub fn new(
+        settings: Settings,
+        rules: heapless::Vec<Rule, RULES>,
+    ) -> Result<Self, RuleSetFault> {
         let report = Packer::new(settings.report_interval_ms);
         let history = Packer::new(settings.sample_interval_ms);
         Ok(Self {
@@ -176,7 +179,11 @@ impl Machine {
         origin: impl Fn(usize) -> &'o str,
         out: &mut impl Journal,
     ) {
-        let mut writer = Writer { frame: &mut self.frame, now, out };
+        let mut writer = Writer {
+            frame: &mut self.frame,
+            now,
+            out,
+        };
         writer.config(config_hash, self.rules.rules(), origin);
     }
 
@@ -191,19 +198,31 @@ impl Machine {
         boot_changed: bool,
         out: &mut impl Journal,
     ) -> Result<(), CheckpointFault> {
-        let mut writer = Writer { frame: &mut self.frame, now, out };
+        let mut writer = Writer {
+            frame: &mut self.frame,
+            now,
+            out,
+        };
         let lines = &mut self.lines;
-        self.rules.restore(checkpoint, boot_changed, &mut |code, subject: &Subject, transition: &Transition| {
-            writer.alert(code, subject, None, transition, 0);
-            lines.say(now, writer.out, code, subject, None, transition);
-        })
+        self.rules.restore(
+            checkpoint,
+            boot_changed,
+            &mut |code, subject: &Subject, transition: &Transition| {
+                writer.alert(code, subject, None, transition, 0);
+                lines.say(now, writer.out, code, subject, None, transition);
+            },
+        )
     }
 
     /// Takes over an Alert frame that was recorded after the Checkpoint; other frames and tests are passed by.
     /// Gives back whether it was taken.
     pub fn outrank(&mut self, frame: &[u8], earlier_boot: bool) -> bool {
-        let Ok((at, Body::Alert(alert))) = body::decode(frame) else { return false };
-        let Some(kind) = body::transition_from_u8(alert.transition) else { return false };
+        let Ok((at, Body::Alert(alert))) = body::decode(frame) else {
+            return false;
+        };
+        let Some(kind) = body::transition_from_u8(alert.transition) else {
+            return false;
+        };
         if alert.flags & FLAG_TEST != 0 {
             return false;
         }
@@ -254,7 +273,11 @@ impl Machine {
     }
 
     fn writer<'m, J: Journal>(&'m mut self, now: Uptime, out: &'m mut J) -> Writer<'m, J> {
-        Writer { frame: &mut self.frame, now, out }
+        Writer {
+            frame: &mut self.frame,
+            now,
+            out,
+        }
     }
 
     fn tick(&mut self, tick: &Tick, out: &mut impl Journal) -> Stepped {
@@ -264,7 +287,14 @@ impl Machine {
         self.summary.add(&tick.snapshot, &reading);
         self.previous = Some(tick.snapshot);
         self.own.tick(&reading, tick, self.settings.forwards);
-        let transitions = self.judge(now, &Observed { reading: &reading, own: &self.own.seen() }, out);
+        let transitions = self.judge(
+            now,
+            &Observed {
+                reading: &reading,
+                own: &self.own.seen(),
+            },
+            out,
+        );
         self.own.judged();
         self.close_tests(now, out);
         self.gather(now, &reading, out);
@@ -279,15 +309,35 @@ impl Machine {
             sample_ms: self.settings.sample_interval_ms,
             counters_ms: self.settings.counters_interval_ms,
         };
-        let mut writer = Writer { frame: &mut self.frame, now, out };
+        let mut writer = Writer {
+            frame: &mut self.frame,
+            now,
+            out,
+        };
         let lines = &mut self.lines;
         let mut transitions = 0_u32;
-        self.rules.step(now, intervals, values, &mut |rule: &Rule, transition: &Transition| {
-            let flags = if transition.fallback { FLAG_FALLBACK } else { 0 };
-            writer.alert(rule.code, &rule.subject, Some(rule), transition, flags);
-            lines.say(now, writer.out, rule.code, &rule.subject, Some(rule), transition);
-            transitions = transitions.saturating_add(1);
-        });
+        self.rules.step(
+            now,
+            intervals,
+            values,
+            &mut |rule: &Rule, transition: &Transition| {
+                let flags = if transition.fallback {
+                    FLAG_FALLBACK
+                } else {
+                    0
+                };
+                writer.alert(rule.code, &rule.subject, Some(rule), transition, flags);
+                lines.say(
+                    now,
+                    writer.out,
+                    rule.code,
+                    &rule.subject,
+                    Some(rule),
+                    transition,
+                );
+                transitions = transitions.saturating_add(1);
+            },
+        );
         transitions
     }
 
@@ -317,19 +367,31 @@ impl Machine {
     fn write_history(&mut self, now: Uptime, out: &mut impl Journal) {
         let first = self.history.first();
         if let Some(body) = self.history.body() {
-            Writer { frame: &mut self.frame, now, out }.readings(Stream::History, first, &body);
+            Writer {
+                frame: &mut self.frame,
+                now,
+                out,
+            }
+            .readings(Stream::History, first, &body);
         }
         self.history.clear();
     }
 
     fn write_report(&mut self, out: &mut impl Journal) {
-        let Some(reading) = self.summary.take() else { return };
+        let Some(reading) = self.summary.take() else {
+            return;
+        };
         self.report.clear();
         let taken = self.report.push(&reading);
         debug_assert!(taken.is_ok(), "an empty packer takes a reading");
         let now = reading.uptime;
         if let Some(body) = self.report.body() {
-            Writer { frame: &mut self.frame, now, out }.readings(Stream::Readings, now, &body);
+            Writer {
+                frame: &mut self.frame,
+                now,
+                out,
+            }
+            .readings(Stream::Readings, now, &body);
         }
     }
 
@@ -342,15 +404,26 @@ impl Machine {
     /// Says the open alerts.
     fn state(&mut self, now: Uptime, out: &mut impl Journal) {
         self.state_due = now.plus(STATE_INTERVAL_MS);
-        let mut writer = Writer { frame: &mut self.frame, now, out };
-        let tests = self.tests.iter().map(|test| (test.code, test.episode, test.fired));
+        let mut writer = Writer {
+            frame: &mut self.frame,
+            now,
+            out,
+        };
+        let tests = self
+            .tests
+            .iter()
+            .map(|test| (test.code, test.episode, test.fired));
         writer.state(&self.rules, tests);
     }
 
     fn test(&mut self, now: Uptime, code: u16, out: &mut impl Journal) {
         // One test of a code at a time; its episode is the second, so that two tests differ.
         let episode = u32::try_from(now.as_millis() / 1000).unwrap_or(u32::MAX);
-        let test = TestAlert { code, episode, fired: now };
+        let test = TestAlert {
+            code,
+            episode,
+            fired: now,
+        };
         if self.tests.iter().any(|open| open.code == code) || self.tests.push(test).is_err() {
             return;
         }
@@ -358,13 +431,24 @@ impl Machine {
     }
 
     fn close_tests(&mut self, now: Uptime, out: &mut impl Journal) {
-        while let Some(test) = self.tests.first().copied().filter(|test| now.since(test.fired) >= TEST_OPEN_MS) {
+        while let Some(test) = self
+            .tests
+            .first()
+            .copied()
+            .filter(|test| now.since(test.fired) >= TEST_OPEN_MS)
+        {
             self.tests.remove(0);
             self.say_test(now, &test, TransitionKind::Resolved, out);
         }
     }
 
-    fn say_test(&mut self, now: Uptime, test: &TestAlert, kind: TransitionKind, out: &mut impl Journal) {
+    fn say_test(
+        &mut self,
+        now: Uptime,
+        test: &TestAlert,
+        kind: TransitionKind,
+        out: &mut impl Journal,
+    ) {
         let transition = Transition {
             rule: usize::MAX,
             kind,
@@ -380,9 +464,14 @@ impl Machine {
             fallback: false,
         };
         let subject = Subject::new();
-        let mut writer = Writer { frame: &mut self.frame, now, out };
+        let mut writer = Writer {
+            frame: &mut self.frame,
+            now,
+            out,
+        };
         writer.alert(test.code, &subject, None, &transition, FLAG_TEST);
-        self.lines.say(now, writer.out, test.code, &subject, None, &transition);
+        self.lines
+            .say(now, writer.out, test.code, &subject, None, &transition);
     }
 }
 

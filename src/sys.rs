@@ -1,7 +1,10 @@
 //! The system calls that have no safe face: the only file with `unsafe`, each block with its reason. Beside them
 //! stand the clocks and the few process-wide settings, so that there is one place where the kernel is met.
 
-#![expect(unsafe_code, reason = "shared mappings, inherited descriptors and signalfd have no safe interface")]
+#![expect(
+    unsafe_code,
+    reason = "shared mappings, inherited descriptors and signalfd have no safe interface"
+)]
 
 use crate::clock::{Uptime, WallTime};
 use crate::spool::Memory;
@@ -34,7 +37,8 @@ impl Mapping {
     /// # Errors
     /// As mmap(2); an empty file is refused.
     pub fn of(file: &File, writable: bool) -> io::Result<Self> {
-        let length = usize::try_from(file.metadata()?.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
+        let length =
+            usize::try_from(file.metadata()?.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
         if length == 0 {
             return Err(io::ErrorKind::InvalidInput.into());
         }
@@ -44,9 +48,20 @@ impl Mapping {
         }
         // SAFETY: a new mapping at an address that the kernel chooses overlaps nothing of ours.
         let start = unsafe {
-            rustix::mm::mmap(std::ptr::null_mut(), length, protection, MapFlags::SHARED, file.as_fd(), 0)?
+            rustix::mm::mmap(
+                std::ptr::null_mut(),
+                length,
+                protection,
+                MapFlags::SHARED,
+                file.as_fd(),
+                0,
+            )?
         };
-        Ok(Self { start: start.cast(), length, writable })
+        Ok(Self {
+            start: start.cast(),
+            length,
+            writable,
+        })
     }
 
     /// The place of `count` bytes at `offset`, where they are inside.
@@ -76,14 +91,18 @@ impl Memory for Mapping {
     }
 
     fn read(&self, offset: usize, into: &mut [u8]) -> bool {
-        let Some(place) = self.place(offset, into.len()) else { return false };
+        let Some(place) = self.place(offset, into.len()) else {
+            return false;
+        };
         // SAFETY: both ranges are valid for the length, and a private buffer doesn't overlap the mapping.
         unsafe { std::ptr::copy_nonoverlapping(place.cast_const(), into.as_mut_ptr(), into.len()) };
         true
     }
 
     fn write(&self, offset: usize, bytes: &[u8]) -> bool {
-        let Some(place) = self.place(offset, bytes.len()).filter(|_| self.writable) else { return false };
+        let Some(place) = self.place(offset, bytes.len()).filter(|_| self.writable) else {
+            return false;
+        };
         // SAFETY: both ranges are valid for the length, the mapping is writable, and a private buffer doesn't overlap
         // it.
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), place, bytes.len()) };
@@ -95,7 +114,9 @@ impl Memory for Mapping {
     }
 
     fn store(&self, offset: usize, value: u64) -> bool {
-        let Some(word) = self.word(offset).filter(|_| self.writable) else { return false };
+        let Some(word) = self.word(offset).filter(|_| self.writable) else {
+            return false;
+        };
         word.store(value, Ordering::Release);
         true
     }
@@ -153,7 +174,11 @@ pub fn block_signals() -> io::Result<()> {
         let set = signal_set();
         libc::sigprocmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut())
     };
-    if outcome == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    if outcome == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }
 
 /// The set of [`signals`].
@@ -175,7 +200,9 @@ unsafe fn signal_set() -> libc::sigset_t {
 /// The signal in a record read from [`signals`].
 #[must_use]
 pub fn signal_number(record: &[u8]) -> Option<i32> {
-    record.first_chunk::<4>().map(|bytes| i32::from_ne_bytes(*bytes))
+    record
+        .first_chunk::<4>()
+        .map(|bytes| i32::from_ne_bytes(*bytes))
 }
 
 /// Milliseconds of a clock.
@@ -183,7 +210,9 @@ fn millis(clock: ClockId) -> u64 {
     let now = clock_gettime(clock);
     let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
     let nanos = u64::try_from(now.tv_nsec).unwrap_or(0);
-    seconds.saturating_mul(1000).saturating_add(nanos / 1_000_000)
+    seconds
+        .saturating_mul(1000)
+        .saturating_add(nanos / 1_000_000)
 }
 
 /// Now, since boot, suspend included.
@@ -230,7 +259,11 @@ pub fn lock_memory() -> io::Result<()> {
 pub fn die_with_parent(parent: u32) -> io::Result<()> {
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     let found = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get().unsigned_abs());
-    if found == Some(parent) { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }
+    if found == Some(parent) {
+        Ok(())
+    } else {
+        Err(io::ErrorKind::NotFound.into())
+    }
 }
 
 /// A random number from the kernel.
@@ -239,7 +272,12 @@ pub fn die_with_parent(parent: u32) -> io::Result<()> {
 /// As getrandom(2).
 pub fn random_u64() -> io::Result<u64> {
     let mut bytes = [0; 8];
-    let (filled, _) = rustix::rand::getrandom(bytes.as_mut_slice(), rustix::rand::GetRandomFlags::empty())
-        .map(|count| (count, ()))?;
-    if filled == bytes.len() { Ok(u64::from_le_bytes(bytes)) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+    let (filled, _) =
+        rustix::rand::getrandom(bytes.as_mut_slice(), rustix::rand::GetRandomFlags::empty())
+            .map(|count| (count, ()))?;
+    if filled == bytes.len() {
+        Ok(u64::from_le_bytes(bytes))
+    } else {
+        Err(io::ErrorKind::UnexpectedEof.into())
+    }
 }

@@ -62,18 +62,37 @@ pub fn build<'b>(
         }
     } else {
         for work in cursors.work() {
-            if !append(&mut writer, header.sent_uptime, &work, cursors, frames, &mut lost) {
+            if !append(
+                &mut writer,
+                header.sent_uptime,
+                &work,
+                cursors,
+                frames,
+                &mut lost,
+            ) {
                 complete = false;
                 break;
             }
         }
     }
     let (frames, sections) = (writer.frames(), writer.sections());
-    Ok(Built { bytes: writer.seal(key)?, frames, sections, lost, complete })
+    Ok(Built {
+        bytes: writer.seal(key)?,
+        frames,
+        sections,
+        lost,
+        complete,
+    })
 }
 
 fn section(held: &Held, first_sequence: u64) -> SectionHeader {
-    SectionHeader { run: held.run, stream: held.stream, boot: held.boot, anchor: held.anchor, first_sequence }
+    SectionHeader {
+        run: held.run,
+        stream: held.stream,
+        boot: held.boot,
+        anchor: held.anchor,
+        first_sequence,
+    }
 }
 
 /// Appends what is unsent of one (run, stream); false where the batch is full.
@@ -90,7 +109,11 @@ fn append(
         return false;
     }
     let mut lose = |writer: &mut BatchWriter<'_>, first: u64, last: u64, reason: LossReason| {
-        let loss = Loss { first, last, reason: reason.as_u8() };
+        let loss = Loss {
+            first,
+            last,
+            reason: reason.as_u8(),
+        };
         let done = writer.loss(now, &loss).is_ok();
         if let (true, Some(count)) = (done, lost.get_mut(usize::from(stream.number()))) {
             *count = count.saturating_add(last.saturating_sub(first).saturating_add(1));
@@ -103,7 +126,13 @@ fn append(
         if sequence < next {
             return ControlFlow::Continue(());
         }
-        let gap = sequence > next && !lose(writer, next, sequence.saturating_sub(1), LossReason::Overwritten);
+        let gap = sequence > next
+            && !lose(
+                writer,
+                next,
+                sequence.saturating_sub(1),
+                LossReason::Overwritten,
+            );
         let taken = !gap
             && if cursors.is_refused(run, stream, sequence) {
                 lose(writer, sequence, sequence, LossReason::Refused)
@@ -119,7 +148,12 @@ fn append(
     let next = writer.next_sequence().unwrap_or(0);
     // Known to have been written, and not held any more.
     if !full && next < work.held.next {
-        full = !lose(writer, next, work.held.next.saturating_sub(1), LossReason::Overwritten);
+        full = !lose(
+            writer,
+            next,
+            work.held.next.saturating_sub(1),
+            LossReason::Overwritten,
+        );
     }
     !full
 }
@@ -157,18 +191,46 @@ mod tests {
     fn ring(sequences: impl Iterator<Item = u64>) -> Ring {
         let frame = |sequence: u64| {
             let mut buffer = [0; 64];
-            let body = Goodbye { reason: 1, planned_ms: sequence, text: "" };
-            encode(Kind::Goodbye, Uptime::from_millis(7), &body, &mut buffer).unwrap().to_vec()
+            let body = Goodbye {
+                reason: 1,
+                planned_ms: sequence,
+                text: "",
+            };
+            encode(Kind::Goodbye, Uptime::from_millis(7), &body, &mut buffer)
+                .unwrap()
+                .to_vec()
         };
-        Ring(sequences.map(|sequence| (sequence, frame(sequence))).collect())
+        Ring(
+            sequences
+                .map(|sequence| (sequence, frame(sequence)))
+                .collect(),
+        )
     }
 
     fn cursors(first: u64, next: u64, wanted: u64) -> Cursors {
         let mut cursors = Cursors::default();
         let (boot, anchor, stream) = (BootId(1), Anchor::default(), Stream::Alerts);
-        cursors.observe([Held { run_number: 1, run: RUN, boot, anchor, stream, first, next }].into_iter());
+        cursors.observe(
+            [Held {
+                run_number: 1,
+                run: RUN,
+                boot,
+                anchor,
+                stream,
+                first,
+                next,
+            }]
+            .into_iter(),
+        );
         let mut answer = Answer::default();
-        answer.stored.push(Stored { run: RUN, stream, next: wanted }).unwrap();
+        answer
+            .stored
+            .push(Stored {
+                run: RUN,
+                stream,
+                next: wanted,
+            })
+            .unwrap();
         cursors.answered(&answer, RUN);
         cursors
     }
@@ -191,7 +253,13 @@ mod tests {
         sections
             .iter()
             .flat_map(|section| section.frames().collect::<Vec<_>>())
-            .map(|frame| (frame.sequence, frame.last, matches!(frame.body, Ok((_, Body::Loss(_))))))
+            .map(|frame| {
+                (
+                    frame.sequence,
+                    frame.last,
+                    matches!(frame.body, Ok((_, Body::Loss(_)))),
+                )
+            })
             .collect()
     }
 
@@ -199,11 +267,25 @@ mod tests {
     fn gaps_before_within_and_after_become_losses() {
         let mut buffer = vec![0; 65_536];
         let mut held = ring([4, 5, 8].into_iter());
-        let built = build(&mut buffer, 65_536, &header(), &KEY, &cursors(4, 12, 2), &mut held).unwrap();
+        let built = build(
+            &mut buffer,
+            65_536,
+            &header(),
+            &KEY,
+            &cursors(4, 12, 2),
+            &mut held,
+        )
+        .unwrap();
         assert!(built.complete);
         assert_eq!(built.lost, [2 + 2 + 3, 0, 0]);
-        let expected =
-            [(2, 3, true), (4, 4, false), (5, 5, false), (6, 7, true), (8, 8, false), (9, 11, true)];
+        let expected = [
+            (2, 3, true),
+            (4, 4, false),
+            (5, 5, false),
+            (6, 7, true),
+            (8, 8, false),
+            (9, 11, true),
+        ];
         assert_eq!(sequences(built.bytes), expected);
     }
 
@@ -212,18 +294,45 @@ mod tests {
         let mut cursors = cursors(0, 3, 0);
         let mut answer = Answer::default();
         let (stream, reason) = (Stream::Alerts, RefusedReason::Malformed);
-        answer.refused.push(Refused { run: RUN, stream, sequence: 1, reason }).unwrap();
+        answer
+            .refused
+            .push(Refused {
+                run: RUN,
+                stream,
+                sequence: 1,
+                reason,
+            })
+            .unwrap();
         cursors.answered(&answer, RUN);
         let mut buffer = vec![0; 65_536];
-        let built = build(&mut buffer, 65_536, &header(), &KEY, &cursors, &mut ring(0..3)).unwrap();
-        assert_eq!(sequences(built.bytes), [(0, 0, false), (1, 1, true), (2, 2, false)]);
+        let built = build(
+            &mut buffer,
+            65_536,
+            &header(),
+            &KEY,
+            &cursors,
+            &mut ring(0..3),
+        )
+        .unwrap();
+        assert_eq!(
+            sequences(built.bytes),
+            [(0, 0, false), (1, 1, true), (2, 2, false)]
+        );
     }
 
     #[test]
     fn what_does_not_fit_comes_next() {
         let cursors = cursors(0, 3000, 0);
         let mut buffer = vec![0; 65_536];
-        let built = build(&mut buffer, 8192, &header(), &KEY, &cursors, &mut ring(0..3000)).unwrap();
+        let built = build(
+            &mut buffer,
+            8192,
+            &header(),
+            &KEY,
+            &cursors,
+            &mut ring(0..3000),
+        )
+        .unwrap();
         assert!(!built.complete);
         assert!(built.bytes.len() <= 8192);
         let sent = sequences(built.bytes);
@@ -235,9 +344,31 @@ mod tests {
     fn unnamed_runs_are_named_without_frames() {
         let mut unnamed = Cursors::default();
         let (boot, anchor, stream) = (BootId(1), Anchor::default(), Stream::Alerts);
-        unnamed.observe([Held { run_number: 1, run: RUN, boot, anchor, stream, first: 0, next: 9 }].into_iter());
+        unnamed.observe(
+            [Held {
+                run_number: 1,
+                run: RUN,
+                boot,
+                anchor,
+                stream,
+                first: 0,
+                next: 9,
+            }]
+            .into_iter(),
+        );
         let mut buffer = vec![0; 65_536];
-        let built = build(&mut buffer, 65_536, &header(), &KEY, &unnamed, &mut ring(0..9)).unwrap();
-        assert_eq!((built.frames, built.sections, built.complete), (0, 1, false));
+        let built = build(
+            &mut buffer,
+            65_536,
+            &header(),
+            &KEY,
+            &unnamed,
+            &mut ring(0..9),
+        )
+        .unwrap();
+        assert_eq!(
+            (built.frames, built.sections, built.complete),
+            (0, 1, false)
+        );
     }
 }

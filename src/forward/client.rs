@@ -59,7 +59,15 @@ impl Client {
     pub fn new(urls: Vec<String>, settings: TrustSettings, boot: BootId) -> Result<Self, String> {
         let trust = Arc::new(TrustState::default());
         let agent = agent(&settings, boot, &trust)?;
-        Ok(Self { urls, current: 0, agent, settings, boot, trust, reused: false })
+        Ok(Self {
+            urls,
+            current: 0,
+            agent,
+            settings,
+            boot,
+            trust,
+            reused: false,
+        })
     }
 
     /// What the verifier and the loop share.
@@ -76,7 +84,11 @@ impl Client {
 
     /// Turns to the next URL.
     pub fn next_url(&mut self) {
-        self.current = self.current.saturating_add(1).checked_rem(self.urls.len()).unwrap_or(0);
+        self.current = self
+            .current
+            .saturating_add(1)
+            .checked_rem(self.urls.len())
+            .unwrap_or(0);
         self.drop_connections();
     }
 
@@ -95,7 +107,10 @@ impl Client {
         let posted = self.attempt(batch);
         let posted = match posted {
             Posted::Failed(why) if self.reused => {
-                log::debug!("{}: {why} on a kept connection; again on a fresh one", self.url());
+                log::debug!(
+                    "{}: {why} on a kept connection; again on a fresh one",
+                    self.url()
+                );
                 self.drop_connections();
                 self.attempt(batch)
             }
@@ -107,7 +122,11 @@ impl Client {
 
     fn attempt(&self, batch: &[u8]) -> Posted {
         let url = format!("{}{FRAMES_PATH}", self.url().trim_end_matches('/'));
-        let sent = self.agent.post(url).header("content-type", "application/octet-stream").send(batch);
+        let sent = self
+            .agent
+            .post(url)
+            .header("content-type", "application/octet-stream")
+            .send(batch);
         let mut response = match sent {
             Ok(response) => response,
             Err(error) => return Posted::Failed(error.to_string()),
@@ -119,11 +138,21 @@ impl Client {
                 .get("retry-after")
                 .and_then(|value| value.to_str().ok()?.trim().parse::<u64>().ok())
                 .map(|seconds| seconds.saturating_mul(1000));
-            return Posted::Status { status, retry_after_ms };
+            return Posted::Status {
+                status,
+                retry_after_ms,
+            };
         }
         let mut body = Vec::new();
-        let most = u64::try_from(ANSWER_BYTES).unwrap_or(u64::MAX).saturating_add(1);
-        match response.body_mut().as_reader().take(most).read_to_end(&mut body) {
+        let most = u64::try_from(ANSWER_BYTES)
+            .unwrap_or(u64::MAX)
+            .saturating_add(1);
+        match response
+            .body_mut()
+            .as_reader()
+            .take(most)
+            .read_to_end(&mut body)
+        {
             Ok(_) => Posted::Body(body),
             Err(error) => Posted::Failed(error.to_string()),
         }
@@ -150,5 +179,9 @@ fn agent(settings: &TrustSettings, boot: BootId, trust: &Arc<TrustState>) -> Res
         .build();
     let connector = ().chain(TcpConnector::default());
     let connector = connector.chain(TlsConnector::new(settings, boot, trust.clone())?);
-    Ok(Agent::with_parts(config, connector, CachingResolver::default()))
+    Ok(Agent::with_parts(
+        config,
+        connector,
+        CachingResolver::default(),
+    ))
 }

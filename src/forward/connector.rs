@@ -11,8 +11,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{
-    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, SignatureScheme,
-    StreamOwned,
+    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore,
+    SignatureScheme, StreamOwned,
 };
 use sha2::{Digest, Sha256};
 use std::io::{Read, Write};
@@ -20,7 +20,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport, TransportAdapter,
+    Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport,
+    TransportAdapter,
 };
 
 /// Sessions kept for resumption: one collector, and its spare.
@@ -71,13 +72,23 @@ impl TlsConnector {
     ///
     /// # Errors
     /// A sentence that names the file and what is wrong with it.
-    pub fn new(settings: &TrustSettings, boot: BootId, state: Arc<TrustState>) -> Result<Self, String> {
+    pub fn new(
+        settings: &TrustSettings,
+        boot: BootId,
+        state: Arc<TrustState>,
+    ) -> Result<Self, String> {
         let provider = Arc::new(ring::default_provider());
         let chain = match &settings.ca_file {
             Some(path) => Some(chain_verifier(path, &provider)?),
             None => None,
         };
-        let verifier = Verifier { chain, pins: settings.pins.clone(), boot, state, provider: provider.clone() };
+        let verifier = Verifier {
+            chain,
+            pins: settings.pins.clone(),
+            boot,
+            state,
+            provider: provider.clone(),
+        };
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13])
             .map_err(|error| format!("TLS 1.3: {error}"))?
@@ -85,15 +96,22 @@ impl TlsConnector {
             .with_custom_certificate_verifier(Arc::new(verifier))
             .with_no_client_auth();
         config.resumption = Resumption::in_memory_sessions(SESSIONS);
-        Ok(Self { config: Arc::new(config) })
+        Ok(Self {
+            config: Arc::new(config),
+        })
     }
 }
 
-fn chain_verifier(path: &Path, provider: &Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifier>, String> {
+fn chain_verifier(
+    path: &Path,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<WebPkiServerVerifier>, String> {
     let wrong = |what: String| format!("{}: {what}", path.display());
     let file = std::fs::File::open(path).map_err(|error| wrong(error.to_string()))?;
     let mut pem = Vec::new();
-    file.take(CA_FILE_BYTES).read_to_end(&mut pem).map_err(|error| wrong(error.to_string()))?;
+    file.take(CA_FILE_BYTES)
+        .read_to_end(&mut pem)
+        .map_err(|error| wrong(error.to_string()))?;
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&pem) {
         let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
@@ -103,7 +121,9 @@ fn chain_verifier(path: &Path, provider: &Arc<CryptoProvider>) -> Result<Arc<Web
         }
     }
     if roots.is_empty() {
-        return Err(wrong("no certificate of an authority in it; PEM is expected".into()));
+        return Err(wrong(
+            "no certificate of an authority in it; PEM is expected".into(),
+        ));
     }
     WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
         .build()
@@ -150,8 +170,17 @@ impl ServerCertVerifier for Verifier {
             };
         };
         let mut fault = rustls::Error::from(CertificateError::UnknownIssuer);
-        for date in trust::dates(self.state.last(), self.boot, sys::uptime(), sys::wall()).into_iter().flatten() {
-            match chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, unix(date)) {
+        for date in trust::dates(self.state.last(), self.boot, sys::uptime(), sys::wall())
+            .into_iter()
+            .flatten()
+        {
+            match chain.verify_server_cert(
+                end_entity,
+                intermediates,
+                server_name,
+                ocsp_response,
+                unix(date),
+            ) {
                 Ok(verified) => return Ok(verified),
                 Err(error) => fault = error,
             }
@@ -180,11 +209,18 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
+        verify_tls13_signature(
+            message,
+            certificate,
+            signature,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }
 
@@ -212,18 +248,33 @@ impl<In: Transport> Connector<In> for TlsConnector {
         details: &ConnectionDetails<'_>,
         chained: Option<In>,
     ) -> Result<Option<Self::Out>, ureq::Error> {
-        let Some(transport) = chained else { return Ok(None) };
+        let Some(transport) = chained else {
+            return Ok(None);
+        };
         if !details.needs_tls() || transport.is_tls() {
             return Ok(Some(Either::A(transport)));
         }
-        let host = details.uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-        let name = ServerName::try_from(host).map_err(|_| ureq::Error::Tls("the host of the URL is no name"))?;
-        let session = ClientConnection::new(self.config.clone(), name.to_owned())?;
+        let host = details
+            .uri
+            .host()
+            .unwrap_or_default()
+            .trim_start_matches('[')
+            .trim_end_matches(']');
+        let name = ServerName::try_from(host)
+            .map_err(|_| ureq::Error::Tls("the host of the URL is no name"))?;
+        let session = ClientConnection::new(self.config.clone(), name.to_owned())
+            .map_err(|error| ureq::Error::Io(std::io::Error::other(error)))?;
         let mut socket = TransportAdapter::new(transport.boxed(), details.current_time.clone());
         socket.set_timeout(details.timeout);
-        let mut stream = StreamOwned { conn: session, sock: socket };
+        let mut stream = StreamOwned {
+            conn: session,
+            sock: socket,
+        };
         stream.conn.complete_io(&mut stream.sock)?;
-        let buffers = LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
+        let buffers = LazyBuffers::new(
+            details.config.input_buffer_size(),
+            details.config.output_buffer_size(),
+        );
         Ok(Some(Either::B(TlsTransport { buffers, stream })))
     }
 }

@@ -88,13 +88,23 @@ impl Cursors {
             if !Stream::SENT.contains(&held.stream) {
                 continue;
             }
-            let key = Key { stream: held.stream, run_number: held.run_number, run: held.run };
-            let entry = self.entries.entry(key).or_insert(Entry { held, wanted: None, in_rings: true });
+            let key = Key {
+                stream: held.stream,
+                run_number: held.run_number,
+                run: held.run,
+            };
+            let entry = self.entries.entry(key).or_insert(Entry {
+                held,
+                wanted: None,
+                in_rings: true,
+            });
             let next = entry.held.next.max(held.next);
             entry.held = Held { next, ..held };
             entry.in_rings = true;
         }
-        self.entries.retain(|_, entry| entry.in_rings || entry.wanted.is_some_and(|wanted| wanted < entry.held.next));
+        self.entries.retain(|_, entry| {
+            entry.in_rings || entry.wanted.is_some_and(|wanted| wanted < entry.held.next)
+        });
         while self.entries.len() > ENTRIES {
             self.entries.pop_first();
         }
@@ -102,14 +112,20 @@ impl Cursors {
 
     /// The (run, stream)s of which the collector has not yet said what it wants: to be named with count 0.
     pub fn unnamed(&self) -> impl Iterator<Item = Held> + '_ {
-        self.entries.values().filter(|entry| entry.wanted.is_none()).map(|entry| entry.held)
+        self.entries
+            .values()
+            .filter(|entry| entry.wanted.is_none())
+            .map(|entry| entry.held)
     }
 
     /// What is to be sent, in order.
     pub fn work(&self) -> impl Iterator<Item = Work> + '_ {
         self.entries.values().filter_map(|entry| {
             let from = entry.wanted?;
-            (from < entry.held.next).then_some(Work { held: entry.held, from })
+            (from < entry.held.next).then_some(Work {
+                held: entry.held,
+                from,
+            })
         })
     }
 
@@ -122,15 +138,24 @@ impl Cursors {
     /// The cursor of the newest run of a stream that the collector has spoken of: what a superblock remembers.
     #[must_use]
     pub fn newest(&self, stream: Stream) -> Option<(u64, RunId, u64)> {
-        let of_stream = self.entries.iter().rev().filter(|(key, _)| key.stream == stream);
-        of_stream.filter_map(|(key, entry)| Some((key.run_number, key.run, entry.wanted?))).next()
+        let of_stream = self
+            .entries
+            .iter()
+            .rev()
+            .filter(|(key, _)| key.stream == stream);
+        of_stream
+            .filter_map(|(key, entry)| Some((key.run_number, key.run, entry.wanted?)))
+            .next()
     }
 
     /// Takes over an authenticated answer; `running` is the run that writes now.
     pub fn answered(&mut self, answer: &Answer, running: RunId) -> Effects {
         let mut effects = Effects::default();
         for stored in &answer.stored {
-            let found = self.entries.iter_mut().find(|(key, _)| key.run == stored.run && key.stream == stored.stream);
+            let found = self
+                .entries
+                .iter_mut()
+                .find(|(key, _)| key.run == stored.run && key.stream == stored.stream);
             let Some((key, entry)) = found else { continue };
             let written = entry.held.next;
             if stored.next > written && key.run == running {
@@ -147,7 +172,11 @@ impl Cursors {
             entry.wanted = Some(wanted);
         }
         for refused in &answer.refused {
-            if self.refused.len() < REFUSED && self.refused.insert((refused.run, refused.stream, refused.sequence)) {
+            if self.refused.len() < REFUSED
+                && self
+                    .refused
+                    .insert((refused.run, refused.stream, refused.sequence))
+            {
                 effects.refused = effects.refused.saturating_add(1);
                 effects.moved = true;
             }
@@ -157,7 +186,9 @@ impl Cursors {
         }
         let entries = &self.entries;
         self.refused.retain(|(run, stream, sequence)| {
-            let of = entries.iter().find(|(key, _)| key.run == *run && key.stream == *stream);
+            let of = entries
+                .iter()
+                .find(|(key, _)| key.run == *run && key.stream == *stream);
             of.is_some_and(|(_, entry)| entry.wanted.is_none_or(|wanted| wanted <= *sequence))
         });
         effects
@@ -178,13 +209,28 @@ mod tests {
 
     fn held(run_number: u64, stream: Stream, first: u64, next: u64) -> Held {
         let (boot, anchor) = (BootId(1), Anchor::default());
-        Held { run_number, run: RunId(100 + run_number), boot, anchor, stream, first, next }
+        Held {
+            run_number,
+            run: RunId(100 + run_number),
+            boot,
+            anchor,
+            stream,
+            first,
+            next,
+        }
     }
 
     fn answer(stored: &[(u64, Stream, u64)]) -> Answer {
         let mut answer = Answer::default();
         for (run_number, stream, next) in stored {
-            answer.stored.push(Stored { run: RunId(100 + run_number), stream: *stream, next: *next }).unwrap();
+            answer
+                .stored
+                .push(Stored {
+                    run: RunId(100 + run_number),
+                    stream: *stream,
+                    next: *next,
+                })
+                .unwrap();
         }
         answer
     }
@@ -197,7 +243,11 @@ mod tests {
         cursors.observe([held(1, Stream::Alerts, 0, 5)].into_iter());
         assert_eq!(cursors.work().count(), 0);
         assert_eq!(cursors.unnamed().count(), 1);
-        assert!(cursors.answered(&answer(&[(1, Stream::Alerts, 2)]), RUNNING).moved);
+        assert!(
+            cursors
+                .answered(&answer(&[(1, Stream::Alerts, 2)]), RUNNING)
+                .moved
+        );
         let work: Vec<_> = cursors.work().map(|work| work.from).collect();
         assert_eq!(work, [2]);
     }
@@ -213,17 +263,31 @@ mod tests {
             held(2, Stream::History, 0, 1),
         ];
         cursors.observe(all.into_iter());
-        let named = [(1, Stream::Alerts, 0), (2, Stream::Alerts, 0), (1, Stream::Readings, 0), (2, Stream::Readings, 0)];
+        let named = [
+            (1, Stream::Alerts, 0),
+            (2, Stream::Alerts, 0),
+            (1, Stream::Readings, 0),
+            (2, Stream::Readings, 0),
+        ];
         cursors.answered(&answer(&named), RUNNING);
-        let order: Vec<_> = cursors.work().map(|work| (work.held.stream, work.held.run_number)).collect();
-        assert_eq!(order, named.map(|(run_number, stream, _)| (stream, run_number)));
+        let order: Vec<_> = cursors
+            .work()
+            .map(|work| (work.held.stream, work.held.run_number))
+            .collect();
+        assert_eq!(
+            order,
+            named.map(|(run_number, stream, _)| (stream, run_number))
+        );
     }
 
     #[test]
     fn a_collector_that_went_back_is_asked_for_everything() {
         let mut cursors = Cursors::default();
         cursors.observe([held(2, Stream::Alerts, 0, 9), held(1, Stream::Alerts, 0, 4)].into_iter());
-        cursors.answered(&answer(&[(1, Stream::Alerts, 4), (2, Stream::Alerts, 9)]), RUNNING);
+        cursors.answered(
+            &answer(&[(1, Stream::Alerts, 4), (2, Stream::Alerts, 9)]),
+            RUNNING,
+        );
         assert_eq!(cursors.work().count(), 0);
         let effects = cursors.answered(&answer(&[(2, Stream::Alerts, 3)]), RUNNING);
         assert!(effects.went_back);
@@ -247,7 +311,10 @@ mod tests {
         cursors.observe([held(1, Stream::Alerts, 0, 4)].into_iter());
         cursors.answered(&answer(&[(1, Stream::Alerts, 1)]), RUNNING);
         cursors.observe([held(2, Stream::Alerts, 0, 1)].into_iter());
-        let work: Vec<_> = cursors.work().map(|work| (work.held.run_number, work.from, work.held.next)).collect();
+        let work: Vec<_> = cursors
+            .work()
+            .map(|work| (work.held.run_number, work.from, work.held.next))
+            .collect();
         assert_eq!(work, [(1, 1, 4)]);
         cursors.answered(&answer(&[(1, Stream::Alerts, 4)]), RUNNING);
         cursors.observe([held(2, Stream::Alerts, 0, 1)].into_iter());
@@ -261,7 +328,15 @@ mod tests {
         cursors.observe([held(2, Stream::Alerts, 0, 9)].into_iter());
         let mut refusing = answer(&[(2, Stream::Alerts, 3)]);
         let (run, stream, reason) = (RUNNING, Stream::Alerts, RefusedReason::Malformed);
-        refusing.refused.push(Refused { run, stream, sequence: 3, reason }).unwrap();
+        refusing
+            .refused
+            .push(Refused {
+                run,
+                stream,
+                sequence: 3,
+                reason,
+            })
+            .unwrap();
         assert_eq!(cursors.answered(&refusing, RUNNING).refused, 1);
         assert_eq!(cursors.answered(&refusing, RUNNING).refused, 0);
         assert!(cursors.is_refused(run, stream, 3));

@@ -59,7 +59,12 @@ impl News {
                 writer.u8(1)?;
                 writer.u64(collector_wall.as_millis())?;
             }
-            Self::Stored { run_number, run, stream, next } => {
+            Self::Stored {
+                run_number,
+                run,
+                stream,
+                next,
+            } => {
                 writer.u8(2)?;
                 writer.u64(run_number)?;
                 writer.u64(run.0)?;
@@ -91,7 +96,9 @@ impl News {
     pub fn decode(message: &[u8]) -> Result<Self, Cut> {
         let mut reader = Reader::new(message);
         let news = match reader.u8()? {
-            1 => Self::Answered { collector_wall: WallTime::from_millis(reader.u64()?) },
+            1 => Self::Answered {
+                collector_wall: WallTime::from_millis(reader.u64()?),
+            },
             2 => Self::Stored {
                 run_number: reader.u64()?,
                 run: RunId(reader.u64()?),
@@ -100,14 +107,25 @@ impl News {
             },
             3 => {
                 let stream = Stream::from_number(reader.u8()?).ok_or(Cut)?;
-                Self::Lost { stream, count: reader.u64()? }
+                Self::Lost {
+                    stream,
+                    count: reader.u64()?,
+                }
             }
-            4 => Self::Refused { count: reader.u64()? },
+            4 => Self::Refused {
+                count: reader.u64()?,
+            },
             5 => Self::RunAhead,
-            6 => Self::Misconfigured { status: u16::try_from(reader.u64()?).map_err(|_| Cut)? },
+            6 => Self::Misconfigured {
+                status: u16::try_from(reader.u64()?).map_err(|_| Cut)?,
+            },
             _ => return Err(Cut),
         };
-        if reader.is_empty() { Ok(news) } else { Err(Cut) }
+        if reader.is_empty() {
+            Ok(news)
+        } else {
+            Err(Cut)
+        }
     }
 }
 
@@ -118,9 +136,19 @@ mod tests {
     #[test]
     fn messages_go_there_and_back() {
         let all = [
-            News::Answered { collector_wall: WallTime::from_millis(u64::MAX) },
-            News::Stored { run_number: 7, run: RunId(9), stream: Stream::Evidence, next: u64::MAX },
-            News::Lost { stream: Stream::Alerts, count: 3 },
+            News::Answered {
+                collector_wall: WallTime::from_millis(u64::MAX),
+            },
+            News::Stored {
+                run_number: 7,
+                run: RunId(9),
+                stream: Stream::Evidence,
+                next: u64::MAX,
+            },
+            News::Lost {
+                stream: Stream::Alerts,
+                count: 3,
+            },
             News::Refused { count: 1 },
             News::RunAhead,
             News::Misconfigured { status: 401 },

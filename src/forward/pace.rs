@@ -86,7 +86,10 @@ impl Pace {
             post_interval_ms,
             failures: 0,
             last_attempt_ms: 0,
-            next: Next { at_ms: now_ms, why: Why::More },
+            next: Next {
+                at_ms: now_ms,
+                why: Why::More,
+            },
             batch_bytes,
         }
     }
@@ -112,14 +115,25 @@ impl Pace {
     /// The longest backoff: max(30 s, post interval).
     #[must_use]
     pub const fn cap_ms(&self) -> u64 {
-        if self.post_interval_ms > BACKOFF_CAP_LEAST_MS { self.post_interval_ms } else { BACKOFF_CAP_LEAST_MS }
+        if self.post_interval_ms > BACKOFF_CAP_LEAST_MS {
+            self.post_interval_ms
+        } else {
+            BACKOFF_CAP_LEAST_MS
+        }
     }
 
     /// An alert is in the ring: it is sent at once, or a second after the last attempt while the collector is away.
     pub fn alert(&mut self, now_ms: u64) {
-        let earliest = if self.failures == 0 { now_ms } else { self.last_attempt_ms.saturating_add(ALERT_LEAST_GAP_MS) };
+        let earliest = if self.failures == 0 {
+            now_ms
+        } else {
+            self.last_attempt_ms.saturating_add(ALERT_LEAST_GAP_MS)
+        };
         if earliest < self.next.at_ms {
-            self.next = Next { at_ms: earliest, why: Why::Alert };
+            self.next = Next {
+                at_ms: earliest,
+                why: Why::Alert,
+            };
         }
     }
 
@@ -148,9 +162,14 @@ impl Pace {
             Outcome::TooLarge | Outcome::Configuration => {
                 self.failures = self.failures.saturating_add(1);
                 let cap = self.cap_ms();
-                (cap.saturating_sub(below(random, cap / JITTER_PART)), Why::Slow)
+                (
+                    cap.saturating_sub(below(random, cap / JITTER_PART)),
+                    Why::Slow,
+                )
             }
-            Outcome::Retry { after_ms: Some(after_ms) } => {
+            Outcome::Retry {
+                after_ms: Some(after_ms),
+            } => {
                 self.failures = self.failures.saturating_add(1);
                 let wished = after_ms.min(self.cap_ms());
                 (wished.max(self.backoff(random)), Why::RetryAfter)
@@ -160,13 +179,18 @@ impl Pace {
                 (self.backoff(random), Why::Backoff)
             }
         };
-        self.next = Next { at_ms: now_ms.saturating_add(wait_ms), why };
+        self.next = Next {
+            at_ms: now_ms.saturating_add(wait_ms),
+            why,
+        };
         self.next
     }
 
     /// Full jitter below the doubled first backoff, capped.
     fn backoff(&self, random: u64) -> u64 {
-        let doubled = BACKOFF_FIRST_MS.checked_shl(self.failures.saturating_sub(1).min(20)).unwrap_or(u64::MAX);
+        let doubled = BACKOFF_FIRST_MS
+            .checked_shl(self.failures.saturating_sub(1).min(20))
+            .unwrap_or(u64::MAX);
         below(random, doubled.min(self.cap_ms()).saturating_add(1))
     }
 }
@@ -200,21 +224,53 @@ mod tests {
             let mut widest = 0;
             for random in 0..40_000 {
                 let mut copy = pace.clone();
-                widest = widest.max(copy.after(Outcome::Retry { after_ms: None }, 0, random).at_ms);
+                widest = widest.max(
+                    copy.after(Outcome::Retry { after_ms: None }, 0, random)
+                        .at_ms,
+                );
             }
             most.push(widest);
             pace.after(Outcome::Retry { after_ms: None }, 0, 0);
         }
-        assert_eq!(most, [1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000]);
-        assert_eq!(pace.after(Outcome::More, 5, 9), Next { at_ms: 5, why: Why::More });
+        assert_eq!(
+            most,
+            [1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000]
+        );
+        assert_eq!(
+            pace.after(Outcome::More, 5, 9),
+            Next {
+                at_ms: 5,
+                why: Why::More
+            }
+        );
         assert_eq!(pace.failures(), 0);
     }
 
     #[test]
     fn retry_after_is_honoured_within_the_cap() {
         let mut pace = Pace::new(60_000, 65_536, 0);
-        assert_eq!(pace.after(Outcome::Retry { after_ms: Some(20_000) }, 0, 0).at_ms, 20_000);
-        assert_eq!(pace.after(Outcome::Retry { after_ms: Some(u64::MAX) }, 0, 0).at_ms, 60_000);
+        assert_eq!(
+            pace.after(
+                Outcome::Retry {
+                    after_ms: Some(20_000)
+                },
+                0,
+                0
+            )
+            .at_ms,
+            20_000
+        );
+        assert_eq!(
+            pace.after(
+                Outcome::Retry {
+                    after_ms: Some(u64::MAX)
+                },
+                0,
+                0
+            )
+            .at_ms,
+            60_000
+        );
     }
 
     #[test]
@@ -222,10 +278,22 @@ mod tests {
         let mut pace = Pace::new(30_000, 65_536, 0);
         pace.after(Outcome::Done { next_post_ms: 0 }, 1000, 0);
         pace.alert(1500);
-        assert_eq!(pace.next(), Next { at_ms: 1500, why: Why::Alert });
+        assert_eq!(
+            pace.next(),
+            Next {
+                at_ms: 1500,
+                why: Why::Alert
+            }
+        );
         pace.after(Outcome::Configuration, 2000, 0);
         pace.alert(2100);
-        assert_eq!(pace.next(), Next { at_ms: 3000, why: Why::Alert });
+        assert_eq!(
+            pace.next(),
+            Next {
+                at_ms: 3000,
+                why: Why::Alert
+            }
+        );
     }
 
     #[test]
@@ -241,6 +309,16 @@ mod tests {
     #[test]
     fn a_wish_is_bounded() {
         let mut pace = Pace::new(1000, 65_536, 0);
-        assert_eq!(pace.after(Outcome::Done { next_post_ms: u32::MAX }, 0, 0).at_ms, WISH_MOST_MS);
+        assert_eq!(
+            pace.after(
+                Outcome::Done {
+                    next_post_ms: u32::MAX
+                },
+                0,
+                0
+            )
+            .at_ms,
+            WISH_MOST_MS
+        );
     }
 }

@@ -53,7 +53,11 @@ impl State {
         if !fresh {
             self.look_up(name, wait);
         }
-        if self.name == name { &self.addresses } else { &[] }
+        if self.name == name {
+            &self.addresses
+        } else {
+            &[]
+        }
     }
 
     fn look_up(&mut self, name: &str, wait: Duration) {
@@ -71,11 +75,17 @@ impl State {
         let (sender, receiver) = sync_channel(1);
         let asked = name.to_owned();
         let lookup = move || {
-            let found = asked.to_socket_addrs().map(|addresses| addresses.take(ADDRESSES).collect());
+            let found = asked
+                .to_socket_addrs()
+                .map(|addresses| addresses.take(ADDRESSES).collect());
             // The receiver may be gone with its process.
             if sender.send(found).is_err() {}
         };
-        if std::thread::Builder::new().stack_size(LOOKUP_STACK_BYTES).spawn(lookup).is_err() {
+        if std::thread::Builder::new()
+            .stack_size(LOOKUP_STACK_BYTES)
+            .spawn(lookup)
+            .is_err()
+        {
             return;
         }
         match receiver.recv_timeout(wait) {
@@ -87,21 +97,38 @@ impl State {
 }
 
 impl Resolver for CachingResolver {
-    fn resolve(&self, uri: &Uri, _: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        _: &Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let host = uri.host().ok_or(ureq::Error::HostNotFound)?;
-        let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("http") { 80 } else { 443 });
+        let port = uri
+            .port_u16()
+            .unwrap_or(if uri.scheme_str() == Some("http") {
+                80
+            } else {
+                443
+            });
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         let mut found = self.empty();
         if let Ok(address) = bare.parse() {
             found.push(SocketAddr::new(address, port));
             return Ok(found);
         }
-        let wait = timeout.not_zero().map_or(LOOKUP_TIMEOUT, |left| LOOKUP_TIMEOUT.min(*left));
+        let wait = timeout
+            .not_zero()
+            .map_or(LOOKUP_TIMEOUT, |left| LOOKUP_TIMEOUT.min(*left));
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         for address in state.addresses(&format!("{host}:{port}"), wait) {
             found.push(*address);
         }
-        if found.is_empty() { Err(ureq::Error::HostNotFound) } else { Ok(found) }
+        if found.is_empty() {
+            Err(ureq::Error::HostNotFound)
+        } else {
+            Ok(found)
+        }
     }
 }
 
@@ -112,7 +139,10 @@ mod tests {
     #[test]
     fn a_failed_lookup_leaves_what_is_known() {
         let mut state = State::default();
-        state.take("a:1".into(), Ok(vec![SocketAddr::from(([127, 0, 0, 1], 1))]));
+        state.take(
+            "a:1".into(),
+            Ok(vec![SocketAddr::from(([127, 0, 0, 1], 1))]),
+        );
         state.take("a:1".into(), Err(std::io::ErrorKind::NotFound.into()));
         assert_eq!(state.addresses, [SocketAddr::from(([127, 0, 0, 1], 1))]);
     }
@@ -124,7 +154,9 @@ mod tests {
         state.under_way = Some(("a:1".into(), receiver));
         assert_eq!(state.addresses("a:1", Duration::ZERO), []);
         assert!(state.under_way.is_some());
-        sender.send(Ok(vec![SocketAddr::from(([127, 0, 0, 1], 1))])).unwrap();
+        sender
+            .send(Ok(vec![SocketAddr::from(([127, 0, 0, 1], 1))]))
+            .unwrap();
         state.looked_up = None;
         state.look_up("127.0.0.1:9", Duration::from_secs(5));
         assert!(state.under_way.is_none());
@@ -134,9 +166,17 @@ mod tests {
     #[test]
     fn localhost_is_found_and_kept() {
         let mut state = State::default();
-        assert!(!state.addresses("localhost:80", Duration::from_secs(5)).is_empty());
+        assert!(
+            !state
+                .addresses("localhost:80", Duration::from_secs(5))
+                .is_empty()
+        );
         let at = state.looked_up;
-        assert!(!state.addresses("localhost:80", Duration::from_secs(5)).is_empty());
+        assert!(
+            !state
+                .addresses("localhost:80", Duration::from_secs(5))
+                .is_empty()
+        );
         assert_eq!(state.looked_up, at);
     }
 }

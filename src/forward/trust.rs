@@ -23,10 +23,18 @@ pub struct LastAnswer {
 /// later of build date and last answer, then the host's clock where that stands behind it (a certificate may be
 /// younger than the build).
 #[must_use]
-pub fn dates(last: Option<LastAnswer>, boot: BootId, uptime: Uptime, wall: WallTime) -> [Option<WallTime>; 2] {
+pub fn dates(
+    last: Option<LastAnswer>,
+    boot: BootId,
+    uptime: Uptime,
+    wall: WallTime,
+) -> [Option<WallTime>; 2] {
     match last {
         Some(answer) if answer.boot == boot => {
-            let now = answer.wall.as_millis().saturating_add(uptime.since(answer.uptime));
+            let now = answer
+                .wall
+                .as_millis()
+                .saturating_add(uptime.since(answer.uptime));
             [Some(WallTime::from_millis(now)), None]
         }
         _ => {
@@ -46,21 +54,46 @@ mod tests {
     #[test]
     fn in_the_same_boot_only_the_answer_counts() {
         let wall = WallTime::from_millis(BUILD_WALL.as_millis() + HOUR);
-        let last = LastAnswer { boot: BOOT, uptime: Uptime::from_millis(1000), wall };
-        let dates = dates(Some(last), BOOT, Uptime::from_millis(1000 + HOUR), WallTime::from_millis(0));
-        assert_eq!(dates, [Some(WallTime::from_millis(wall.as_millis() + HOUR)), None]);
+        let last = LastAnswer {
+            boot: BOOT,
+            uptime: Uptime::from_millis(1000),
+            wall,
+        };
+        let dates = dates(
+            Some(last),
+            BOOT,
+            Uptime::from_millis(1000 + HOUR),
+            WallTime::from_millis(0),
+        );
+        assert_eq!(
+            dates,
+            [Some(WallTime::from_millis(wall.as_millis() + HOUR)), None]
+        );
     }
 
     #[test]
     fn a_clock_at_1970_falls_back_to_the_build() {
-        assert_eq!(dates(None, BOOT, Uptime::from_millis(1), WallTime::from_millis(5)), [Some(BUILD_WALL), None]);
+        assert_eq!(
+            dates(None, BOOT, Uptime::from_millis(1), WallTime::from_millis(5)),
+            [Some(BUILD_WALL), None]
+        );
     }
 
     #[test]
     fn the_hosts_clock_is_the_second_try() {
         let wall = WallTime::from_millis(BUILD_WALL.as_millis() + HOUR);
-        assert_eq!(dates(None, BOOT, Uptime::from_millis(1), wall), [Some(BUILD_WALL), Some(wall)]);
-        let last = LastAnswer { boot: BootId(9), uptime: Uptime::from_millis(0), wall };
-        assert_eq!(dates(Some(last), BOOT, Uptime::from_millis(1), wall), [Some(wall), None]);
+        assert_eq!(
+            dates(None, BOOT, Uptime::from_millis(1), wall),
+            [Some(BUILD_WALL), Some(wall)]
+        );
+        let last = LastAnswer {
+            boot: BootId(9),
+            uptime: Uptime::from_millis(0),
+            wall,
+        };
+        assert_eq!(
+            dates(Some(last), BOOT, Uptime::from_millis(1), wall),
+            [Some(wall), None]
+        );
     }
 }

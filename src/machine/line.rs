@@ -56,7 +56,11 @@ fn render(
 ) -> heapless::String<LOG_LINE_BYTES> {
     let mut line = heapless::String::new();
     // A line that is full is a line that is said: the error only says that its end is missing.
-    if write(&mut line, now, number, subject, rule, transition, suppressed).is_err() {}
+    if write(
+        &mut line, now, number, subject, rule, transition, suppressed,
+    )
+    .is_err()
+    {}
     line
 }
 
@@ -93,19 +97,42 @@ fn write(
         crate::rule::Quantity::from_number(number)
     });
     let unit = unit.map_or(Unit::Count, crate::rule::Quantity::unit);
-    for (key, value) in [("value", transition.value), ("level", transition.level), ("worst", transition.worst)] {
+    for (key, value) in [
+        ("value", transition.value),
+        ("level", transition.level),
+        ("worst", transition.worst),
+    ] {
         if let Some(value) = value {
             write!(line, " {key}={value}{}", suffix(unit))?;
         }
     }
     if let (Some(total), Unit::Kib) = (transition.total, unit) {
         write!(line, " total={total}KiB")?;
-        let permille = transition.value.unwrap_or(0).saturating_mul(1000).checked_div(total).unwrap_or(0);
+        let permille = transition
+            .value
+            .unwrap_or(0)
+            .saturating_mul(1000)
+            .checked_div(total)
+            .unwrap_or(0);
         write!(line, " percent={}.{}", permille / 10, permille % 10)?;
     }
-    write!(line, " episode={} count={}", transition.episode, transition.count)?;
-    write!(line, " since_ms={} fired_ms={}", transition.since.as_millis(), transition.fired.as_millis())?;
-    write!(line, " uptime_ms={} reason={}", now.as_millis(), reason_name(reason_to_u8(transition.reason)))?;
+    write!(
+        line,
+        " episode={} count={}",
+        transition.episode, transition.count
+    )?;
+    write!(
+        line,
+        " since_ms={} fired_ms={}",
+        transition.since.as_millis(),
+        transition.fired.as_millis()
+    )?;
+    write!(
+        line,
+        " uptime_ms={} reason={}",
+        now.as_millis(),
+        reason_name(reason_to_u8(transition.reason))
+    )?;
     if suppressed > 0 {
         write!(line, " suppressed={suppressed}")?;
     }

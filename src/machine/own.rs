@@ -11,7 +11,10 @@ use crate::sample::{Field, Reading};
 /// The wall clock may settle for this long after boot.
 const CLOCK_SETTLES_MS: u64 = 10 * 60 * 1000;
 /// The page cache is compared with its maximum over this time.
-const CACHE_WINDOW: Window = Window { aggregate: Aggregate::Maximum, length_ms: 60_000 };
+const CACHE_WINDOW: Window = Window {
+    aggregate: Aggregate::Maximum,
+    length_ms: 60_000,
+};
 /// A drop of the page cache counts from this part of total memory on.
 const CACHE_PART: u64 = 10;
 
@@ -104,7 +107,11 @@ impl OwnQuantities {
         let offset = super::offset_ms(tick.snapshot.uptime, tick.snapshot.wall);
         let step = self.last_offset_ms.map_or(0, |last| offset.abs_diff(last));
         self.last_offset_ms = Some(offset);
-        if tick.snapshot.uptime.as_millis() < CLOCK_SETTLES_MS { 0 } else { step }
+        if tick.snapshot.uptime.as_millis() < CLOCK_SETTLES_MS {
+            0
+        } else {
+            step
+        }
     }
 
     fn page_cache_drop(&mut self, reading: &Reading) -> Option<u64> {
@@ -144,7 +151,8 @@ impl Values for Observed<'_> {
             Quantity::TickLate => plain(self.own.late_ms),
             Quantity::PageCacheDrop => self.own.page_cache_drop_permille.and_then(plain),
             Quantity::SourceGone => {
-                let gone = Source::gone(self.own.sources_gone).any(|source| source.name() == subject.as_str());
+                let gone = Source::gone(self.own.sources_gone)
+                    .any(|source| source.name() == subject.as_str());
                 plain(u64::from(gone))
             }
             other => other.in_reading(self.reading),

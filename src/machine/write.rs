@@ -3,13 +3,15 @@
 use super::Journal;
 use crate::clock::Uptime;
 use crate::frame::body::{
-    Alert, Config, FLAG_FLAPPING, FLAG_TEST, FLAG_UNKNOWN, Goodbye, Hello, OpenRecord, Readings, RuleRecord, State,
-    encode, push_element, reason_to_u8, transition_to_u8,
+    Alert, Config, FLAG_FLAPPING, FLAG_TEST, FLAG_UNKNOWN, Goodbye, Hello, OpenRecord, Readings,
+    RuleRecord, State, encode, push_element, reason_to_u8, transition_to_u8,
 };
 use crate::frame::cursor::Writer as Cursor;
 use crate::frame::{Kind, Stream};
 use crate::limit::FRAME_BYTES;
-use crate::rule::{Aggregate, Direction, GateTest, Kind as RuleKind, OpenAlert, Rule, RuleSet, Subject, Transition};
+use crate::rule::{
+    Aggregate, Direction, GateTest, Kind as RuleKind, OpenAlert, Rule, RuleSet, Subject, Transition,
+};
 use serde::Serialize;
 
 /// Elements of one part of a list: what is left of a frame beside kind, uptime and the numbers of the part.
@@ -36,12 +38,20 @@ impl<J: Journal> Writer<'_, J> {
     }
 
     pub(super) fn goodbye(&mut self, planned_ms: u64, text: &str) {
-        let body = Goodbye { reason: 1, planned_ms, text };
+        let body = Goodbye {
+            reason: 1,
+            planned_ms,
+            text,
+        };
         self.put(Stream::Alerts, Kind::Goodbye, self.now, &body);
     }
 
     pub(super) fn readings(&mut self, stream: Stream, first: Uptime, body: &Readings<'_>) {
-        let kind = if stream == Stream::History { Kind::History } else { Kind::Readings };
+        let kind = if stream == Stream::History {
+            Kind::History
+        } else {
+            Kind::Readings
+        };
         self.put(stream, kind, first, body);
     }
 
@@ -78,23 +88,57 @@ impl<J: Journal> Writer<'_, J> {
     }
 
     /// The effective rules, cut into as few frames as hold them: counted first, since each says how many there are.
-    pub(super) fn config<'o>(&mut self, config_hash: u64, rules: &[Rule], origin: impl Fn(usize) -> &'o str) {
-        let records = || rules.iter().enumerate().map(|(place, rule)| rule_record(rule, origin(place)));
+    pub(super) fn config<'o>(
+        &mut self,
+        config_hash: u64,
+        rules: &[Rule],
+        origin: impl Fn(usize) -> &'o str,
+    ) {
+        let records = || {
+            rules
+                .iter()
+                .enumerate()
+                .map(|(place, rule)| rule_record(rule, origin(place)))
+        };
         let parts = count_parts(records());
         let mut part = 0_u8;
         cut(records(), |rules| {
-            self.put(Stream::Alerts, Kind::Config, self.now, &Config { config_hash, part, parts, rules });
+            self.put(
+                Stream::Alerts,
+                Kind::Config,
+                self.now,
+                &Config {
+                    config_hash,
+                    part,
+                    parts,
+                    rules,
+                },
+            );
             part = part.saturating_add(1);
         });
     }
 
     /// The open alerts, tests among them; cut like the rules.
-    pub(super) fn state(&mut self, rules: &RuleSet, tests: impl Iterator<Item = (u16, u32, Uptime)> + Clone) {
-        let records = || rules.open_alerts().map(open_record).chain(tests.clone().map(test_record));
+    pub(super) fn state(
+        &mut self,
+        rules: &RuleSet,
+        tests: impl Iterator<Item = (u16, u32, Uptime)> + Clone,
+    ) {
+        let records = || {
+            rules
+                .open_alerts()
+                .map(open_record)
+                .chain(tests.clone().map(test_record))
+        };
         let parts = count_parts(records());
         let mut part = 0_u8;
         cut(records(), |open| {
-            self.put(Stream::Alerts, Kind::State, self.now, &State { part, parts, open });
+            self.put(
+                Stream::Alerts,
+                Kind::State,
+                self.now,
+                &State { part, parts, open },
+            );
             part = part.saturating_add(1);
         });
     }
@@ -134,7 +178,10 @@ fn rule_record<'r>(rule: &'r Rule, origin: &'r str) -> RuleRecord<'r> {
     RuleRecord {
         code: rule.code,
         subject: &rule.subject,
-        flags: flags.iter().rev().fold(0, |bits, flag| (bits << 1) | u8::from(*flag)),
+        flags: flags
+            .iter()
+            .rev()
+            .fold(0, |bits, flag| (bits << 1) | u8::from(*flag)),
         quantity: rule.quantity,
         aggregate: match rule.window.aggregate {
             Aggregate::Last => 0,
