@@ -179,7 +179,7 @@ pub(super) static TEXTS: &[Text] = &[
             "Count the pauses of the week on the page of this host and add the number to the weekly report.",
         ],
         administrator_action: "Compare the times of the pauses with backups and migrations of the \
-            virtualisation. Regular pauses belong into the agreement about those jobs.",
+            virtualisation. Regular pauses belong in the agreement about those jobs.",
         clear: "Ends when no further pause has come for the clear time.",
         evidence: "Length and time of each pause are recorded.",
     },
