@@ -2,7 +2,7 @@
 
 use super::describe::{Defaults, defaults, unit_name};
 use super::entry::{Entry, RaisedBy};
-use super::manual::{headings, markdown, rule_line, urgency_name};
+use super::manual::{headings, markdown, raised_by_name, rule_line, urgency_name};
 use super::names::{Language, name};
 use super::render::display;
 use super::table::{TABLE, entry};
@@ -143,7 +143,7 @@ pub fn table(language: Language) -> String {
             urgency_name(known.urgency, language).to_owned(),
             known
                 .raised_by
-                .map_or(heads.reserved, RaisedBy::as_str)
+                .map_or(heads.reserved, |by| raised_by_name(by, language))
                 .to_owned(),
             name(known.number, language)
                 .unwrap_or(known.slug)
@@ -185,7 +185,7 @@ fn columns(text: &str) -> usize {
         .sum()
 }
 
-/// One code for a person: everything that the registry says, commands on lines of their own to copy. `None` for an
+/// One code for a person: its texts and built-in rule, commands on lines of their own to copy. `None` for an
 /// unknown number.
 #[must_use]
 pub fn explain(number: u16, language: Language) -> Option<String> {

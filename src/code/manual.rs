@@ -131,7 +131,9 @@ pub const fn urgency_name(urgency: Urgency, language: Language) -> &'static str 
     }
 }
 
-const fn raised_by_name(raised_by: RaisedBy, language: Language) -> &'static str {
+/// Who raises, in a language.
+#[must_use]
+pub const fn raised_by_name(raised_by: RaisedBy, language: Language) -> &'static str {
     match (language, raised_by) {
         (Language::En, RaisedBy::Agent) => "agent",
         (Language::En, RaisedBy::Collector) => "collector",

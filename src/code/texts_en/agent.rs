@@ -174,12 +174,12 @@ pub(super) static TEXTS: &[Text] = &[
             raises HNS8004 too.",
         operator_action: &[
             "Nothing has to be done for a single pause.",
-            "If the count of this alert grows within the same night, see how much the host is waiting: `vmstat \
-             -a 1 5`.",
+            "If the count of this alert grows within the same night, see in the columns b, wa and st how much \
+             the host is waiting: `vmstat -a 1 5`.",
             "Count the pauses of the week on the page of this host and add the number to the weekly report.",
         ],
         administrator_action: "Compare the times of the pauses with backups and migrations of the \
-            virtualisation. Regular pauses belong into the agreement about those jobs.",
+            virtualisation. Regular pauses belong in the agreement about those jobs.",
         clear: "Ends when no further pause has come for the clear time.",
         evidence: "Length and time of each pause are recorded.",
     },

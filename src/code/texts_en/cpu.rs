@@ -49,7 +49,7 @@ pub(super) static TEXTS: &[Text] = &[
         clear: "Ends when the waiting share has stayed at or below the clear level for the clear time. Requests \
             that were turned away are not served afterwards.",
         evidence: "CPU pressure, busy share, load and runnable tasks are recorded second by second on the host. \
-            The list of step 2 belongs into the report.",
+            The list of step 2 belongs in the report.",
     },
     Text {
         number: 2003,

@@ -28,7 +28,7 @@ pub(super) static TEXTS: &[Text] = &[
         clear: "Ends when use has stayed at or below the clear level for the clear time. The end says that \
             memory is available again; it does not say that the services are well.",
         evidence: "Used, available and anonymous memory, swap and memory pressure before and after the start \
-            are recorded. The process list of step 2 is not recorded by hansho and belongs into the report.",
+            are recorded. The process list of step 2 is not recorded by hansho and belongs in the report.",
     },
     Text {
         number: 1002,
@@ -149,7 +149,7 @@ pub(super) static TEXTS: &[Text] = &[
         cause: "Presumed: memory has been short for long, or a program keeps much memory that it never uses.",
         system_action: "hansho goes on sampling. This alert is held back while HNS1002 or HNS1003 fires.",
         operator_action: &[
-            "See which swap areas there are and how full they are: `swapon --show`.",
+            "See which swap areas there are and how full each is: `cat /proc/swaps`.",
             "Compare available memory and free swap in one view: `free -h`.",
             "If HNS1002 comes as well, follow the steps of that code first: `hansho explain 1002`.",
             "Add no swap file during the night without the administrator, and empty none.",

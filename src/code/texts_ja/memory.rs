@@ -138,7 +138,7 @@ pub(super) static TEXTS: &[Text] = &[
         system_action: "hansho は計測を続けます。HNS1002 または HNS1003 の発生中は、このアラートの通知を抑止し\
             ます。",
         operator_action: &[
-            "スワップ領域ごとの容量と使用量を見る。 `swapon --show`",
+            "スワップ領域ごとの容量と使用量を見る。 `cat /proc/swaps`",
             "メモリの空きとスワップの空きを並べて読む。 `free -h`",
             "HNS1002 も発生していれば、そちらの手順を先に進める。 `hansho explain 1002`",
             "夜間に、管理者のいない状態でスワップファイルを足さない。空にする操作もしない。",
