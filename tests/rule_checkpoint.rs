@@ -255,18 +255,27 @@ fn what_was_recorded_outranks_what_the_checkpoint_says() {
 fn recorded_transitions_count_for_flapping_once() {
     let mut rule = busy_rule();
     rule.raise_after_ms = 0;
-    let set = set_of(&[rule.clone()]);
-    let bytes = checkpoint(&set);
-    let (mut set, _) = restored(&[rule], &bytes, false);
-    for (kind, second, episode) in [
+    let bytes = checkpoint(&set_of(std::slice::from_ref(&rule)));
+    let mut twice = vec![
         (FIRING, 100, 1),
         (FIRING, 100, 1),
         (RESOLVED, 110, 1),
         (RESOLVED, 110, 1),
-        (FIRING, 120, 2),
-    ] {
-        set.outrank(2001, "", &recorded(kind, second, episode));
-    }
+    ];
+    let replayed = |list: &[(TransitionKind, u64, u32)]| {
+        let (mut set, _) = restored(std::slice::from_ref(&rule), &bytes, false);
+        for (kind, second, episode) in list {
+            set.outrank(2001, "", &recorded(*kind, *second, *episode));
+        }
+        set
+    };
+    // The third transition, not the fifth.
+    let mut set = replayed(&twice);
+    let fired = step(&mut set, 140_000, EACH_SECOND, &busy(950));
+    assert_eq!(kinds(&fired), [(FIRING, Reason::Held)]);
+    // Fired twice and resolved twice: the fifth.
+    twice.push((FIRING, 120, 2));
+    let mut set = replayed(&twice);
     assert_eq!(told(&mut set, 121..135, 0), [(131, RESOLVED)]);
     let fired = step(&mut set, 140_000, EACH_SECOND, &busy(950));
     assert_eq!(kinds(&fired), [(FIRING, Reason::Flapping)]);

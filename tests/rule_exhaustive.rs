@@ -552,8 +552,8 @@ fn flapping_level_rule_at_depth_11() {
     let case = Case {
         rule,
         interval_ms: 900_000,
-        // With 15 minutes a step, some fifth transitions come exactly at the end of the span, some after it.
-        alphabet: vec![input(1000, 900), input(1000, 700), input(900_000, 700)],
+        // 4 x 1 s + 2 x 898 s: some fifth transitions come exactly at the end of the span, some after it.
+        alphabet: vec![input(1000, 900), input(1000, 700), input(898_000, 700)],
         depth: 11,
     };
     check(
@@ -568,7 +568,7 @@ fn flapping_event_rule_at_depth_10() {
     let case = Case {
         rule: event_rule(8004, Quantity::TickLate, 30_000, 500),
         interval_ms: 900_000,
-        alphabet: vec![input(1000, 30_000), input(1000, 0), input(900_000, 0)],
+        alphabet: vec![input(1000, 30_000), input(1000, 0), input(899_000, 0)],
         depth: 10,
     };
     check(
