@@ -259,6 +259,8 @@ fn recorded_transitions_count_for_flapping_once() {
     let mut twice = vec![
         (FIRING, 100, 1),
         (FIRING, 100, 1),
+        (FIRING, 100, 1),
+        (RESOLVED, 110, 1),
         (RESOLVED, 110, 1),
         (RESOLVED, 110, 1),
     ];
