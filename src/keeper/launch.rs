@@ -61,7 +61,7 @@ impl Launch {
     pub fn of(file: &mut File) -> io::Result<Self> {
         let mut bytes = Vec::new();
         file.rewind()?;
-        file.by_ref().take(LAUNCH_BYTES).read_to_end(&mut bytes)?;
+        Read::by_ref(file).take(LAUNCH_BYTES).read_to_end(&mut bytes)?;
         let (launch, rest) = postcard::take_from_bytes(&bytes).map_err(|_| io::ErrorKind::InvalidData)?;
         if rest.is_empty() { Ok(launch) } else { Err(io::ErrorKind::InvalidData.into()) }
     }

@@ -15,6 +15,12 @@ pub struct Restarts {
 }
 
 impl Restarts {
+    /// No restart yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { in_row: 0, total: 0 }
+    }
+
     /// How often the worker was started again.
     #[must_use]
     pub const fn total(&self) -> u64 {
