@@ -1,5 +1,11 @@
 //! What a look costs: read, parse and quantise, against bare `pread`s of the same files with the same sizes in
 //! the same run. The goal is at most twice the bare reads; the last lines print the ratio.
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a benchmark may stop at whatever surprises it"
+)]
 
 use std::fs::File;
 use std::hint::black_box;
