@@ -69,3 +69,38 @@ fn syslog() -> Option<UnixDatagram> {
     socket.set_nonblocking(true).ok()?;
     Some(socket)
 }
+
+/// The programs' own words, on standard error: `program: level: text`.
+#[derive(Debug)]
+struct Logger {
+    program: &'static str,
+}
+
+impl log::Log for Logger {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        metadata.level() <= log::max_level()
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        // Only what is ours: libraries speak of every byte.
+        if self.enabled(record.metadata()) && record.target().starts_with("hansho") {
+            let level = record.level().as_str().to_ascii_lowercase();
+            let line = format!("{}: {level}: {}\n", self.program, record.args());
+            if std::io::stderr().write_all(line.as_bytes()).is_err() {
+                // There is nowhere left to say so.
+            }
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+/// Sets the logger of a program; `HANSHO_LOG=debug` shows more (error, warn, info, debug).
+///
+/// # Errors
+/// Where one is set already.
+pub fn init_logger(program: &'static str) -> Result<(), log::SetLoggerError> {
+    let asked = std::env::var("HANSHO_LOG").ok().and_then(|level| level.parse().ok());
+    log::set_max_level(asked.unwrap_or(log::LevelFilter::Info));
+    log::set_boxed_logger(Box::new(Logger { program }))
+}
