@@ -148,6 +148,9 @@ pub const LOG_LINE_BYTES: usize = 480;
 /// Lines a minute; transitions beyond it are counted in the next line.
 pub const LOG_LINES_PER_MINUTE: u32 = 60;
 
+/// Heap and other private memory of the forwarder (`RLIMIT_DATA`): a TLS session with the largest certificate chain
+/// that is accepted, a batch, and the index of the largest disk ring.
+pub const FORWARDER_DATA_BYTES: u64 = 64 * 1024 * 1024;
 /// A post ends within this.
 pub const POST_TIMEOUT_MS: u64 = 10_000;
 /// Readings in one packed frame.
