@@ -11,6 +11,8 @@ pub mod crc32c;
 #[cfg(feature = "std")]
 pub mod disk_ring;
 #[cfg(feature = "std")]
+pub mod files;
+#[cfg(feature = "std")]
 pub mod heap;
 #[cfg(feature = "std")]
 mod index;
