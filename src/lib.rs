@@ -16,8 +16,15 @@ pub mod clock;
 pub mod code;
 #[cfg(feature = "std")]
 pub mod config;
+#[cfg(feature = "std")]
+pub mod forward;
 pub mod frame;
+#[cfg(feature = "std")]
+pub mod keeper;
 pub mod limit;
+pub mod machine;
 pub mod rule;
 pub mod sample;
 pub mod spool;
+#[cfg(feature = "std")]
+pub mod sys;

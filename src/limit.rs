@@ -11,6 +11,15 @@ pub const RULES: usize = 48;
 pub const WINDOWS: usize = 24;
 /// Buckets of one window: the mean moves in steps of a twentieth of its length.
 pub const WINDOW_BUCKETS: usize = 20;
+/// Values that one bucket of a mean takes: at one a second a bucket of nine hours, a window of a week.
+pub const WINDOW_BUCKET_VALUES: u16 = 1 << 15;
+/// Greatest value that a window holds: 16 PiB in KiB, and far beyond any rate.
+pub const WINDOW_VALUE_MAX: u64 = (1 << 44) - 1;
+// The sum of a whole window fits into 64 bits.
+const _: () =
+    assert!(WINDOW_VALUE_MAX <= u64::MAX / (WINDOW_BUCKET_VALUES as u64) / (WINDOW_BUCKETS as u64));
+/// Greatest uptime that rules tell apart, about 17,800 years: seven bytes in the Checkpoint.
+pub const RULE_UPTIME_MAX_MS: u64 = (1 << 49) - 1;
 /// Transitions of one identity that make it flap, within [`FLAP_SPAN_MS`].
 pub const FLAP_TRANSITIONS: usize = 5;
 /// Span in which [`FLAP_TRANSITIONS`] count as flapping.
@@ -81,8 +90,44 @@ pub const FRAME_LENGTH_BYTES: usize = 2;
 const _: () = assert!(FRAME_BYTES + FRAME_LENGTH_BYTES <= BLOCK_PAYLOAD_BYTES);
 const _: () = assert!(FRAME_BYTES < 1 << 14);
 
-/// Longest Checkpoint: two blocks, so that a slot is small; the built-in rules need one.
-pub const CHECKPOINT_BYTES: usize = 2 * BLOCK_PAYLOAD_BYTES;
+/// Memory ring where nothing else is configured: hours of readings, and all alerts of a bad night.
+pub const MEMORY_RING_DEFAULT_BYTES: u64 = 256 * 1024;
+/// Disk ring where the file system has [`DISK_RING_LARGE_FROM_BYTES`] or more: ten days of readings.
+pub const DISK_RING_DEFAULT_BYTES: u64 = 32 * 1024 * 1024;
+/// Disk ring on a smaller file system.
+pub const DISK_RING_SMALL_BYTES: u64 = 8 * 1024 * 1024;
+/// Total size of a file system from which the larger default is taken.
+pub const DISK_RING_LARGE_FROM_BYTES: u64 = 4 * 1024 * 1024 * 1024;
+/// Block numbers and run numbers above this fit no ring: counting to it takes longer than any host lives, and
+/// arithmetic below it cannot overflow.
+pub const SPOOL_NUMBER_MAX: u64 = 1 << 48;
+/// Times that a reader copies a block again which is being changed under it; a writer needs microseconds a change.
+pub const SPOOL_READ_ATTEMPTS: usize = 8;
+/// Runs that a reader of the rings tells apart; blocks of further, older ones are counted and left out.
+pub const SPOOL_RUNS: usize = 4096;
+/// Readings, evidence and history reach the disk at least this often: one block each, 288 a day.
+pub const DISK_FLUSH_MS: u64 = 5 * 60 * 1000;
+/// The Checkpoint reaches the disk at least this often: 1440 blocks a day, the largest part of the budget.
+pub const DISK_CHECKPOINT_MS: u64 = 60 * 1000;
+/// Cursors reach the disk at most this often: an old cursor costs a repetition, never a loss.
+pub const DISK_SUPERBLOCK_MS: u64 = 10 * 60 * 1000;
+/// Blocks that the scribe writes in one turn, so that a turn ends.
+pub const DISK_BLOCKS_PER_TURN: usize = 64;
+/// A failed write is tried again after this, doubled up to [`DISK_RETRY_MAX_MS`].
+pub const DISK_RETRY_MS: u64 = 1000;
+/// Longest time between two tries.
+pub const DISK_RETRY_MAX_MS: u64 = 60 * 1000;
+/// A block that failed this often in one place is written to the next place.
+pub const DISK_FAILURES_PER_PLACE: u32 = 3;
+/// Places tried in turn; also how far a reader looks past a place that was left out.
+pub const DISK_PLACES: u64 = 4;
+/// Wall time that moved by this against uptime makes a new anchor worth a new block.
+pub const ANCHOR_STEP_MS: u64 = 1000;
+
+/// Longest Checkpoint: [`RULES`] rules with the longest subjects and [`WINDOWS`] windows, every number at its
+/// greatest, need 15,009 bytes; the built-in rules fit into one block (`src/rule/checkpoint.rs` and
+/// `tests/rule_checkpoint.rs` prove it), and whoever writes a Checkpoint writes the blocks in use, not the whole slot.
+pub const CHECKPOINT_BYTES: usize = 4 * BLOCK_PAYLOAD_BYTES;
 
 /// Longest batch that an agent posts and a collector takes.
 pub const BATCH_BYTES: usize = 64 * 1024;

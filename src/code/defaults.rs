@@ -7,7 +7,8 @@
 //! - A clear level is always below the raise level, so that a value which swings about one line does not ring.
 //! - 8008 raises at 300 s of silence and clears below it, with no time of its own: the silence grows until an
 //!   authenticated answer comes, so any smaller value proves that one came. A clear level of 0 would miss an answer between
-//!   two ticks.
+//!   two ticks. An agent that posts more rarely than every 100 s needs a higher level (three intervals): that is the
+//!   configuration's to set, since only it knows the interval.
 //! - 8005 raises on the fact (1) and clears at 0; "clear 0" means the level 0.
 //! - 8004 and 8009 are events of the same quantity: a tick 30 s late or more is both. They stay two codes because the
 //!   short stall is only a record, and a long one is also one of the stalls that are counted.

@@ -3,7 +3,7 @@
 //! [`table`] has an entry for every number, [`defaults`] the rules in force without a configuration, [`render`] how a
 //! code is shown. They are static data without texts, so that a program which only raises codes does not carry
 //! the texts in its pages. [`names`] and [`texts`] are what people read, in Japanese and English. With the feature `std`,
-//! `export` turns all of it into JSON, tables and the manuals `docs/CODES.md` and `docs/CODES.ja.md`.
+//! `export` turns all of it into JSON and tables, and `manual` into `docs/CODES.md` and `docs/CODES.ja.md`.
 //!
 //! A number never changes its meaning and never comes back; `tests/golden/codes.json` is the list that proves it.
 
@@ -15,6 +15,13 @@ pub mod table;
 pub mod texts;
 mod texts_en;
 mod texts_ja;
+
+#[cfg(feature = "std")]
+pub mod describe;
+#[cfg(feature = "std")]
+pub mod export;
+#[cfg(feature = "std")]
+pub mod manual;
 
 pub use defaults::builtin_rules;
 pub use entry::{Entry, Family, RaisedBy, Severity, Urgency};

@@ -41,3 +41,38 @@ pub fn all(language: Language) -> impl Iterator<Item = &'static Text> {
     .iter()
     .flat_map(|part| part.iter())
 }
+
+impl Text {
+    /// Every piece of text, in the order in which it is shown.
+    pub fn pieces(&self) -> impl Iterator<Item = &'static str> {
+        [self.meaning, self.impact, self.cause, self.system_action]
+            .into_iter()
+            .chain(self.operator_action.iter().copied())
+            .chain([self.administrator_action, self.clear, self.evidence])
+    }
+
+    /// The commands of this text, as they stand in backticks. UNIT and COLLECTOR in them stand for a service and for
+    /// the collector's host name.
+    pub fn commands(&self) -> impl Iterator<Item = &'static str> {
+        self.pieces()
+            .flat_map(|piece| piece.split('`').skip(1).step_by(2))
+    }
+}
+
+/// A step of [`Text::operator_action`] in its two parts: the words, and the command to copy where it has one.
+#[must_use]
+pub fn step_parts(step: &'static str) -> (&'static str, Option<&'static str>) {
+    match step.split_once('`') {
+        Some((words, rest)) => (
+            words.trim_end(),
+            rest.split_once('`').map(|(command, _)| command),
+        ),
+        None => (step, None),
+    }
+}
+
+/// Every command of every text of a language, with the number of its code; the tests run them, and check that those
+/// of hansho itself are understood.
+pub fn commands(language: Language) -> impl Iterator<Item = (u16, &'static str)> {
+    all(language).flat_map(|text| text.commands().map(|command| (text.number, command)))
+}
