@@ -144,7 +144,7 @@ impl Watcher {
         let mut machine = machine(&settings, &rules)?;
         let mut reader: Box<dyn Reader> = match plan.sample.source {
             Source::Procfs => Box::new(ProcReader::open(&plan.sample.root).map_err(|fault| format!("{fault:?}"))?),
-            Source::Sysinfo => Box::new(SysinfoReader::open()),
+            Source::Sysinfo => Box::new(SysinfoReader::open().map_err(|error| format!("sysinfo: {error}"))?),
         };
         let first = reader.look(now, sys::wall(), true);
         machine.hello(now, &hello(launch, &first, &recorder.ring, disk_is_off), &mut recorder);
@@ -312,7 +312,7 @@ impl Watcher {
                 Input::Answered
             }
             News::Stored { run_number, run, stream, next } => {
-                let cursor = Cursor { run_number, run, next };
+                let cursor = Cursor { run_number, run, next_sequence: next };
                 if self.recorder.ring.set_cursor(now, stream, cursor).is_err() {
                     self.recorder.lost = self.recorder.lost.saturating_add(1);
                 }
