@@ -62,6 +62,10 @@ pub const LINGER_MS: RangeInclusive<u64> = 0..=24 * 60 * 60_000;
 pub const LINGER_POST_INTERVAL_MS: u64 = 5 * 60_000;
 /// Times and windows of a rule: a day; longer trends are the collector's.
 pub const RULE_TIME_MS: RangeInclusive<u64> = 0..=24 * 60 * 60_000;
+/// Largest level of memory: no host has a PiB, and a slip of the unit is seen.
+pub const LEVEL_KIB: u64 = 1 << 40;
+/// Largest level of a count or rate: readings carry 32 bits.
+pub const LEVEL_NUMBER: u64 = 0xffff_ffff;
 /// A window holds at least this many samples, or a mean would be a last value.
 pub const WINDOW_MIN_SAMPLES: u64 = 2;
 /// Disk ring.
