@@ -76,6 +76,15 @@ pub const MEMORY_RING_BYTES: RangeInclusive<u64> = 64 * 1024..=16 * 1024 * 1024;
 pub const LOG_FILE_BYTES: RangeInclusive<u64> = 64 * 1024..=1024 * 1024 * 1024;
 /// Longest key file: its one line has at most 96 bytes.
 pub const KEY_FILE_BYTES: usize = 4096;
+/// Locked memory that the agent asks for beside its memory ring: mlockall(2) counts all that is mapped (code, heap and
+/// the stacks of its threads), not only what is resident.
+pub const MEMLOCK_BYTES: u64 = 8 * 1024 * 1024;
+/// Posts without an answer before a collector counts as silent: one may be lost, and two may be.
+pub const POSTS_BEFORE_SILENCE: u64 = 3;
+/// Longest line that `hansho replay` reads: what `hansho sample` prints has some 1200 bytes.
+pub const SAMPLE_LINE_BYTES: usize = 16 * 1024;
+/// Longest file that `hansho decode` reads whole because it is no ring: a batch, with room to say that it is too long.
+pub const DECODE_FILE_BYTES: usize = 2 * BATCH_BYTES;
 
 /// Size of a block in both rings: one page, and the sector of today's disks.
 pub const BLOCK_BYTES: usize = 4096;
