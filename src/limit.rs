@@ -81,6 +81,10 @@ pub const KEY_FILE_BYTES: usize = 4096;
 pub const MEMLOCK_BYTES: u64 = 8 * 1024 * 1024;
 /// Posts without an answer before a collector counts as silent: one may be lost, and two may be.
 pub const POSTS_BEFORE_SILENCE: u64 = 3;
+/// Longest line that `hansho replay` reads: what `hansho sample` prints has some 1200 bytes.
+pub const SAMPLE_LINE_BYTES: usize = 16 * 1024;
+/// Longest file that `hansho decode` reads whole because it is no ring: a batch, with room to say that it is too long.
+pub const DECODE_FILE_BYTES: usize = 2 * BATCH_BYTES;
 
 /// Size of a block in both rings: one page, and the sector of today's disks.
 pub const BLOCK_BYTES: usize = 4096;

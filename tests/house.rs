@@ -35,6 +35,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("config", &["sample", "rule", "code"]),
     ("keeper", ANY),
     ("scout", ANY),
+    ("command", ANY),
 ];
 
 /// Rooms that all may import: bounds, the two types of time, and the few system calls that are `unsafe`,
@@ -75,6 +76,7 @@ const OUTSIDE: &[Outside] = &[
             ("src/keeper/*", "creates the rings and their folders"),
             ("src/scout/*", "whatever may hang is read here"),
             ("src/main.rs", "files named on the command line"),
+            ("src/command/file.rs", "files named on the command line"),
             ("src/bin/*", "files named on the command line"),
             (
                 "collector/src/store/day_file*.rs",

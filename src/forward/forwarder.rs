@@ -268,4 +268,3 @@ impl Sent {
         Self { lost: built.lost }
     }
 }
-

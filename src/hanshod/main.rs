@@ -29,7 +29,11 @@ fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(why) => {
             log::error!("{}: {why}", mode.to_string_lossy());
-            ExitCode::from(if matches!(mode.to_str(), Some("keep" | "watch")) { SYSTEM } else { USAGE })
+            ExitCode::from(if matches!(mode.to_str(), Some("keep" | "watch")) {
+                SYSTEM
+            } else {
+                USAGE
+            })
         }
     }
 }

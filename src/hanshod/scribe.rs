@@ -62,17 +62,37 @@ impl Handle {
         let (lines, taken) = queue.split();
         let shared = Arc::new(Shared::default());
         let theirs = shared.clone();
-        let thread = std::thread::Builder::new().name("scribe".into()).stack_size(STACK_BYTES).spawn(move || {
-            let scribe = outlets.disk.map(|disk| Scribe::new(memory, disk));
-            let file = outlets.file.map(|(path, limit)| LogFile { path, limit, open: None });
-            Thread { scribe, pipe: outlets.pipe, file, lines: taken, shared: theirs }.run();
-        })?;
-        Ok(Self { lines, thread, shared })
+        let thread = std::thread::Builder::new()
+            .name("scribe".into())
+            .stack_size(STACK_BYTES)
+            .spawn(move || {
+                let scribe = outlets.disk.map(|disk| Scribe::new(memory, disk));
+                let file = outlets.file.map(|(path, limit)| LogFile {
+                    path,
+                    limit,
+                    open: None,
+                });
+                Thread {
+                    scribe,
+                    pipe: outlets.pipe,
+                    file,
+                    lines: taken,
+                    shared: theirs,
+                }
+                .run();
+            })?;
+        Ok(Self {
+            lines,
+            thread,
+            shared,
+        })
     }
 
     /// Hands a line over without waiting.
     pub(crate) fn say(&mut self, line: &str) {
-        let queued = Line::try_from(line).map_err(|_| ()).and_then(|line| self.lines.enqueue(line).map_err(|_| ()));
+        let queued = Line::try_from(line)
+            .map_err(|_| ())
+            .and_then(|line| self.lines.enqueue(line).map_err(|_| ()));
         if queued.is_err() {
             self.shared.lines_dropped.fetch_add(1, Ordering::Relaxed);
         }
@@ -120,7 +140,9 @@ impl Thread {
 
     /// One turn of the scribe; how long it may sleep.
     fn copy(&mut self, urgent: bool) -> u64 {
-        let Some(scribe) = &mut self.scribe else { return LONGEST_MS };
+        let Some(scribe) = &mut self.scribe else {
+            return LONGEST_MS;
+        };
         let turn = scribe.turn(sys::uptime(), urgent);
         if let Some(fault) = turn.fault {
             let before = self.shared.disk_faults.fetch_add(1, Ordering::Relaxed);
@@ -129,7 +151,10 @@ impl Thread {
             }
         }
         if turn.overtaken > 0 {
-            log::warn!("disk ring: {} frames were overwritten in memory before they were copied", turn.overtaken);
+            log::warn!(
+                "disk ring: {} frames were overwritten in memory before they were copied",
+                turn.overtaken
+            );
         }
         turn.next_ms.min(LONGEST_MS)
     }
@@ -138,7 +163,9 @@ impl Thread {
         while let Some(line) = self.lines.dequeue() {
             let mut bytes = heapless::Vec::<u8, { LOG_LINE_BYTES + 1 }>::new();
             // A line is at most one byte shorter than the buffer.
-            let whole = bytes.extend_from_slice(line.as_bytes()).and_then(|()| bytes.push(b'\n').map_err(|_| Default::default()));
+            let whole = bytes
+                .extend_from_slice(line.as_bytes())
+                .and_then(|()| bytes.push(b'\n').map_err(|_| Default::default()));
             debug_assert!(whole.is_ok(), "room for a line and its end");
             // A write of at most PIPE_BUF bytes is whole or not at all (pipe(7)).
             if let Err(Errno::AGAIN | Errno::PIPE) = rustix::io::write(&self.pipe, &bytes) {
@@ -165,7 +192,11 @@ struct LogFile {
 impl LogFile {
     fn write(&mut self, line: &[u8]) -> std::io::Result<()> {
         let length = u64::try_from(line.len()).unwrap_or(u64::MAX);
-        if self.open.as_ref().is_some_and(|(_, written)| written.saturating_add(length) > self.limit) {
+        if self
+            .open
+            .as_ref()
+            .is_some_and(|(_, written)| written.saturating_add(length) > self.limit)
+        {
             self.open = None;
             std::fs::rename(&self.path, self.path.with_added_extension("1"))?;
         }

@@ -63,7 +63,8 @@ pub(crate) fn run(mut inherited: Inherited) -> Result<u8, String> {
     if let Some(parent) = inherited.parent() {
         sys::die_with_parent(parent).map_err(|error| format!("the keeper is gone: {error}"))?;
     }
-    let launch = Launch::of(&mut File::from(inherited.demand("launch")?)).map_err(|error| format!("launch: {error}"))?;
+    let launch = Launch::of(&mut File::from(inherited.demand("launch")?))
+        .map_err(|error| format!("launch: {error}"))?;
     let mut watcher = Watcher::new(&launch, &mut inherited)?;
     drop(launch);
     watcher.rehearse();
@@ -104,7 +105,11 @@ impl Watcher {
         let agent = AgentId(launch.agent);
         let run = RunId(sys::random_u64().map_err(failed("getrandom"))?);
 
-        let copied = disk.as_ref().map(File::try_clone).transpose().map_err(failed("disk ring"))?;
+        let copied = disk
+            .as_ref()
+            .map(File::try_clone)
+            .transpose()
+            .map_err(failed("disk ring"))?;
         let mut before = SpoolReader::new(Some(memory.clone()), copied);
         before.refresh();
         let disk = match disk.map(|disk| open_disk(disk, agent)).transpose() {
@@ -119,20 +124,43 @@ impl Watcher {
             run,
             boot,
             ring: sys::random_u64().map_err(failed("getrandom"))?,
-            run_number_floor: before.runs().iter().map(|held| held.run_number).max().unwrap_or(0),
+            run_number_floor: before
+                .runs()
+                .iter()
+                .map(|held| held.run_number)
+                .max()
+                .unwrap_or(0),
         };
-        let (ring, recovered) = MemoryRing::open(memory.clone(), identity, now, anchor(now, sys::wall(), false))
-            .map_err(|fault| format!("memory ring: {fault:?}"))?;
-        log::info!("run {run}, number {}; memory ring {:?}", recovered.run_number, recovered.kept);
+        let (ring, recovered) = MemoryRing::open(
+            memory.clone(),
+            identity,
+            now,
+            anchor(now, sys::wall(), false),
+        )
+        .map_err(|fault| format!("memory ring: {fault:?}"))?;
+        log::info!(
+            "run {run}, number {}; memory ring {:?}",
+            recovered.run_number,
+            recovered.kept
+        );
 
         let outlets = Outlets {
             disk,
             pipe: inherited.demand("log")?,
-            file: plan.log.file.as_ref().map(|file| (file.path.clone(), file.max_size_bytes)),
+            file: plan
+                .log
+                .file
+                .as_ref()
+                .map(|file| (file.path.clone(), file.max_size_bytes)),
         };
         let disk_is_off = outlets.disk.is_none();
         let scribe = Handle::start(memory, outlets).map_err(failed("scribe"))?;
-        let mut recorder = Recorder { ring, scribe: Some(scribe), alert: false, lost: 0 };
+        let mut recorder = Recorder {
+            ring,
+            scribe: Some(scribe),
+            alert: false,
+            lost: 0,
+        };
 
         let settings = Settings {
             sample_interval_ms: plan.sample.interval_ms,
@@ -140,18 +168,41 @@ impl Watcher {
             report_interval_ms: plan.sample.report_interval_ms,
             forwards: !plan.forward.urls.is_empty(),
         };
-        let rules: Vec<Rule> = plan.rules.iter().map(|effective| effective.rule.clone()).collect();
+        let rules: Vec<Rule> = plan
+            .rules
+            .iter()
+            .map(|effective| effective.rule.clone())
+            .collect();
         let mut machine = machine(&settings, &rules)?;
         let mut reader: Box<dyn Reader> = match plan.sample.source {
-            Source::Procfs => Box::new(ProcReader::open(&plan.sample.root).map_err(|fault| format!("{fault:?}"))?),
-            Source::Sysinfo => Box::new(SysinfoReader::open().map_err(|error| format!("sysinfo: {error}"))?),
+            Source::Procfs => {
+                Box::new(ProcReader::open(&plan.sample.root).map_err(|fault| format!("{fault:?}"))?)
+            }
+            Source::Sysinfo => {
+                Box::new(SysinfoReader::open().map_err(|error| format!("sysinfo: {error}"))?)
+            }
         };
         let first = reader.look(now, sys::wall(), true);
-        machine.hello(now, &hello(launch, &first, &recorder.ring, disk_is_off), &mut recorder);
-        let origins = |place: usize| plan.rules.get(place).map_or("", |effective| effective.origin.as_str());
+        machine.hello(
+            now,
+            &hello(launch, &first, &recorder.ring, disk_is_off),
+            &mut recorder,
+        );
+        let origins = |place: usize| {
+            plan.rules
+                .get(place)
+                .map_or("", |effective| effective.origin.as_str())
+        };
         machine.config(now, plan.config_hash(), origins, &mut recorder);
         let mut checkpoint = Box::new([0; CHECKPOINT_BYTES]);
-        take_over(&mut machine, &mut before, boot, now, &mut checkpoint, &mut recorder);
+        take_over(
+            &mut machine,
+            &mut before,
+            boot,
+            now,
+            &mut checkpoint,
+            &mut recorder,
+        );
         Ok(Self {
             machine,
             rehearsal: rules,
@@ -176,26 +227,62 @@ impl Watcher {
     /// first real one is then in memory and stays there.
     fn rehearse(&mut self) {
         let rules = std::mem::take(&mut self.rehearsal);
-        let Ok(mut machine) = machine(&self.settings, &rules) else { return };
-        let identity = Identity { agent: AgentId(0), run: self.run, boot: self.boot, ring: 1, run_number_floor: 0 };
-        let scratch = HeapMemory::zeroed(usize::try_from(*hansho::limit::MEMORY_RING_BYTES.start()).unwrap_or(0));
+        let Ok(mut machine) = machine(&self.settings, &rules) else {
+            return;
+        };
+        let identity = Identity {
+            agent: AgentId(0),
+            run: self.run,
+            boot: self.boot,
+            ring: 1,
+            run_number_floor: 0,
+        };
+        let scratch = HeapMemory::zeroed(
+            usize::try_from(*hansho::limit::MEMORY_RING_BYTES.start()).unwrap_or(0),
+        );
         let now = sys::uptime();
-        let Ok((ring, _)) = MemoryRing::open(&scratch, identity, now, anchor(now, sys::wall(), false)) else { return };
-        let mut recorder = Recorder { ring, scribe: None, alert: false, lost: 0 };
+        let Ok((ring, _)) =
+            MemoryRing::open(&scratch, identity, now, anchor(now, sys::wall(), false))
+        else {
+            return;
+        };
+        let mut recorder = Recorder {
+            ring,
+            scribe: None,
+            alert: false,
+            lost: 0,
+        };
         for step in 0..REHEARSAL_TICKS {
             let at = now.plus(step.saturating_mul(1000));
             let snapshot = self.reader.look(at, sys::wall(), true);
-            let tick = Tick { snapshot, late_ms: 60_000 };
+            let tick = Tick {
+                snapshot,
+                late_ms: 60_000,
+            };
             machine.step(at, Input::Tick(&tick), &mut recorder);
             machine.step(at, Input::Test { code: 8009 }, &mut recorder);
-            machine.step(at, Input::Lost { stream: Stream::Alerts, count: 1 }, &mut recorder);
+            machine.step(
+                at,
+                Input::Lost {
+                    stream: Stream::Alerts,
+                    count: 1,
+                },
+                &mut recorder,
+            );
             if let Ok(bytes) = machine.checkpoint(self.checkpoint.as_mut_slice())
                 && recorder.ring.checkpoint(at, bytes).is_err()
             {
                 log::warn!("rehearsal: no checkpoint");
             }
         }
-        machine.step(now.plus(120_000), Input::Stop { planned_ms: 0, text: "" }, &mut recorder);
+        machine.step(
+            now.plus(120_000),
+            Input::Stop {
+                planned_ms: 0,
+                text: "",
+            },
+            &mut recorder,
+        );
     }
 
     fn run(mut self) -> u8 {
@@ -213,10 +300,15 @@ impl Watcher {
                     deadline_ms = now_ms.saturating_add(interval_ms);
                 }
             } else {
-                self.wait(deadline_ms.saturating_sub(now_ms), taken < 2 * MESSAGES_PER_TICK);
+                self.wait(
+                    deadline_ms.saturating_sub(now_ms),
+                    taken < 2 * MESSAGES_PER_TICK,
+                );
             }
             if taken < 2 * MESSAGES_PER_TICK {
-                taken = taken.saturating_add(self.take_orders()).saturating_add(self.take_news());
+                taken = taken
+                    .saturating_add(self.take_orders())
+                    .saturating_add(self.take_news());
             }
             self.after_step();
         }
@@ -232,7 +324,10 @@ impl Watcher {
             tv_sec: i64::try_from(wait_ms / 1000).unwrap_or(1),
             tv_nsec: i64::try_from((wait_ms % 1000).saturating_mul(1_000_000)).unwrap_or(0),
         };
-        let mut fds = [PollFd::new(&self.keeper, PollFlags::IN), PollFd::new(&self.link, PollFlags::IN)];
+        let mut fds = [
+            PollFd::new(&self.keeper, PollFlags::IN),
+            PollFd::new(&self.link, PollFlags::IN),
+        ];
         let fds = if listen { fds.as_mut_slice() } else { &mut [] };
         // Interrupted or not: the loop looks at the clock.
         if poll(fds, Some(&timeout)).is_err() {}
@@ -247,12 +342,23 @@ impl Watcher {
         }
         let snapshot = self.reader.look(now, wall, counters);
         let interval = u64::from(self.settings.sample_interval_ms);
-        let late_ms = self.last_tick.map_or(0, |last| now.since(last).saturating_sub(interval));
+        let late_ms = self
+            .last_tick
+            .map_or(0, |last| now.since(last).saturating_sub(interval));
         self.last_tick = Some(now);
-        if self.recorder.ring.set_anchor(now, anchor(now, wall, self.confirmed)).is_err() {
+        if self
+            .recorder
+            .ring
+            .set_anchor(now, anchor(now, wall, self.confirmed))
+            .is_err()
+        {
             self.recorder.lost = self.recorder.lost.saturating_add(1);
         }
-        self.machine.step(now, Input::Tick(&Tick { snapshot, late_ms }), &mut self.recorder);
+        self.machine.step(
+            now,
+            Input::Tick(&Tick { snapshot, late_ms }),
+            &mut self.recorder,
+        );
         self.record_state(now);
         self.pulse.beat(Role::Watcher);
     }
@@ -277,10 +383,18 @@ impl Watcher {
             let now = sys::uptime();
             match self.message.get(..length).and_then(Order::from_bytes) {
                 Some(Order::Test { code }) => {
-                    self.machine.step(now, Input::Test { code }, &mut self.recorder);
+                    self.machine
+                        .step(now, Input::Test { code }, &mut self.recorder);
                 }
                 Some(Order::Stop) => {
-                    self.machine.step(now, Input::Stop { planned_ms: 0, text: "" }, &mut self.recorder);
+                    self.machine.step(
+                        now,
+                        Input::Stop {
+                            planned_ms: 0,
+                            text: "",
+                        },
+                        &mut self.recorder,
+                    );
                     self.record_state(now);
                     self.stop = Some(0);
                 }
@@ -311,8 +425,17 @@ impl Watcher {
                 self.confirmed = differs <= CONFIRMED_WITHIN_MS;
                 Input::Answered
             }
-            News::Stored { run_number, run, stream, next } => {
-                let cursor = Cursor { run_number, run, next_sequence: next };
+            News::Stored {
+                run_number,
+                run,
+                stream,
+                next,
+            } => {
+                let cursor = Cursor {
+                    run_number,
+                    run,
+                    next_sequence: next,
+                };
                 if self.recorder.ring.set_cursor(now, stream, cursor).is_err() {
                     self.recorder.lost = self.recorder.lost.saturating_add(1);
                 }
@@ -346,7 +469,9 @@ impl Watcher {
 
 fn machine(settings: &Settings, rules: &[Rule]) -> Result<Machine, String> {
     let mut bounded = heapless::Vec::<Rule, RULES>::new();
-    bounded.extend_from_slice(rules).map_err(|_| format!("more than {RULES} rules"))?;
+    bounded
+        .extend_from_slice(rules)
+        .map_err(|_| format!("more than {RULES} rules"))?;
     Machine::new(settings.clone(), bounded).map_err(|fault| format!("rules: {fault:?}"))
 }
 
@@ -363,22 +488,32 @@ fn take_over<M: Memory, D: hansho::spool::Disk>(
     if let Some((length, mark)) = found {
         let bytes = buffer.get(..length).unwrap_or_default();
         if let Err(fault) = machine.restore(now, bytes, mark.boot != boot, recorder) {
-            log::warn!("checkpoint of run {}: {fault:?}; rules start anew", mark.run_number);
+            log::warn!(
+                "checkpoint of run {}: {fault:?}; rules start anew",
+                mark.run_number
+            );
         }
     }
     let mut outranked = 0_u32;
-    before.alerts_after(found.as_ref().map(|(_, mark)| mark), &mut |held, _, frame| {
-        if machine.outrank(frame, held.boot != boot) {
-            outranked = outranked.saturating_add(1);
-        }
-        ControlFlow::Continue(())
-    });
-    log::debug!("taken over: checkpoint {}, {outranked} later alerts", found.is_some());
+    before.alerts_after(
+        found.as_ref().map(|(_, mark)| mark),
+        &mut |held, _, frame| {
+            if machine.outrank(frame, held.boot != boot) {
+                outranked = outranked.saturating_add(1);
+            }
+            ControlFlow::Continue(())
+        },
+    );
+    log::debug!(
+        "taken over: checkpoint {}, {outranked} later alerts",
+        found.is_some()
+    );
 }
 
 fn open_disk(disk: File, agent: AgentId) -> Result<DiskRing<File>, String> {
     let size = disk.metadata().map_err(|error| error.to_string())?.len();
-    let (ring, recovered) = DiskRing::open(disk, agent, size).map_err(|fault| format!("{fault:?}"))?;
+    let (ring, recovered) =
+        DiskRing::open(disk, agent, size).map_err(|fault| format!("{fault:?}"))?;
     log::info!("disk ring: {:?}", recovered.scan);
     Ok(ring)
 }
@@ -391,7 +526,11 @@ fn anchor(uptime: Uptime, wall: WallTime, confirmed: bool) -> Anchor {
     } else {
         AnchorQuality::Host
     };
-    Anchor { uptime, wall, quality }
+    Anchor {
+        uptime,
+        wall,
+        quality,
+    }
 }
 
 fn hello<'l, M: Memory>(

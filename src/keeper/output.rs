@@ -41,8 +41,15 @@ impl Output {
             self.dropped = self.dropped.saturating_add(1);
         }
         if let Some(socket) = &self.syslog {
-            let raised = !line.windows(10).take(2).any(|words| words.starts_with(b"-I "));
-            let priority = if raised { RAISED_PRIORITY } else { RESOLVED_PRIORITY };
+            let raised = !line
+                .windows(10)
+                .take(2)
+                .any(|words| words.starts_with(b"-I "));
+            let priority = if raised {
+                RAISED_PRIORITY
+            } else {
+                RESOLVED_PRIORITY
+            };
             let mut message = heapless::Vec::<u8, { LOG_LINE_BYTES + 64 }>::new();
             let header = format!("<{priority}>hansho[{}]: ", std::process::id());
             let whole = message.extend_from_slice(header.as_bytes()).is_ok()
@@ -58,7 +65,9 @@ impl Output {
         let mut stderr = std::io::stderr();
         let mut ready = [PollFd::from_borrowed_fd(stderr.as_fd(), PollFlags::OUT)];
         let polled = poll(&mut ready, Some(&Timespec::default()));
-        let writable = ready.first().is_some_and(|fd| fd.revents().contains(PollFlags::OUT));
+        let writable = ready
+            .first()
+            .is_some_and(|fd| fd.revents().contains(PollFlags::OUT));
         polled.is_ok() && writable && stderr.write_all(line).is_ok()
     }
 }
@@ -100,7 +109,9 @@ impl log::Log for Logger {
 /// # Errors
 /// Where one is set already.
 pub fn init_logger(program: &'static str) -> Result<(), log::SetLoggerError> {
-    let asked = std::env::var("HANSHO_LOG").ok().and_then(|level| level.parse().ok());
+    let asked = std::env::var("HANSHO_LOG")
+        .ok()
+        .and_then(|level| level.parse().ok());
     log::set_max_level(asked.unwrap_or(log::LevelFilter::Info));
     log::set_boxed_logger(Box::new(Logger { program }))
 }
