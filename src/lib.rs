@@ -14,8 +14,15 @@
 
 pub mod clock;
 pub mod code;
+#[cfg(feature = "std")]
+pub mod config;
+#[cfg(feature = "std")]
+pub mod forward;
 pub mod frame;
 pub mod limit;
+pub mod machine;
 pub mod rule;
 pub mod sample;
 pub mod spool;
+#[cfg(feature = "std")]
+pub mod sys;

@@ -1,5 +1,7 @@
 //! Every bound of the project, each with its reason. Const assertions prove that they fit together.
 
+use core::ops::RangeInclusive;
+
 /// Longest subject of an alert, in bytes: a mount point, service or cache path; longer ones are cut at a
 /// character boundary by the configuration.
 pub const SUBJECT_BYTES: usize = 64;
@@ -9,6 +11,15 @@ pub const RULES: usize = 48;
 pub const WINDOWS: usize = 24;
 /// Buckets of one window: the mean moves in steps of a twentieth of its length.
 pub const WINDOW_BUCKETS: usize = 20;
+/// Values that one bucket of a mean takes: at one a second a bucket of nine hours, a window of a week.
+pub const WINDOW_BUCKET_VALUES: u16 = 1 << 15;
+/// Greatest value that a window holds: 16 PiB in KiB, and far beyond any rate.
+pub const WINDOW_VALUE_MAX: u64 = (1 << 44) - 1;
+// The sum of a whole window fits into 64 bits.
+const _: () =
+    assert!(WINDOW_VALUE_MAX <= u64::MAX / (WINDOW_BUCKET_VALUES as u64) / (WINDOW_BUCKETS as u64));
+/// Greatest uptime that rules tell apart, about 17,800 years: seven bytes in the Checkpoint.
+pub const RULE_UPTIME_MAX_MS: u64 = (1 << 49) - 1;
 /// Transitions of one identity that make it flap, within [`FLAP_SPAN_MS`].
 pub const FLAP_TRANSITIONS: usize = 5;
 /// Span in which [`FLAP_TRANSITIONS`] count as flapping.
@@ -19,6 +30,48 @@ pub const FLAP_CLEAR_FACTOR: u32 = 3;
 pub const CONTINUED_MIN_GAP_MS: u64 = 60 * 1000;
 /// An event without a clear rule of its own resolves after this long without another.
 pub const EVENT_CLEAR_MS: u32 = 30 * 60 * 1000;
+
+/// Longest agent.toml: the parsed form takes a multiple of it, and no honest one comes near.
+pub const CONFIG_BYTES: usize = 1024 * 1024;
+/// Faults of agent.toml that are told at once; more are counted in a last one.
+pub const CONFIG_ERRORS: usize = 100;
+/// Longest quotation of what was found, in characters, so that a fault stays one readable line.
+pub const CONFIG_QUOTE_CHARS: usize = 80;
+/// Longest path in agent.toml: Linux takes 4096 bytes with the final zero (PATH_MAX), and names are appended.
+pub const CONFIG_PATH_BYTES: usize = 4000;
+/// Longest host name override (HOST_NAME_MAX of Linux).
+pub const HOST_NAME_BYTES: usize = 64;
+/// Longest collector address.
+pub const URL_BYTES: usize = 1024;
+/// Collector addresses: two sites with a pair each, doubled.
+pub const FORWARD_URLS: usize = 8;
+/// Pinned public keys: today's and tomorrow's of every address.
+pub const FORWARD_PINS: usize = 2 * FORWARD_URLS;
+/// Interval between samples: below 50 ms the reads themselves would be load, above a minute peaks are missed.
+pub const SAMPLE_INTERVAL_MS: RangeInclusive<u64> = 50..=60_000;
+/// Interval between reads of the counters (`/proc/vmstat`).
+pub const COUNTERS_INTERVAL_MS: RangeInclusive<u64> = 50..=10 * 60_000;
+/// Interval between Readings frames.
+pub const REPORT_INTERVAL_MS: RangeInclusive<u64> = 1_000..=60 * 60_000;
+/// Interval between posts: a collector's shortest promise, and a day.
+pub const POST_INTERVAL_MS: RangeInclusive<u64> = 1_000..=24 * 60 * 60_000;
+/// How long the forwarder stays after a post, where it may leave.
+pub const LINGER_MS: RangeInclusive<u64> = 0..=24 * 60 * 60_000;
+/// Shortest post interval with which the forwarder may leave between posts: starting it costs more than keeping
+/// it for less.
+pub const LINGER_POST_INTERVAL_MS: u64 = 5 * 60_000;
+/// Times and windows of a rule: a day; longer trends are the collector's.
+pub const RULE_TIME_MS: RangeInclusive<u64> = 0..=24 * 60 * 60_000;
+/// A window holds at least this many samples, or a mean would be a last value.
+pub const WINDOW_MIN_SAMPLES: u64 = 2;
+/// Disk ring.
+pub const DISK_RING_BYTES: RangeInclusive<u64> = 1024 * 1024..=1024 * 1024 * 1024;
+/// Memory ring: locked memory, so never large.
+pub const MEMORY_RING_BYTES: RangeInclusive<u64> = 64 * 1024..=16 * 1024 * 1024;
+/// The log file of the agent's own.
+pub const LOG_FILE_BYTES: RangeInclusive<u64> = 64 * 1024..=1024 * 1024 * 1024;
+/// Longest key file: its one line has at most 96 bytes.
+pub const KEY_FILE_BYTES: usize = 4096;
 
 /// Size of a block in both rings: one page, and the sector of today's disks.
 pub const BLOCK_BYTES: usize = 4096;
@@ -33,8 +86,44 @@ pub const FRAME_LENGTH_BYTES: usize = 2;
 const _: () = assert!(FRAME_BYTES + FRAME_LENGTH_BYTES <= BLOCK_PAYLOAD_BYTES);
 const _: () = assert!(FRAME_BYTES < 1 << 14);
 
-/// Longest Checkpoint: two blocks, so that a slot is small; the built-in rules need one.
-pub const CHECKPOINT_BYTES: usize = 2 * BLOCK_PAYLOAD_BYTES;
+/// Memory ring where nothing else is configured: hours of readings, and all alerts of a bad night.
+pub const MEMORY_RING_DEFAULT_BYTES: u64 = 256 * 1024;
+/// Disk ring where the file system has [`DISK_RING_LARGE_FROM_BYTES`] or more: ten days of readings.
+pub const DISK_RING_DEFAULT_BYTES: u64 = 32 * 1024 * 1024;
+/// Disk ring on a smaller file system.
+pub const DISK_RING_SMALL_BYTES: u64 = 8 * 1024 * 1024;
+/// Total size of a file system from which the larger default is taken.
+pub const DISK_RING_LARGE_FROM_BYTES: u64 = 4 * 1024 * 1024 * 1024;
+/// Block numbers and run numbers above this fit no ring: counting to it takes longer than any host lives, and
+/// arithmetic below it cannot overflow.
+pub const SPOOL_NUMBER_MAX: u64 = 1 << 48;
+/// Times that a reader copies a block again which is being changed under it; a writer needs microseconds a change.
+pub const SPOOL_READ_ATTEMPTS: usize = 8;
+/// Runs that a reader of the rings tells apart; blocks of further, older ones are counted and left out.
+pub const SPOOL_RUNS: usize = 4096;
+/// Readings, evidence and history reach the disk at least this often: one block each, 288 a day.
+pub const DISK_FLUSH_MS: u64 = 5 * 60 * 1000;
+/// The Checkpoint reaches the disk at least this often: 1440 blocks a day, the largest part of the budget.
+pub const DISK_CHECKPOINT_MS: u64 = 60 * 1000;
+/// Cursors reach the disk at most this often: an old cursor costs a repetition, never a loss.
+pub const DISK_SUPERBLOCK_MS: u64 = 10 * 60 * 1000;
+/// Blocks that the scribe writes in one turn, so that a turn ends.
+pub const DISK_BLOCKS_PER_TURN: usize = 64;
+/// A failed write is tried again after this, doubled up to [`DISK_RETRY_MAX_MS`].
+pub const DISK_RETRY_MS: u64 = 1000;
+/// Longest time between two tries.
+pub const DISK_RETRY_MAX_MS: u64 = 60 * 1000;
+/// A block that failed this often in one place is written to the next place.
+pub const DISK_FAILURES_PER_PLACE: u32 = 3;
+/// Places tried in turn; also how far a reader looks past a place that was left out.
+pub const DISK_PLACES: u64 = 4;
+/// Wall time that moved by this against uptime makes a new anchor worth a new block.
+pub const ANCHOR_STEP_MS: u64 = 1000;
+
+/// Longest Checkpoint: [`RULES`] rules with the longest subjects and [`WINDOWS`] windows, every number at its
+/// greatest, need about 15,000 bytes; the built-in rules fit into one block (`tests/rule_checkpoint.rs` proves
+/// both), and whoever writes a Checkpoint writes the blocks in use, not the whole slot.
+pub const CHECKPOINT_BYTES: usize = 4 * BLOCK_PAYLOAD_BYTES;
 
 /// Longest batch that an agent posts and a collector takes.
 pub const BATCH_BYTES: usize = 64 * 1024;

@@ -1,1 +1,541 @@
-//! set
+//! All rules of an agent: what is looked up once, at construction, and one step over all of them.
+//!
+//! *Unknown*: the quantity in use has had no value for more than [`GAP_INTERVALS`] of its intervals (or never), or its
+//! window is not covered yet. Values that stay away so long start timers and window anew ([`super::state`]); a shorter
+//! absence changes nothing: neither time nor phase. A value without the total that a per cent level needs is absent.
+//!
+//! A *fallback* is looked at on a reading on which the first quantity is absent. A change of which of the two is in
+//! use starts timers, window and worst value anew: values of two quantities are never mixed.
+
+use super::definition::{Aggregate, Fallback, Gate, GateTest, Kind, Level, Rule, Subject};
+use super::level::Side;
+use super::quantity::{Quantity, Unit, Value};
+use super::state::{
+    Change, Judged, Phase, RecordedTransition, RuleState, Transition, TransitionKind,
+};
+use super::window::{Shape, WindowState};
+use crate::clock::Uptime;
+use crate::limit::{GAP_INTERVALS, RULE_UPTIME_MAX_MS, RULES, WINDOWS};
+use crate::sample::Reading;
+
+/// Where values come from: a reading, and what the agent knows of itself.
+pub trait Values {
+    /// The value at this moment; `None` is absent. A quantity that counts occurrences is 0, not absent, where nothing
+    /// occurred: an event rule resolves only on a value.
+    fn value(&self, quantity: Quantity, subject: &Subject) -> Option<Value>;
+}
+
+impl Values for Reading {
+    fn value(&self, quantity: Quantity, _: &Subject) -> Option<Value> {
+        quantity.in_reading(self)
+    }
+}
+
+/// How often values come, in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Intervals {
+    /// Those of every reading.
+    pub sample_ms: u32,
+    /// Those of [`Quantity::is_counter`].
+    pub counters_ms: u32,
+}
+
+/// Why rules are no rule set; `rule` is the place of the rule at fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RuleSetFault {
+    /// The number of its quantity is unknown.
+    Quantity {
+        /// Place of the rule.
+        rule: usize,
+    },
+    /// The number of its gate's quantity is unknown.
+    GateQuantity {
+        /// Place of the rule.
+        rule: usize,
+    },
+    /// The number of its fallback's quantity is unknown.
+    FallbackQuantity {
+        /// Place of the rule.
+        rule: usize,
+    },
+    /// Its raise, clear, gate or fallback level holds nothing that its quantity can be compared with: per cent counts
+    /// only for quantities with a total, and not for events. It could never fire, or never resolve.
+    NoLevel {
+        /// Place of the rule.
+        rule: usize,
+    },
+    /// Its window is shorter than [`crate::limit::WINDOW_BUCKETS`] milliseconds.
+    WindowTooShort {
+        /// Place of the rule.
+        rule: usize,
+    },
+    /// An event with a window: events are seen one by one.
+    EventWithWindow {
+        /// Place of the rule.
+        rule: usize,
+    },
+    /// An earlier rule has the same code and subject.
+    Duplicate {
+        /// Place of the rule.
+        rule: usize,
+        /// Place of the earlier one.
+        earlier: usize,
+    },
+    /// It is the first enabled rule for which no window is left ([`WINDOWS`]).
+    TooManyWindows {
+        /// Place of the rule.
+        rule: usize,
+    },
+}
+
+/// One quantity and the levels that it is compared with.
+#[derive(Clone, Copy, Debug)]
+struct Source {
+    quantity: Quantity,
+    raise: Level,
+    clear: Level,
+    /// The value is a number of occurrences.
+    counts: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct GatePlan {
+    quantity: Quantity,
+    test: GateTest,
+    level: Level,
+}
+
+/// What a rule needs at each step, looked up once.
+#[derive(Clone, Copy, Debug)]
+struct Plan {
+    first: Source,
+    fallback: Option<Source>,
+    gate: Option<GatePlan>,
+    window: Option<(usize, Shape)>,
+    raise_side: Side,
+    clear_side: Side,
+}
+
+impl Source {
+    fn new(kind: Kind, quantity: Quantity, raise: Level, clear: Level) -> Option<Self> {
+        let unit = quantity.unit();
+        let source = Self {
+            quantity,
+            raise: raise.used(kind, unit),
+            clear: clear.used(kind, unit),
+            counts: unit == Unit::Count,
+        };
+        let clears = kind == Kind::Event || !source.clear.is_empty();
+        (clears && !source.raise.is_empty()).then_some(source)
+    }
+
+    fn value(&self, values: &impl Values, subject: &Subject) -> Option<Value> {
+        values
+            .value(self.quantity, subject)
+            .filter(|value| self.raise.can_judge(*value) && self.clear.can_judge(*value))
+    }
+}
+
+impl GatePlan {
+    fn new(gate: &Gate, rule: usize) -> Result<Self, RuleSetFault> {
+        let quantity =
+            Quantity::from_number(gate.quantity).ok_or(RuleSetFault::GateQuantity { rule })?;
+        let level = gate.level.used(Kind::Level, quantity.unit());
+        if level.is_empty() && gate.test != GateTest::Absent {
+            return Err(RuleSetFault::NoLevel { rule });
+        }
+        Ok(Self {
+            quantity,
+            test: gate.test,
+            level,
+        })
+    }
+
+    fn holds(&self, values: &impl Values, subject: &Subject) -> bool {
+        let value = values.value(self.quantity, subject);
+        match self.test {
+            GateTest::Absent => value.is_none(),
+            GateTest::Above => value.is_some_and(|value| self.level.holds(Side::AtOrAbove, value)),
+            GateTest::Below => value.is_some_and(|value| self.level.holds(Side::Below, value)),
+        }
+    }
+}
+
+impl Plan {
+    /// `window` is the place of the next free one.
+    fn new(rule: &Rule, place: usize, window: usize) -> Result<Self, RuleSetFault> {
+        let fault = RuleSetFault::NoLevel { rule: place };
+        let quantity = rule
+            .quantity()
+            .ok_or(RuleSetFault::Quantity { rule: place })?;
+        let first = Source::new(rule.kind, quantity, rule.raise, rule.clear).ok_or(fault)?;
+        let fallback = match &rule.fallback {
+            None => None,
+            Some(Fallback {
+                quantity,
+                raise,
+                clear,
+            }) => {
+                let quantity = Quantity::from_number(*quantity)
+                    .ok_or(RuleSetFault::FallbackQuantity { rule: place })?;
+                Some(Source::new(rule.kind, quantity, *raise, *clear).ok_or(fault)?)
+            }
+        };
+        let gate = match &rule.gate {
+            None => None,
+            Some(gate) => Some(GatePlan::new(gate, place)?),
+        };
+        let shape = match rule.window.aggregate {
+            Aggregate::Last => None,
+            _ if rule.kind == Kind::Event => {
+                return Err(RuleSetFault::EventWithWindow { rule: place });
+            }
+            _ => Some(Shape::of(&rule.window).ok_or(RuleSetFault::WindowTooShort { rule: place })?),
+        };
+        let direction = match rule.kind {
+            Kind::Level => rule.direction,
+            Kind::Event => super::definition::Direction::Above,
+        };
+        Ok(Self {
+            first,
+            fallback,
+            gate,
+            window: shape.filter(|_| rule.enabled).map(|shape| (window, shape)),
+            raise_side: Side::raised(direction),
+            clear_side: Side::clear(direction),
+        })
+    }
+
+    fn source(&self, on_fallback: bool) -> &Source {
+        match &self.fallback {
+            Some(fallback) if on_fallback => fallback,
+            _ => &self.first,
+        }
+    }
+
+    /// The value of the quantity that is there, and whether it is the fallback.
+    fn value(&self, values: &impl Values, subject: &Subject) -> Option<(Value, bool)> {
+        let first = self
+            .first
+            .value(values, subject)
+            .map(|value| (value, false));
+        first.or_else(|| {
+            let fallback = self.fallback.as_ref()?;
+            fallback.value(values, subject).map(|value| (value, true))
+        })
+    }
+
+    fn judge(
+        &self,
+        source: &Source,
+        value: Value,
+        values: &impl Values,
+        subject: &Subject,
+    ) -> Judged {
+        let raised = source.raise.holds(self.raise_side, value);
+        Judged {
+            value: value.value,
+            raised,
+            clear: !raised && source.clear.holds(self.clear_side, value),
+            // Not asked for where it could change nothing.
+            gate: raised && self.gate.is_none_or(|gate| gate.holds(values, subject)),
+            events: if source.counts {
+                u32::try_from(value.value).unwrap_or(u32::MAX).max(1)
+            } else {
+                1
+            },
+        }
+    }
+
+    /// Longest time without a value that changes nothing, in milliseconds.
+    fn gap_ms(&self, on_fallback: bool, intervals: Intervals) -> u64 {
+        let interval_ms = if self.source(on_fallback).quantity.is_counter() {
+            intervals.counters_ms
+        } else {
+            intervals.sample_ms
+        };
+        u64::from(interval_ms).saturating_mul(GAP_INTERVALS.into())
+    }
+
+    fn is_gap(&self, state: &RuleState, now: Uptime, intervals: Intervals) -> bool {
+        state
+            .seen
+            .is_none_or(|seen| now.since(seen) > self.gap_ms(state.on_fallback, intervals))
+    }
+
+    /// One reading for one rule.
+    fn step(
+        &self,
+        rule: &Rule,
+        state: &mut RuleState,
+        window: Option<&mut WindowState>,
+        (now, intervals): (Uptime, Intervals),
+        values: &impl Values,
+    ) -> Option<(Change, Value)> {
+        let found = self.value(values, &rule.subject);
+        let switched = found.is_some_and(|(_, fallback)| fallback != state.on_fallback);
+        if switched {
+            state.restart_with_other_values();
+            state.on_fallback = !state.on_fallback;
+        } else if self.is_gap(state, now, intervals) {
+            state.restart();
+        }
+        let mut window = window;
+        if state.seen.is_none()
+            && let Some(window) = &mut window
+        {
+            window.empty();
+        }
+        let (mut value, _) = found?;
+        state.seen = Some(now);
+        if let (Some(window), Some((_, shape))) = (window, &self.window) {
+            value.value = window.take(shape, now, value.value)?;
+        }
+        let source = self.source(state.on_fallback);
+        let judged = self.judge(source, value, values, &rule.subject);
+        state.step(rule, now, &judged).map(|change| (change, value))
+    }
+
+    fn level(
+        &self,
+        kind: Kind,
+        change: TransitionKind,
+        state: &RuleState,
+        total: Option<u64>,
+    ) -> Option<u64> {
+        let source = self.source(state.on_fallback);
+        match change {
+            TransitionKind::Firing | TransitionKind::Continued => {
+                source.raise.decisive(self.raise_side, total)
+            }
+            TransitionKind::Resolved if kind == Kind::Event => None,
+            TransitionKind::Resolved => source.clear.decisive(self.clear_side, total),
+        }
+    }
+}
+
+/// An alert that is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenAlert<'a> {
+    /// The rule that raised it.
+    pub rule: &'a Rule,
+    /// Which episode of this identity.
+    pub episode: u32,
+    /// When it fired; 0 where that was before this boot.
+    pub fired: Uptime,
+    /// Since when raised; 0 where that was before this boot.
+    pub since: Uptime,
+    /// [`Transition::count`].
+    pub count: u32,
+    /// The last value judged, in the unit of the quantity in use.
+    pub value: Option<u64>,
+    /// The worst value of the episode.
+    pub worst: Option<u64>,
+    /// Held open for longer, because it came and went too often.
+    pub flapping: bool,
+    /// Unknown, see the module.
+    pub unknown: bool,
+}
+
+/// Where one rule stands, for `status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RulePhase<'a> {
+    /// The rule.
+    pub rule: &'a Rule,
+    /// Where it stands.
+    pub phase: Phase,
+    /// Since when raised; absent while inactive.
+    pub since: Option<Uptime>,
+    /// The last value judged, in the unit of the quantity in use.
+    pub value: Option<u64>,
+    /// True where the fallback quantity is in use.
+    pub fallback: bool,
+    /// Unknown, see the module.
+    pub unknown: bool,
+}
+
+/// All rules of an agent with their states: about 30 KiB, no heap.
+#[derive(Clone, Debug)]
+pub struct RuleSet {
+    pub(super) rules: heapless::Vec<Rule, RULES>,
+    plans: heapless::Vec<Plan, RULES>,
+    pub(super) states: heapless::Vec<RuleState, RULES>,
+    pub(super) windows: heapless::Vec<WindowState, WINDOWS>,
+    pub(super) now: Uptime,
+    intervals: Intervals,
+}
+
+impl RuleSet {
+    /// A set in which every rule is inactive.
+    ///
+    /// # Errors
+    /// See [`RuleSetFault`]; disabled rules are checked as well, but take no window.
+    pub fn new(rules: heapless::Vec<Rule, RULES>) -> Result<Self, RuleSetFault> {
+        let mut set = Self {
+            rules,
+            plans: heapless::Vec::new(),
+            states: heapless::Vec::new(),
+            windows: heapless::Vec::new(),
+            now: Uptime::default(),
+            intervals: Intervals::default(),
+        };
+        for (place, rule) in set.rules.iter().enumerate() {
+            let twin =
+                |earlier: &Rule| earlier.code == rule.code && earlier.subject == rule.subject;
+            match set.rules.iter().position(twin) {
+                Some(earlier) if earlier < place => {
+                    return Err(RuleSetFault::Duplicate {
+                        rule: place,
+                        earlier,
+                    });
+                }
+                _ => {}
+            }
+            let full = RuleSetFault::TooManyWindows { rule: place };
+            let plan = Plan::new(rule, place, set.windows.len())?;
+            if plan.window.is_some() {
+                set.windows.push(WindowState::default()).map_err(|_| full)?;
+            }
+            // As many as rules, of which there is room.
+            if set.plans.push(plan).is_err() || set.states.push(RuleState::default()).is_err() {
+                return Err(full);
+            }
+        }
+        Ok(set)
+    }
+
+    /// The rules, in their places.
+    #[must_use]
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// The uptime of the last step or Checkpoint.
+    #[must_use]
+    pub fn now(&self) -> Uptime {
+        self.now
+    }
+
+    /// Judges one reading: calls `emit` at most once a rule, in the order of rules. A moment before that of the last
+    /// step can only be another clock's: timers and windows start anew, as after a reboot.
+    pub fn step(
+        &mut self,
+        now: Uptime,
+        intervals: Intervals,
+        values: &impl Values,
+        emit: &mut dyn FnMut(&Rule, &Transition),
+    ) {
+        let now = now.min(Uptime::from_millis(RULE_UPTIME_MAX_MS));
+        if now < self.now {
+            self.restart_with_other_clock();
+        }
+        self.now = now;
+        self.intervals = intervals;
+        let Self {
+            rules,
+            plans,
+            states,
+            windows,
+            ..
+        } = self;
+        let each = rules.iter().zip(plans.iter()).zip(states.iter_mut());
+        for (place, ((rule, plan), state)) in each.enumerate() {
+            if !rule.enabled {
+                continue;
+            }
+            let window = plan.window.and_then(|(place, _)| windows.get_mut(place));
+            let Some((change, value)) = plan.step(rule, state, window, (now, intervals), values)
+            else {
+                continue;
+            };
+            let transition = Transition {
+                rule: place,
+                kind: change.kind,
+                reason: change.reason,
+                episode: state.episode,
+                since: change.since,
+                fired: state.fired,
+                value: Some(value.value),
+                total: value.total,
+                level: plan.level(rule.kind, change.kind, state, value.total),
+                worst: state.worst,
+                count: state.count,
+                fallback: state.on_fallback,
+            };
+            emit(rule, &transition);
+        }
+    }
+
+    pub(super) fn restart_with_other_clock(&mut self) {
+        self.states
+            .iter_mut()
+            .for_each(RuleState::restart_with_other_clock);
+        self.windows.iter_mut().for_each(WindowState::empty);
+    }
+
+    fn stands(&self) -> impl Iterator<Item = (&Rule, &RuleState, bool)> {
+        let each = self.rules.iter().zip(&self.plans).zip(&self.states);
+        each.filter(|((rule, _), _)| rule.enabled)
+            .map(|((rule, plan), state)| {
+                let open = |(place, shape): (usize, Shape)| {
+                    let window = self.windows.get(place);
+                    !window.is_some_and(|window| window.is_covered(&shape, self.now))
+                };
+                let unknown =
+                    plan.is_gap(state, self.now, self.intervals) || plan.window.is_some_and(open);
+                (rule, state, unknown)
+            })
+    }
+
+    /// The alerts that are open, in the order of rules.
+    pub fn open_alerts(&self) -> impl Iterator<Item = OpenAlert<'_>> {
+        self.stands()
+            .filter(|(_, state, _)| state.phase == Phase::Firing)
+            .map(|(rule, state, unknown)| OpenAlert {
+                rule,
+                episode: state.episode,
+                fired: state.fired,
+                since: state.since,
+                count: state.count,
+                value: state.value,
+                worst: state.worst,
+                flapping: state.flapping,
+                unknown,
+            })
+    }
+
+    /// Where each enabled rule stands, in the order of rules.
+    pub fn phases(&self) -> impl Iterator<Item = RulePhase<'_>> {
+        self.stands().map(|(rule, state, unknown)| RulePhase {
+            rule,
+            phase: state.phase,
+            since: (state.phase != Phase::Inactive).then_some(state.since),
+            value: state.value,
+            fallback: state.on_fallback,
+            unknown,
+        })
+    }
+
+    /// Takes over a transition that was recorded after the Checkpoint that was restored: what was told is true,
+    /// whatever folding the readings gave. To be called in the order of recording. A rule that is not in the set, or
+    /// disabled, is left alone; gives back whether it was taken.
+    pub fn outrank(&mut self, code: u16, subject: &str, recorded: &RecordedTransition) -> bool {
+        let mut each = self.rules.iter().zip(self.states.iter_mut());
+        let found = each.find(|(rule, _)| {
+            rule.enabled && rule.code == code && rule.subject.as_str() == subject
+        });
+        if let Some((rule, state)) = found {
+            state.outrank(rule, recorded);
+            true
+        } else {
+            false
+        }
+    }
+
+    /// The window of a rule.
+    pub(super) fn window_of(&self, rule: usize) -> Option<usize> {
+        self.plans
+            .get(rule)
+            .and_then(|plan| plan.window.map(|(place, _)| place))
+    }
+}

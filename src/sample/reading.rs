@@ -7,7 +7,8 @@ use crate::clock::{Uptime, WallTime};
 pub const FIELDS: usize = 34;
 
 /// A field of a reading. The numbers are part of the frame format (docs/FRAME.md): they are never changed, new
-/// ones are appended. Those that change at almost every reading come first, so that masks are short.
+/// ones are appended. The first sixteen change often
+/// and have a bit of their own in a packed reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Field {
@@ -21,36 +22,36 @@ pub enum Field {
     CpuSystem = 3,
     /// CPU pressure, permille.
     PressureCpuSome = 4,
-    /// Runnable tasks.
-    Runnable = 5,
     /// Anonymous memory, quanta.
-    MemoryAnonymous = 6,
+    MemoryAnonymous = 5,
     /// Page cache, quanta.
-    PageCache = 7,
+    PageCache = 6,
     /// Committed memory, quanta.
-    MemoryCommitted = 8,
-    /// Load of one minute, hundredths.
-    Load1 = 9,
+    MemoryCommitted = 7,
     /// Dirty pages, quanta.
-    MemoryDirty = 10,
+    MemoryDirty = 8,
+    /// I/O pressure some, permille.
+    PressureIoSome = 9,
+    /// I/O pressure full, permille.
+    PressureIoFull = 10,
     /// Waiting for I/O, permille.
     CpuIowait = 11,
-    /// I/O pressure some, permille.
-    PressureIoSome = 12,
-    /// I/O pressure full, permille.
-    PressureIoFull = 13,
-    /// Memory pressure some, permille.
-    PressureMemorySome = 14,
-    /// Memory pressure full, permille.
-    PressureMemoryFull = 15,
+    /// Runnable tasks.
+    Runnable = 12,
+    /// Load of one minute, hundredths.
+    Load1 = 13,
+    /// Reclaimable slab, quanta.
+    SlabReclaimable = 14,
+    /// Unreclaimable slab, quanta.
+    SlabUnreclaimable = 15,
     /// Stolen CPU, permille.
     CpuSteal = 16,
-    /// Reclaimable slab, quanta.
-    SlabReclaimable = 17,
-    /// Unreclaimable slab, quanta.
-    SlabUnreclaimable = 18,
     /// Shared memory, quanta.
-    Shmem = 19,
+    Shmem = 17,
+    /// Memory pressure some, permille.
+    PressureMemorySome = 18,
+    /// Memory pressure full, permille.
+    PressureMemoryFull = 19,
     /// Swap in use, quanta.
     SwapUsed = 20,
     /// Major faults a second.
@@ -89,21 +90,21 @@ impl Field {
         Self::CpuUser,
         Self::CpuSystem,
         Self::PressureCpuSome,
-        Self::Runnable,
         Self::MemoryAnonymous,
         Self::PageCache,
         Self::MemoryCommitted,
-        Self::Load1,
         Self::MemoryDirty,
-        Self::CpuIowait,
         Self::PressureIoSome,
         Self::PressureIoFull,
-        Self::PressureMemorySome,
-        Self::PressureMemoryFull,
-        Self::CpuSteal,
+        Self::CpuIowait,
+        Self::Runnable,
+        Self::Load1,
         Self::SlabReclaimable,
         Self::SlabUnreclaimable,
+        Self::CpuSteal,
         Self::Shmem,
+        Self::PressureMemorySome,
+        Self::PressureMemoryFull,
         Self::SwapUsed,
         Self::MajorFaults,
         Self::Refaults,
@@ -198,12 +199,12 @@ impl Reading {
     }
 }
 
-/// The least shift for which `total_kib` counts fewer than 65,536 quanta.
+/// The least shift for which `total_kib`, rounded to the nearest, counts fewer than 65,536 quanta.
 #[must_use]
 pub const fn quantum_shift(total_kib: u64) -> u8 {
-    let mut shift = 0;
-    while shift < 31 && (total_kib >> shift) > 0xFFFF {
-        shift += 1;
+    let mut shift: u8 = 0;
+    while shift < 31 && (total_kib.saturating_add((1 << shift) >> 1) >> shift) > 0xFFFF {
+        shift = shift.saturating_add(1);
     }
     shift
 }

@@ -41,9 +41,9 @@ pub struct Memory {
     pub committed_kib: Option<u64>,
     /// ARC size of ZFS (`/proc/spl/kstat/zfs/arcstats`, `size`).
     pub zfs_arc_kib: Option<u64>,
-    /// `HugePages_Total * Hugepagesize`.
+    /// `Hugetlb`, the pools of all page sizes; before 4.16 `HugePages_Total * Hugepagesize`.
     pub hugetlb_total_kib: Option<u64>,
-    /// `HugePages_Free * Hugepagesize`.
+    /// `HugePages_Free * Hugepagesize`: the free part of the pool of the default size.
     pub hugetlb_free_kib: Option<u64>,
 }
 
@@ -78,7 +78,8 @@ pub struct PressureTotals {
     pub io_full_us: Option<u64>,
 }
 
-/// Event counters since boot from `/proc/vmstat`; all absent on looks where the file was not read.
+/// Event counters since boot from `/proc/vmstat`, in a container since the start of its group (`memory.stat`,
+/// `memory.events`); all absent on looks where they were not asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// `oom_kill` (since 4.13).
@@ -108,15 +109,16 @@ pub struct Snapshot {
     pub cpu: Option<CpuTimes>,
     /// Load of one minute in hundredths.
     pub load1_centi: Option<u32>,
-    /// `procs_running` of `/proc/stat`, the reader itself included.
+    /// Runnable tasks, the reader itself included: `procs_running` of `/proc/stat`, or where that file is long
+    /// the same number in `/proc/loadavg`.
     pub runnable: Option<u32>,
-    /// Processors on line: the `cpuN` lines of `/proc/stat`.
+    /// Processors on line: `/sys/devices/system/cpu/online`, or the `cpuN` lines of `/proc/stat`.
     pub cores: Option<u32>,
     /// Pressure totals.
     pub pressure: PressureTotals,
     /// Counters; see [`Counters`].
     pub counters: Counters,
     /// Sources that gave nothing at this look although they had given something before: bit n is
-    /// `Source` number n (see the reader).
+    /// [`super::Source`] number n.
     pub sources_gone: u16,
 }

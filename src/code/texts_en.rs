@@ -1,0 +1,11 @@
+//! The texts in English, a file a range.
+
+mod agent;
+mod cache;
+mod cpu;
+mod memory;
+
+use super::texts::Text;
+
+/// All parts, in the order of the numbers.
+pub(super) static ALL: &[&[Text]] = &[memory::TEXTS, cpu::TEXTS, cache::TEXTS, agent::TEXTS];

@@ -1,0 +1,211 @@
+//! The agent: 8xxx, in English.
+
+use crate::code::texts::Text;
+
+/// In the order of the numbers.
+pub(super) static TEXTS: &[Text] = &[
+    Text {
+        number: 8001,
+        meaning: "Readings of this host were overwritten before the collector had confirmed them. Their number \
+            and span are known and stored as lost.",
+        impact: "The graphs of this host have a hole. Alerts have a store of their own and are not part of this \
+            loss.",
+        cause: "Presumed: the collector could not be reached for longer than the store on the host lasts.",
+        system_action: "hansho went on judging on the host all the time, and counts what was discarded. The \
+            hole is shown as a hole, never as zero.",
+        operator_action: &[
+            "See when the last answer of the collector came and how much was discarded: `hansho status`.",
+            "Look for errors and drops of the network interface: `ip -s link show`.",
+            "If the collector still does not answer, go on with HNS8008: `hansho explain 8008`.",
+            "Delete or move no file of the store; what lies in it is still being sent.",
+            "Write the hole, from when to when, into the daily report.",
+        ],
+        administrator_action: "Enlarge the disk ring in agent.toml so that it lasts longer than the longest \
+            interruption that is allowed, or lengthen the report interval.",
+        clear: "Ends when nothing more has been discarded for the clear time. The hole stays.",
+        evidence: "The span and count of what was discarded are stored by the collector.",
+    },
+    Text {
+        number: 8002,
+        meaning: "At least one alert of this host was lost before the collector had confirmed it. How many is \
+            known; what they said is not known to the collector.",
+        impact: "Presumed: an alert was seen by nobody. The open alerts are sent anew, so the present state is \
+            right again.",
+        cause: "Presumed: the host was cut off for very long while very many alerts occurred, or the disk lost \
+            data in a power cut.",
+        system_action: "hansho stores the loss with its count and span, and sends the list of open alerts \
+            again.",
+        operator_action: &[
+            "Compare the open alerts on the host with those on the page: `hansho status`.",
+            "Every transition is also a line in the host's own log; read there what the lost alerts said: \
+             `journalctl -t hansho --since -24h --no-pager | tail -n 100`.",
+            "Tell the person responsible for the system which alerts were not delivered, with their times.",
+            "Record span, count and the lines found in the report; say so where no line was found.",
+        ],
+        administrator_action: "Find the rule that occurred so often and give it a level or a time that fits. \
+            Check the disk of the store after a power cut.",
+        clear: "Ends when no further loss has been counted for the clear time. What was lost is not brought \
+            back.",
+        evidence: "Count and span of the loss stand at the collector, the lines of the transitions in the \
+            journal of the host.",
+    },
+    Text {
+        number: 8003,
+        meaning: "The wall clock of this host jumped against the time since boot.",
+        impact: "Times in logs around this moment can be out of order. Timers of hansho do not depend on the \
+            wall clock.",
+        cause: "Presumed: time synchronisation corrected a large error at once, somebody set the clock, or the \
+            virtual machine was paused.",
+        system_action: "hansho goes on, and the collector dates what follows by the new relation. It sets no \
+            clock.",
+        operator_action: &[
+            "See whether the clock is synchronised: `timedatectl status`.",
+            "Where chrony runs, read \"System time\" and \"Last offset\": `chronyc -n tracking`.",
+            "Do not set the clock by hand while applications run; databases and licences can fail by it.",
+            "Note the size and the direction of the step, for those who read logs of this time.",
+        ],
+        administrator_action: "Have the clock corrected slowly instead of in one step, and check the \
+            reachability of the time servers.",
+        clear: "Ends when no further step has come for the clear time. It does not say that the clock is right \
+            now.",
+        evidence: "The size of the step and its time since boot are recorded.",
+    },
+    Text {
+        number: 8004,
+        meaning: "Nothing ran on this host for at least half a minute, this agent included. The time was \
+            measured with a clock that goes on meanwhile.",
+        impact: "All services paused for that time. Connections may have broken, and clusters may have changed \
+            their active side.",
+        cause: "Presumed: a live migration, a snapshot, an overloaded physical host, or a standstill of \
+            storage.",
+        system_action: "hansho records how long it was late. Where the pause was shorter, HNS8009 stands for \
+            it; a long one counts in both.",
+        operator_action: &[
+            "See what the kernel said right after the pause: `journalctl -k --since -15min --no-pager | tail -n \
+             40`.",
+            "Check that the host was not restarted meanwhile: `uptime -s`.",
+            "Look for services that did not survive the pause: `systemctl list-units --state=failed --no-pager`\
+             .",
+            "Where the system has a standby side, check which side is active, as the response describes.",
+            "Ask the virtualisation team whether a migration or a snapshot ran at this time.",
+        ],
+        administrator_action: "Agree with the virtualisation team on hours for snapshots and migrations, and \
+            set timeouts of the cluster to bear a known pause.",
+        clear: "Ends when no further long pause has come for the clear time. It does not say that all services \
+            went on.",
+        evidence: "The length of the pause is recorded, and pressure and steal before and after it.",
+    },
+    Text {
+        number: 8005,
+        meaning: "A source that this host had given before gives nothing any more. The subject of the alert \
+            names it.",
+        impact: "The rules that need this source do not judge until it is back. The other rules go on.",
+        cause: "Presumed: the kernel was changed, a container got another view of /proc, or pressure \
+            measurement was switched off.",
+        system_action: "hansho shows the values of this source as absent, never as zero, and looks again at \
+            every tick.",
+        operator_action: &[
+            "See which values are null now: `hansho sample --json --count 1`.",
+            "See whether the files are there and readable: `ls -l /proc/meminfo /proc/stat /proc/loadavg \
+             /proc/vmstat`.",
+            "For a source below /proc/pressure, see whether the kernel still gives it: `ls /proc/pressure`.",
+            "Ask whether the kernel, the container or its settings were changed today, and put the answer into \
+             the handover.",
+        ],
+        administrator_action: "Give the source back (psi=1 on the kernel command line, another mount of /proc), \
+            or switch the rules that need it off in agent.toml so that the gap is agreed.",
+        clear: "Ends when the source has given values for the clear time.",
+        evidence: "From when the source was missing is recorded. The version of the kernel is part of the \
+            inventory of the host.",
+    },
+    Text {
+        number: 8007,
+        meaning: "The collector refused something that this agent sent, and said why. Only the refused frame \
+            was set aside.",
+        impact: "The refused part is missing on the page. All other alerts and readings still arrive.",
+        cause: "Presumed: agent and collector do not fit in version, or a frame was damaged.",
+        system_action: "hansho set the refused frame aside, counts it as lost with its number, and sends the \
+            rest.",
+        operator_action: &[
+            "Read the reason of the collector in the agent's state: `hansho status`.",
+            "Check the configuration and the key file: `hansho check`.",
+            "Look at the messages of the last hour: `journalctl -t hansho --since -1h --no-pager | tail -n 20`.",
+            "Give reason and versions to the administrator. Do not replace the key, the agent would then be \
+             refused altogether.",
+        ],
+        administrator_action: "Bring the collector to the newer version first, then the agents. Where the \
+            versions fit, keep the refused frame and report it as a fault of hansho.",
+        clear: "Ends an hour after the last refusal. What was refused is not sent again.",
+        evidence: "The collector keeps reason, number and time of what it refused.",
+    },
+    Text {
+        number: 8008,
+        meaning: "This host has had no confirmed answer from the collector for longer than the level of the \
+            rule.",
+        impact: "Alerts of this host do not reach anybody at present. They are kept on the host and sent once \
+            the way is back; nothing is lost yet.",
+        cause: "Presumed: the network, a proxy, a firewall or the collector itself is out of order.",
+        system_action: "hansho goes on judging and recording, writes each transition into the host's own log, \
+            and tries again with growing pauses.",
+        operator_action: &[
+            "See the last error and how long the store still lasts: `hansho status`.",
+            "See whether there is a way out: `ip route show default`.",
+            "Resolve the name of the collector; COLLECTOR is the host in forward.urls: `getent ahosts \
+             COLLECTOR`.",
+            "See whether connections hang while being opened: `ss -tn state syn-sent`.",
+            "If several hosts of the site are silent, call the network team with the name of the site; a single \
+             host goes to the owner of its system.",
+            "Until the way is back, watch this host by other means.",
+        ],
+        administrator_action: "Find the first point on the way that fails, and have a second address in \
+            forward.urls where the site has a second way.",
+        clear: "Ends when an answer of the collector has come that is authenticated. What was kept arrives \
+            within the next minutes, marked as late.",
+        evidence: "Start and end of the silence are recorded, and what was kept is sent with its original \
+            times.",
+    },
+    Text {
+        number: 8009,
+        meaning: "Nothing ran on this host for some seconds, this agent included.",
+        impact: "Short pauses are rarely noticed by users.",
+        cause: "Presumed: the same as for a long stall, only shorter: live migration, snapshot or an overloaded \
+            physical host.",
+        system_action: "hansho records this code and sends no mail for it. A pause of half a minute or more \
+            raises HNS8004 too.",
+        operator_action: &[
+            "Nothing has to be done for a single pause.",
+            "If the count of this alert grows within the same night, see in the columns b, wa and st how much \
+             the host is waiting: `vmstat -a 1 5`.",
+            "Count the pauses of the week on the page of this host and add the number to the weekly report.",
+        ],
+        administrator_action: "Compare the times of the pauses with backups and migrations of the \
+            virtualisation. Regular pauses belong in the agreement about those jobs.",
+        clear: "Ends when no further pause has come for the clear time.",
+        evidence: "Length and time of each pause are recorded.",
+    },
+    Text {
+        number: 8010,
+        meaning: "The collector holds more records of this run of the agent than the agent itself ever wrote. \
+            So the agent's store is older than what was already sent from it.",
+        impact: "Presumed: the records of two machines or of two times are mixed. The agent has begun a new \
+            run, so that what comes from now on is kept apart.",
+        cause: "Presumed: a snapshot of the virtual machine was restored, or the machine was cloned with its \
+            key.",
+        system_action: "hansho begins a new run with a new number and sends everything from it on. Nothing at \
+            the collector is overwritten.",
+        operator_action: &[
+            "Ask whether a snapshot of this machine was restored or a copy of it started, and when.",
+            "Note the identity of this machine: `cat /etc/machine-id`.",
+            "Note its addresses, to find the second machine by: `ip -brief address`.",
+            "If a copy runs, it needs a key of its own before it may send; tell the administrator which of the \
+             two is the copy.",
+            "Do not switch either machine off before it is clear which one serves the users.",
+        ],
+        administrator_action: "After a restored snapshot nothing else is to be done. A clone gets a machine id \
+            and an agent key of its own before its agent is started again.",
+        clear: "Ends by itself when it has not happened again for the clear time. A clone that still uses the \
+            key raises it again.",
+        evidence: "The collector keeps both runs with their numbers; the point where they part is the time of \
+            the snapshot.",
+    },
+];

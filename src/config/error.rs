@@ -1,0 +1,195 @@
+//! What is wrong with a configuration, in exactly one form.
+
+use crate::limit::{CONFIG_ERRORS, CONFIG_QUOTE_CHARS};
+use core::fmt;
+
+/// One fault of a configuration file: where, what was found, and what is allowed there.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ConfigError {
+    /// The file, as it was named.
+    pub file: String,
+    /// The line, counted from 1; 0 where the file could not be read at all.
+    pub line: u32,
+    /// The key with its table, like `sample.interval`.
+    pub key: String,
+    /// What stands there.
+    pub found: String,
+    /// What may stand there.
+    pub allowed: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            out,
+            "{}:{}: {}: found {}; allowed {}",
+            self.file, self.line, self.key, self.found, self.allowed
+        )
+    }
+}
+
+impl core::error::Error for ConfigError {}
+
+/// All faults of a file, in the order of their lines; never empty, at most [`CONFIG_ERRORS`] and one that counts the rest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigErrors {
+    list: Vec<ConfigError>,
+}
+
+impl ConfigErrors {
+    pub(super) fn one(error: ConfigError) -> Self {
+        Self { list: vec![error] }
+    }
+
+    /// Sorts by line and cuts to the bound.
+    pub(super) fn sorted(mut list: Vec<ConfigError>) -> Self {
+        list.sort_by_key(|error| error.line);
+        list.dedup();
+        if let Some(more) = list
+            .len()
+            .checked_sub(CONFIG_ERRORS)
+            .filter(|more| *more > 0)
+        {
+            list.truncate(CONFIG_ERRORS);
+            if let Some(last) = list.last().cloned() {
+                list.push(ConfigError {
+                    key: "more".into(),
+                    found: format!("{more} further faults"),
+                    allowed: "none".into(),
+                    ..last
+                });
+            }
+        }
+        Self { list }
+    }
+
+    /// The faults.
+    #[must_use]
+    pub fn list(&self) -> &[ConfigError] {
+        &self.list
+    }
+}
+
+impl fmt::Display for ConfigErrors {
+    /// One line each.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, error) in self.list.iter().enumerate() {
+            if place > 0 {
+                out.write_str("\n")?;
+            }
+            write!(out, "{error}")?;
+        }
+        Ok(())
+    }
+}
+
+impl core::error::Error for ConfigErrors {}
+
+/// `text` in quotation marks, control characters escaped, cut to a readable length.
+pub(super) fn quote(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    let mut chars = text.chars();
+    for char in chars.by_ref().take(CONFIG_QUOTE_CHARS) {
+        match char {
+            '"' => quoted.push_str("\\\""),
+            char if char.is_control() => quoted.extend(char.escape_default()),
+            char => quoted.push(char),
+        }
+    }
+    if chars.next().is_some() {
+        quoted.push('…');
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// The name of `known` nearest to `name`, where it is near enough to be a slip of the keyboard.
+pub(super) fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    // Longer names are no slip, and the distance costs the product of the lengths.
+    if name.chars().count() > 40 {
+        return None;
+    }
+    known
+        .into_iter()
+        .map(|candidate| (distance(name, candidate), candidate))
+        .filter(|(distance, candidate)| {
+            *distance <= 2.max(candidate.len() / 3)
+                || name.starts_with(candidate)
+                || (name.len() >= 4 && candidate.starts_with(name))
+        })
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// Edit distance of Levenshtein, in one row.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut diagonal = i;
+        let mut left = i.saturating_add(1);
+        for (cell, to) in row.iter_mut().skip(1).zip(&b) {
+            let above = *cell;
+            let replace = diagonal.saturating_add(usize::from(from != *to));
+            *cell = replace
+                .min(above.saturating_add(1))
+                .min(left.saturating_add(1));
+            diagonal = above;
+            left = *cell;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i.saturating_add(1);
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ConfigError, ConfigErrors, distance, nearest, quote};
+    use crate::limit::CONFIG_ERRORS;
+
+    #[test]
+    fn distances_are_those_of_levenshtein() {
+        assert_eq!(distance("kitten", "sitting"), 3);
+        assert_eq!(distance("", "abc"), 3);
+        assert_eq!(distance("abc", ""), 3);
+        assert_eq!(distance("interval", "interval"), 0);
+        assert_eq!(distance("intreval", "interval"), 2);
+    }
+
+    #[test]
+    fn only_near_names_are_suggested() {
+        let known = ["interval", "root", "source"];
+        assert_eq!(nearest("intervall", known), Some("interval"));
+        assert_eq!(nearest("interval_ms", known), Some("interval"));
+        assert_eq!(nearest("rot", known), Some("root"));
+        assert_eq!(nearest("colour", known), None);
+        assert_eq!(nearest(&"x".repeat(1000), known), None);
+    }
+
+    #[test]
+    fn quotations_stay_one_short_line() {
+        assert_eq!(quote("a\"b\nc"), "\"a\\\"b\\nc\"");
+        assert_eq!(quote(&"語".repeat(100)).chars().count(), 83);
+    }
+
+    #[test]
+    fn faults_are_bounded_and_the_rest_is_counted() {
+        let errors = (0..250_u32).rev().map(|line| ConfigError {
+            file: "f".into(),
+            line,
+            key: "k".into(),
+            found: "x".into(),
+            allowed: "y".into(),
+        });
+        let errors = ConfigErrors::sorted(errors.collect());
+        assert_eq!(errors.list().len(), CONFIG_ERRORS + 1);
+        assert_eq!(errors.list()[0].to_string(), "f:0: k: found x; allowed y");
+        assert!(
+            errors
+                .to_string()
+                .ends_with("more: found 150 further faults; allowed none")
+        );
+    }
+}

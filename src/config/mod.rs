@@ -1,0 +1,154 @@
+//! agent.toml, checked once, as plain values.
+//!
+//! [`load`] reads the file and gives a [`Plan`] or every fault at once ([`ConfigErrors`]); [`show`] writes a plan as
+//! TOML again, with where each value came from. [`plan`] has the values, [`units`] how people write them, [`key_file`]
+//! the agent's key. The reference, with every key, its unit, range and default, is `agent.toml` at the top of the
+//! repository.
+
+pub mod error;
+mod hex;
+pub mod plan;
+mod reader;
+mod tables;
+pub mod units;
+mod url;
+
+pub use error::{ConfigError, ConfigErrors};
+pub use plan::{EffectiveRule, Plan};
+
+use crate::limit::CONFIG_BYTES;
+use reader::{Reader, Section, describe};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use toml::de::{DeTable, DeValue};
+
+/// The only value of `config_version`.
+pub const CONFIG_VERSION: u32 = 1;
+
+/// What may stand at the top of the file.
+const TOP: &[&str] = &[
+    "config_version",
+    "agent",
+    "sample",
+    "spool",
+    "forward",
+    "rule",
+];
+/// What will stand there one day.
+const LATER: &[&str] = &["evidence", "service", "cache", "filesystem", "log"];
+
+/// Reads and checks a configuration file.
+///
+/// # Errors
+/// Everything that is wrong with it, or why it cannot be read (line 0).
+pub fn load(path: &Path) -> Result<Plan, ConfigErrors> {
+    let name = path.display().to_string();
+    let most = u64::try_from(CONFIG_BYTES).unwrap_or(u64::MAX);
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(most.saturating_add(1)).read_to_end(&mut bytes))
+        .map_err(|error| whole(&name, 0, error.to_string(), "a file that can be read"))?;
+    parse_bytes(&bytes, &name)
+}
+
+/// Checks a configuration; `file` is the name for its faults and origins.
+///
+/// # Errors
+/// As [`load`].
+pub fn parse_bytes(bytes: &[u8], file: &str) -> Result<Plan, ConfigErrors> {
+    if bytes.len() > CONFIG_BYTES {
+        let found = "a file larger than 1MiB";
+        return Err(whole(file, 1, found, "at most 1MiB"));
+    }
+    match core::str::from_utf8(bytes) {
+        Ok(text) => parse(text, file),
+        Err(error) => {
+            let before = bytes.get(..error.valid_up_to()).unwrap_or(bytes);
+            let lines = before.iter().filter(|byte| **byte == b'\n').count();
+            let line = u32::try_from(lines).unwrap_or(u32::MAX).saturating_add(1);
+            Err(whole(file, line, "bytes that are not UTF-8", "UTF-8 text"))
+        }
+    }
+}
+
+/// Checks a configuration of at most [`CONFIG_BYTES`].
+///
+/// # Errors
+/// As [`load`].
+pub fn parse(text: &str, file: &str) -> Result<Plan, ConfigErrors> {
+    if text.len() > CONFIG_BYTES {
+        return parse_bytes(text.as_bytes(), file);
+    }
+    let mut reader = Reader::new(file, text);
+    let (document, errors) = DeTable::parse_recoverable(text);
+    reader.refuse_syntax(text, &errors);
+    let root = Section::root(document.get_ref());
+    let mut plan = Plan {
+        file: file.into(),
+        ..Plan::default()
+    };
+    top(&mut reader, &root, document.get_ref());
+    for (name, known, read) in TABLES {
+        let Some(item) = reader.item(&root, name) else {
+            continue;
+        };
+        if let Some(section) = reader.section(&item, known) {
+            read(&mut reader, &section, &mut plan);
+        }
+    }
+    plan.given = reader.finish()?;
+    Ok(plan)
+}
+
+type ReadTable = fn(&mut Reader<'_>, &Section<'_>, &mut Plan);
+
+const TABLES: [(&str, &[&str], ReadTable); 4] = [
+    ("agent", tables::AGENT, tables::agent),
+    ("sample", tables::SAMPLE, tables::sample),
+    ("spool", tables::SPOOL, tables::spool),
+    ("forward", tables::FORWARD, tables::forward),
+];
+
+/// The version, and nothing at the top that does not belong there.
+fn top(reader: &mut Reader<'_>, root: &Section<'_>, table: &DeTable<'_>) {
+    for (key, _) in table {
+        let name = key.get_ref().as_ref();
+        if LATER.contains(&name) {
+            let line = reader.line(&key.span());
+            let hint = if name == "log" {
+                "; a log file of the agent's own is log_file in [agent]"
+            } else {
+                ""
+            };
+            let allowed = format!("not available in this version: leave it out{hint}");
+            reader.refuse(line, name, format!("a table {name}"), allowed);
+        }
+    }
+    reader.check_keys_but(root, TOP, LATER);
+    let Some(item) = reader.item(root, "config_version") else {
+        if !reader.is_broken() {
+            reader.refuse(
+                1,
+                "config_version",
+                "nothing",
+                "config_version = 1 as the first line",
+            );
+        }
+        return;
+    };
+    match item.value {
+        DeValue::Integer(version) if version.as_str() == "1" => {}
+        other => reader.refuse(item.line, &item.key, describe(other), "1"),
+    }
+}
+
+fn whole(file: &str, line: u32, found: impl Into<String>, allowed: &str) -> ConfigErrors {
+    ConfigErrors::one(ConfigError {
+        file: file.into(),
+        line,
+        key: "file".into(),
+        found: found.into(),
+        allowed: allowed.into(),
+    })
+}

@@ -1,0 +1,358 @@
+//! Walks the parsed TOML, with the place of every key, and gathers faults instead of stopping at the first.
+
+use super::error::{ConfigError, ConfigErrors, nearest, quote};
+use super::plan::Given;
+use super::units::{UnitError, parse_size, parse_time, size_text, time_text};
+use crate::limit::CONFIG_PATH_BYTES;
+use core::ops::{Range, RangeInclusive};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// What is known about the file while it is read.
+pub(super) struct Reader<'f> {
+    file: &'f str,
+    line_ends: Vec<usize>,
+    errors: Vec<ConfigError>,
+    given: Vec<Given>,
+    /// Lines that are no TOML: what the parser makes of them is a guess, and not judged.
+    broken: BTreeSet<u32>,
+}
+
+/// One table, and the keys that it may have.
+pub(super) struct Section<'d> {
+    name: String,
+    table: &'d DeTable<'d>,
+}
+
+/// One value, with its full key and line.
+pub(super) struct Item<'d> {
+    pub(super) key: String,
+    pub(super) line: u32,
+    pub(super) value: &'d DeValue<'d>,
+}
+
+impl<'f> Reader<'f> {
+    pub(super) fn new(file: &'f str, text: &str) -> Self {
+        let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        Self {
+            file,
+            line_ends: ends.map(|(place, _)| place).collect(),
+            errors: Vec::new(),
+            given: Vec::new(),
+            broken: BTreeSet::new(),
+        }
+    }
+
+    /// The line of a place, counted from 1.
+    pub(super) fn line(&self, span: &Range<usize>) -> u32 {
+        let before = self.line_ends.partition_point(|end| *end < span.start);
+        u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1)
+    }
+
+    pub(super) fn refuse(
+        &mut self,
+        line: u32,
+        key: &str,
+        found: impl Into<String>,
+        allowed: impl Into<String>,
+    ) {
+        if self.broken.contains(&line) {
+            return;
+        }
+        self.errors.push(ConfigError {
+            file: self.file.into(),
+            line,
+            key: key.into(),
+            found: found.into(),
+            allowed: allowed.into(),
+        });
+    }
+
+    /// What is no TOML at all, in the words of the parser.
+    pub(super) fn refuse_syntax(&mut self, text: &str, errors: &[toml::de::Error]) {
+        let mut broken = BTreeSet::new();
+        for error in errors {
+            let line = self.line(&error.span().unwrap_or(0..0));
+            // The parser may stumble several times over one slip; the first says most.
+            if !broken.insert(line) {
+                continue;
+            }
+            let place = usize::try_from(line.saturating_sub(1)).unwrap_or(0);
+            let content = text.split('\n').nth(place).unwrap_or("").trim();
+            let found = if content.is_empty() {
+                "an empty line".into()
+            } else {
+                quote(content)
+            };
+            let message = error.message().replace('\n', " ");
+            self.refuse(line, "toml", found, format!("valid TOML ({message})"));
+        }
+        self.broken = broken;
+    }
+
+    /// Whether something is no TOML: then a missing key may only be unreadable.
+    pub(super) fn is_broken(&self) -> bool {
+        !self.broken.is_empty()
+    }
+
+    pub(super) fn give(&mut self, item: &Item<'_>) {
+        self.given.push(Given {
+            key: item.key.clone(),
+            line: item.line,
+        });
+    }
+
+    /// All that was given, or all that is wrong.
+    pub(super) fn finish(mut self) -> Result<Vec<Given>, ConfigErrors> {
+        if self.errors.is_empty() {
+            self.given.sort_by_key(|given| given.line);
+            return Ok(self.given);
+        }
+        Err(ConfigErrors::sorted(self.errors))
+    }
+
+    /// The value of a key as a table with known keys; anything else is refused.
+    pub(super) fn section<'d>(&mut self, item: &Item<'d>, known: &[&str]) -> Option<Section<'d>> {
+        let DeValue::Table(table) = item.value else {
+            let allowed = if item.key.contains('.') {
+                format!("a table with {}", list(known))
+            } else {
+                format!("a table [{}]", item.key)
+            };
+            self.refuse(item.line, &item.key, describe(item.value), allowed);
+            return None;
+        };
+        let section = Section {
+            name: item.key.clone(),
+            table,
+        };
+        self.check_keys(&section, known);
+        Some(section)
+    }
+
+    /// Refuses what a table may not have, with the nearest name that it may.
+    pub(super) fn check_keys(&mut self, section: &Section<'_>, known: &[&str]) {
+        self.check_keys_but(section, known, &[]);
+    }
+
+    /// The same, and says nothing about the keys of `told`.
+    pub(super) fn check_keys_but(&mut self, section: &Section<'_>, known: &[&str], told: &[&str]) {
+        for (key, _) in section.table {
+            let name = key.get_ref().as_ref();
+            if known.contains(&name) || told.contains(&name) {
+                continue;
+            }
+            let line = self.line(&key.span());
+            let near = nearest(name, known.iter().copied());
+            let meant = near.map(|near| format!("; did you mean {near}?"));
+            let allowed = format!("{}{}", list(known), meant.unwrap_or_default());
+            let full = section.full(&quote_key(name));
+            self.refuse(line, &full, "an unknown key", allowed);
+        }
+    }
+
+    pub(super) fn item<'d>(&self, section: &Section<'d>, name: &str) -> Option<Item<'d>> {
+        let (key, value) = section.table.get_key_value(name)?;
+        Some(Item {
+            key: section.full(name),
+            line: self.line(&key.span()),
+            value: value.get_ref(),
+        })
+    }
+
+    /// Reads a key into its place, where it is given and right.
+    pub(super) fn read<T>(
+        &mut self,
+        section: &Section<'_>,
+        name: &str,
+        place: &mut T,
+        how: impl FnOnce(&mut Self, &Item<'_>) -> Option<T>,
+    ) {
+        let Some(item) = self.item(section, name) else {
+            return;
+        };
+        if let Some(value) = how(self, &item) {
+            *place = value;
+            self.give(&item);
+        }
+    }
+
+    pub(super) fn wrong<T>(&mut self, item: &Item<'_>, allowed: impl Into<String>) -> Option<T> {
+        self.refuse(item.line, &item.key, describe(item.value), allowed);
+        None
+    }
+
+    pub(super) fn boolean(&mut self, item: &Item<'_>) -> Option<bool> {
+        match item.value {
+            DeValue::Boolean(value) => Some(*value),
+            _ => self.wrong(item, "true or false"),
+        }
+    }
+
+    pub(super) fn text<'d>(&mut self, item: &Item<'d>, allowed: &str) -> Option<&'d str> {
+        match item.value {
+            DeValue::String(text) => Some(text.as_ref()),
+            _ => self.wrong(item, allowed),
+        }
+    }
+
+    /// One of a few words.
+    pub(super) fn word<T: Copy>(&mut self, item: &Item<'_>, words: &[(&str, T)]) -> Option<T> {
+        let names: Vec<String> = words
+            .iter()
+            .map(|(word, _)| format!("\"{word}\""))
+            .collect();
+        let allowed = names.join(" or ");
+        let text = self.text(item, &allowed)?;
+        match words.iter().find(|(word, _)| *word == text) {
+            Some((_, value)) => Some(*value),
+            None => self.wrong(item, allowed),
+        }
+    }
+
+    /// An absolute path.
+    pub(super) fn path(&mut self, item: &Item<'_>) -> Option<PathBuf> {
+        let allowed = format!("an absolute path of at most {CONFIG_PATH_BYTES} bytes");
+        let text = self.text(item, &allowed)?;
+        let right = text.starts_with('/')
+            && text.len() <= CONFIG_PATH_BYTES
+            && !text.contains(char::is_control);
+        if right {
+            Some(text.into())
+        } else {
+            self.wrong(item, allowed)
+        }
+    }
+
+    /// A time in milliseconds.
+    pub(super) fn time(&mut self, item: &Item<'_>, range: RangeInclusive<u64>) -> Option<u32> {
+        let allowed = format!(
+            "a time from {} to {} such as \"10s\" (ms, s, m, h)",
+            time_text(*range.start()),
+            time_text(*range.end())
+        );
+        let value = self.unit(item, parse_time, range, &allowed)?;
+        u32::try_from(value).ok()
+    }
+
+    /// A size in bytes.
+    pub(super) fn size(&mut self, item: &Item<'_>, range: RangeInclusive<u64>) -> Option<u64> {
+        let allowed = format!(
+            "a size from {} to {} such as \"8MiB\" (B, KiB, MiB, GiB, TiB)",
+            size_text(*range.start()),
+            size_text(*range.end())
+        );
+        self.unit(item, parse_size, range, &allowed)
+    }
+
+    fn unit(
+        &mut self,
+        item: &Item<'_>,
+        parse: fn(&str) -> Result<u64, UnitError>,
+        range: RangeInclusive<u64>,
+        allowed: &str,
+    ) -> Option<u64> {
+        let text = self.text(item, allowed)?;
+        match parse(text) {
+            Ok(value) if range.contains(&value) => Some(value),
+            Ok(_) => self.wrong(item, allowed),
+            Err(error) => self.wrong(item, format!("{allowed}; {error}")),
+        }
+    }
+
+    /// A list of at most so many; its elements bear the line where each stands.
+    pub(super) fn list<'d>(&mut self, item: &Item<'d>, most: usize, what: &str) -> Vec<Item<'d>> {
+        let allowed = format!("a list of at most {most} {what}");
+        let DeValue::Array(array) = item.value else {
+            let _: Option<()> = self.wrong(item, allowed);
+            return Vec::new();
+        };
+        if array.len() > most {
+            self.refuse(
+                item.line,
+                &item.key,
+                format!("{} of them", array.len()),
+                allowed,
+            );
+            return Vec::new();
+        }
+        let element = |value: &'d Spanned<DeValue<'d>>| Item {
+            key: item.key.clone(),
+            line: self.line(&value.span()),
+            value: value.get_ref(),
+        };
+        array.iter().map(element).collect()
+    }
+}
+
+impl<'d> Section<'d> {
+    /// The table of the whole file; its keys have no prefix.
+    pub(super) const fn root(table: &'d DeTable<'d>) -> Self {
+        Self {
+            name: String::new(),
+            table,
+        }
+    }
+
+    /// The full name of a key in this table.
+    pub(super) fn full(&self, name: &str) -> String {
+        if self.name.is_empty() {
+            name.into()
+        } else {
+            format!("{}.{name}", self.name)
+        }
+    }
+}
+
+/// Names, for people.
+pub(super) fn list(names: &[&str]) -> String {
+    names.join(", ")
+}
+
+/// A key as it stands in a message: as it is where it is a bare key, else quoted.
+fn quote_key(name: &str) -> String {
+    let bare = |char: char| char.is_ascii_alphanumeric() || char == '_' || char == '-';
+    if !name.is_empty() && name.len() <= 64 && name.chars().all(bare) {
+        name.into()
+    } else {
+        quote(name)
+    }
+}
+
+/// What stands in a value, for people.
+pub(super) fn describe(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::String(text) => quote(text),
+        DeValue::Integer(integer) => bounded(&integer.to_string()),
+        DeValue::Float(float) => bounded(float.as_str()),
+        DeValue::Boolean(value) => value.to_string(),
+        DeValue::Datetime(date) => bounded(&date.to_string()),
+        DeValue::Array(array) => match array.first().map(Spanned::get_ref) {
+            None => "an empty list".into(),
+            Some(DeValue::Table(_)) => "a list of tables".into(),
+            Some(_) if array.len() <= 4 => {
+                let parts: Vec<String> = array
+                    .iter()
+                    .map(|part| match part.get_ref() {
+                        DeValue::Array(_) => "a list".into(),
+                        other => describe(other),
+                    })
+                    .collect();
+                format!("[{}]", parts.join(", "))
+            }
+            Some(_) => format!("a list of {}", array.len()),
+        },
+        DeValue::Table(_) => "a table".into(),
+    }
+}
+
+/// A number of any length, cut.
+fn bounded(number: &str) -> String {
+    let mut text: String = number.chars().take(40).collect();
+    if text.len() < number.len() {
+        text.push('…');
+    }
+    text
+}

@@ -1,0 +1,320 @@
+//! TLS over ureq's TCP transport: TLS 1.3 only, with a verifier that does not need the host's clock to be right.
+
+use super::trust::{self, LastAnswer};
+use crate::clock::WallTime;
+use crate::frame::BootId;
+use crate::sys;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{Resumption, WebPkiServerVerifier};
+use rustls::crypto::{CryptoProvider, ring, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{
+    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore,
+    SignatureScheme, StreamOwned,
+};
+use sha2::{Digest, Sha256};
+use std::io::{Read, Write};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport,
+    TransportAdapter,
+};
+
+/// Sessions kept for resumption: one collector, and its spare.
+const SESSIONS: usize = 4;
+/// Longest CA file that is read: today's bundles of all public authorities are about 230 KiB.
+const CA_FILE_BYTES: u64 = 1024 * 1024;
+
+/// What the collector's certificate is checked by.
+#[derive(Clone, Debug, Default)]
+pub struct TrustSettings {
+    /// PEM file of the authorities; none with pins alone.
+    pub ca_file: Option<std::path::PathBuf>,
+    /// SHA-256 of the public key (SubjectPublicKeyInfo) of certificates that are accepted.
+    pub pins: Vec<[u8; 32]>,
+}
+
+/// Shared between the verifier and the loop that learns the time.
+#[derive(Debug, Default)]
+pub struct TrustState {
+    last: Mutex<Option<LastAnswer>>,
+    date_fault: AtomicBool,
+}
+
+impl TrustState {
+    /// An authenticated answer came.
+    pub fn answered(&self, answer: LastAnswer) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
+    }
+
+    /// True once since the last call where a certificate was accepted by its pin although its dates did not fit.
+    pub fn take_date_fault(&self) -> bool {
+        self.date_fault.swap(false, Ordering::Relaxed)
+    }
+
+    fn last(&self) -> Option<LastAnswer> {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Wraps connections to https URLs in TLS.
+#[derive(Debug)]
+pub struct TlsConnector {
+    config: Arc<ClientConfig>,
+}
+
+impl TlsConnector {
+    /// Reads the authorities and prepares TLS.
+    ///
+    /// # Errors
+    /// A sentence that names the file and what is wrong with it.
+    pub fn new(
+        settings: &TrustSettings,
+        boot: BootId,
+        state: Arc<TrustState>,
+    ) -> Result<Self, String> {
+        let provider = Arc::new(ring::default_provider());
+        let chain = match &settings.ca_file {
+            Some(path) => Some(chain_verifier(path, &provider)?),
+            None => None,
+        };
+        let verifier = Verifier {
+            chain,
+            pins: settings.pins.clone(),
+            boot,
+            state,
+            provider: provider.clone(),
+        };
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .map_err(|error| format!("TLS 1.3: {error}"))?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_no_client_auth();
+        config.resumption = Resumption::in_memory_sessions(SESSIONS);
+        Ok(Self {
+            config: Arc::new(config),
+        })
+    }
+}
+
+fn chain_verifier(
+    path: &Path,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<WebPkiServerVerifier>, String> {
+    let wrong = |what: String| format!("{}: {what}", path.display());
+    let file = std::fs::File::open(path).map_err(|error| wrong(error.to_string()))?;
+    let mut pem = Vec::new();
+    file.take(CA_FILE_BYTES)
+        .read_to_end(&mut pem)
+        .map_err(|error| wrong(error.to_string()))?;
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&pem) {
+        let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
+        // A bundle may hold one that this library does not read: the others still count.
+        if let Err(error) = roots.add(certificate) {
+            log::debug!("{}: an authority is left out: {error}", path.display());
+        }
+    }
+    if roots.is_empty() {
+        return Err(wrong(
+            "no certificate of an authority in it; PEM is expected".into(),
+        ));
+    }
+    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+        .build()
+        .map_err(|error| wrong(error.to_string()))
+}
+
+/// Checks the chain at the dates of [`trust::dates`]; a pin, where given, must fit too, and outweighs a mere date
+/// fault. With pins and without authorities the pin alone decides.
+#[derive(Debug)]
+struct Verifier {
+    chain: Option<Arc<WebPkiServerVerifier>>,
+    pins: Vec<[u8; 32]>,
+    boot: BootId,
+    state: Arc<TrustState>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl Verifier {
+    fn pinned(&self, certificate: &CertificateDer<'_>) -> Result<bool, rustls::Error> {
+        let parsed = ParsedCertificate::try_from(certificate)?;
+        let found: [u8; 32] = Sha256::digest(parsed.subject_public_key_info().as_ref()).into();
+        Ok(self.pins.contains(&found))
+    }
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        _host_clock: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let pinned = !self.pins.is_empty() && self.pinned(end_entity)?;
+        if !self.pins.is_empty() && !pinned {
+            return Err(CertificateError::ApplicationVerificationFailure.into());
+        }
+        let Some(chain) = &self.chain else {
+            return if pinned {
+                Ok(ServerCertVerified::assertion())
+            } else {
+                Err(CertificateError::UnknownIssuer.into())
+            };
+        };
+        let mut fault = rustls::Error::from(CertificateError::UnknownIssuer);
+        for date in trust::dates(self.state.last(), self.boot, sys::uptime(), sys::wall())
+            .into_iter()
+            .flatten()
+        {
+            match chain.verify_server_cert(
+                end_entity,
+                intermediates,
+                server_name,
+                ocsp_response,
+                unix(date),
+            ) {
+                Ok(verified) => return Ok(verified),
+                Err(error) => fault = error,
+            }
+        }
+        // The pin proves the peer by itself (the handshake shows that it has the key): dates alone must not cut a
+        // host with a broken clock off.
+        if pinned && is_date_fault(&fault) {
+            self.state.date_fault.store(true, Ordering::Relaxed);
+            return Ok(ServerCertVerified::assertion());
+        }
+        Err(fault)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Err(rustls::Error::General("TLS 1.3 only".into()))
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(
+            message,
+            certificate,
+            signature,
+            &self.provider.signature_verification_algorithms,
+        )
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
+    }
+}
+
+fn unix(wall: WallTime) -> UnixTime {
+    UnixTime::since_unix_epoch(std::time::Duration::from_millis(wall.as_millis()))
+}
+
+fn is_date_fault(error: &rustls::Error) -> bool {
+    matches!(
+        error,
+        rustls::Error::InvalidCertificate(
+            CertificateError::Expired
+                | CertificateError::ExpiredContext { .. }
+                | CertificateError::NotValidYet
+                | CertificateError::NotValidYetContext { .. }
+        )
+    )
+}
+
+impl<In: Transport> Connector<In> for TlsConnector {
+    type Out = Either<In, TlsTransport>;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails<'_>,
+        chained: Option<In>,
+    ) -> Result<Option<Self::Out>, ureq::Error> {
+        let Some(transport) = chained else {
+            return Ok(None);
+        };
+        if !details.needs_tls() || transport.is_tls() {
+            return Ok(Some(Either::A(transport)));
+        }
+        let host = details
+            .uri
+            .host()
+            .unwrap_or_default()
+            .trim_start_matches('[')
+            .trim_end_matches(']');
+        let name = ServerName::try_from(host)
+            .map_err(|_| ureq::Error::Tls("the host of the URL is no name"))?;
+        let session = ClientConnection::new(self.config.clone(), name.to_owned())
+            .map_err(|error| ureq::Error::Io(std::io::Error::other(error)))?;
+        let mut socket = TransportAdapter::new(transport.boxed(), details.current_time.clone());
+        socket.set_timeout(details.timeout);
+        let mut stream = StreamOwned {
+            conn: session,
+            sock: socket,
+        };
+        stream.conn.complete_io(&mut stream.sock)?;
+        let buffers = LazyBuffers::new(
+            details.config.input_buffer_size(),
+            details.config.output_buffer_size(),
+        );
+        Ok(Some(Either::B(TlsTransport { buffers, stream })))
+    }
+}
+
+/// A TLS connection.
+pub struct TlsTransport {
+    buffers: LazyBuffers,
+    stream: StreamOwned<ClientConnection, TransportAdapter>,
+}
+
+impl std::fmt::Debug for TlsTransport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TlsTransport")
+    }
+}
+
+impl Transport for TlsTransport {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
+        self.stream.get_mut().set_timeout(timeout);
+        let output = self.buffers.output().get(..amount).unwrap_or_default();
+        self.stream.write_all(output)?;
+        Ok(())
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
+        self.stream.get_mut().set_timeout(timeout);
+        let amount = self.stream.read(self.buffers.input_append_buf())?;
+        self.buffers.input_appended(amount);
+        Ok(amount > 0)
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.stream.get_mut().get_mut().is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        true
+    }
+}

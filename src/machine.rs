@@ -1,0 +1,485 @@
+//! The pure machine of the watcher: [`Machine::step`] takes what happened and gives what is to be recorded and said
+//! to a [`Journal`]. It reads no clock, no file and no socket, and never allocates.
+
+mod line;
+mod own;
+mod write;
+
+pub use own::OwnSource;
+
+use crate::clock::{Uptime, WallTime};
+use crate::frame::body::{FLAG_FALLBACK, FLAG_TEST};
+use crate::frame::packed::{NotTaken, Packer};
+use crate::frame::{Body, Stream, body};
+use crate::limit::{FRAME_BYTES, RULES};
+use crate::rule::{
+    CheckpointFault, Intervals, Reason, RecordedTransition, Rule, RuleSet, RuleSetFault, Subject,
+    Transition, TransitionKind,
+};
+use crate::sample::{Quantiser, Summary};
+use crate::sample::{Sample, Snapshot};
+use own::{Observed, OwnQuantities};
+use write::Writer;
+
+/// Bytes of readings gathered before they become a History frame: about a minute.
+const HISTORY_BYTES: usize = 1024;
+/// Readings gathered before they become a History frame: what a kill of the watcher may cost of them.
+const HISTORY_READINGS: u16 = 60;
+/// Bytes of one summary reading: all fields at their longest are less.
+const REPORT_BYTES: usize = 512;
+/// A State frame says the open alerts at least this often.
+const STATE_INTERVAL_MS: u64 = 60 * 60 * 1000;
+/// Test alerts open at once.
+const TESTS: usize = 4;
+/// A test alert stays open for this long.
+const TEST_OPEN_MS: u64 = 60_000;
+
+/// What the machine needs to know of the configuration.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Interval of samples.
+    pub sample_interval_ms: u32,
+    /// Interval at which the dear files are read.
+    pub counters_interval_ms: u32,
+    /// Interval of summary readings.
+    pub report_interval_ms: u32,
+    /// A collector is configured: its silence counts.
+    pub forwards: bool,
+}
+
+/// One tick.
+#[derive(Clone, Copy, Debug)]
+pub struct Tick {
+    /// What was seen.
+    pub snapshot: Snapshot,
+    /// How late the tick came.
+    pub late_ms: u64,
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// Time for a sample.
+    Tick(&'a Tick),
+    /// An authenticated answer came.
+    Answered,
+    /// The collector recorded frames as lost.
+    Lost {
+        /// The stream.
+        stream: Stream,
+        /// How many.
+        count: u64,
+    },
+    /// The collector refused frames, or answered with a configuration fault.
+    Refused {
+        /// How many.
+        count: u64,
+    },
+    /// The collector knows more of this run than was ever written.
+    RunAhead,
+    /// `hansho test CODE`.
+    Test {
+        /// The code.
+        code: u16,
+    },
+    /// The agent stops.
+    Stop {
+        /// Announced absence, 0 for none.
+        planned_ms: u64,
+        /// Words of whoever announced it.
+        text: &'a str,
+    },
+}
+
+/// Where the machine's actions go.
+pub trait Journal {
+    /// Appends a frame to a stream. A frame that cannot be taken is counted there; the machine goes on.
+    fn record(&mut self, stream: Stream, uptime: Uptime, frame: &[u8]);
+    /// Says one line in the log.
+    fn say(&mut self, line: &str);
+}
+
+/// How one tick was judged; for the caller's own use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stepped {
+    /// Transitions recorded.
+    pub transitions: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct TestAlert {
+    code: u16,
+    episode: u32,
+    fired: Uptime,
+}
+
+/// The machine.
+#[derive(Debug)]
+pub struct Machine {
+    settings: Settings,
+    rules: RuleSet,
+    quantiser: Quantiser,
+    summary: Summary,
+    previous: Option<Snapshot>,
+    own: OwnQuantities,
+    report: Packer<REPORT_BYTES>,
+    report_due: Option<Uptime>,
+    history: Packer<HISTORY_BYTES>,
+    state_due: Uptime,
+    tests: heapless::Vec<TestAlert, TESTS>,
+    lines: line::Lines,
+    frame: [u8; FRAME_BYTES],
+}
+
+impl Machine {
+    /// A machine with every rule inactive.
+    ///
+    /// # Errors
+    /// [`RuleSetFault`]; the configuration checks the same.
+    pub fn new(
+        settings: Settings,
+        rules: heapless::Vec<Rule, RULES>,
+    ) -> Result<Self, RuleSetFault> {
+        let report = Packer::new(settings.report_interval_ms);
+        let history = Packer::new(settings.sample_interval_ms);
+        Ok(Self {
+            settings,
+            rules: RuleSet::new(rules)?,
+            quantiser: Quantiser::new(),
+            summary: Summary::new(),
+            previous: None,
+            own: OwnQuantities::default(),
+            report,
+            report_due: None,
+            history,
+            state_due: Uptime::default(),
+            tests: heapless::Vec::new(),
+            lines: line::Lines::default(),
+            frame: [0; FRAME_BYTES],
+        })
+    }
+
+    /// The rules and their states.
+    #[must_use]
+    pub fn rules(&self) -> &RuleSet {
+        &self.rules
+    }
+
+    /// Says who speaks: the first frame of a run.
+    pub fn hello(&mut self, now: Uptime, hello: &body::Hello<'_>, out: &mut impl Journal) {
+        self.own.started(now);
+        self.writer(now, out).hello(hello);
+    }
+
+    /// Says the effective rules; `origin` tells where the rule at a place came from.
+    pub fn config<'o>(
+        &mut self,
+        now: Uptime,
+        config_hash: u64,
+        origin: impl Fn(usize) -> &'o str,
+        out: &mut impl Journal,
+    ) {
+        let mut writer = Writer {
+            frame: &mut self.frame,
+            now,
+            out,
+        };
+        writer.config(config_hash, self.rules.rules(), origin);
+    }
+
+    /// Takes the rule state of an earlier run over; what was open under rules that are gone is resolved.
+    ///
+    /// # Errors
+    /// [`CheckpointFault`]: then nothing is taken over.
+    pub fn restore(
+        &mut self,
+        now: Uptime,
+        checkpoint: &[u8],
+        boot_changed: bool,
+        out: &mut impl Journal,
+    ) -> Result<(), CheckpointFault> {
+        let mut writer = Writer {
+            frame: &mut self.frame,
+            now,
+            out,
+        };
+        let lines = &mut self.lines;
+        self.rules.restore(
+            checkpoint,
+            boot_changed,
+            &mut |code, subject: &Subject, transition: &Transition| {
+                writer.alert(code, subject, None, transition, 0);
+                lines.say(now, writer.out, code, subject, None, transition);
+            },
+        )
+    }
+
+    /// Takes over an Alert frame that was recorded after the Checkpoint; other frames and tests are passed by.
+    /// Gives back whether it was taken.
+    pub fn outrank(&mut self, frame: &[u8], earlier_boot: bool) -> bool {
+        let Ok((at, Body::Alert(alert))) = body::decode(frame) else {
+            return false;
+        };
+        let Some(kind) = body::transition_from_u8(alert.transition) else {
+            return false;
+        };
+        if alert.flags & FLAG_TEST != 0 {
+            return false;
+        }
+        let recorded = RecordedTransition {
+            kind,
+            at,
+            earlier_boot,
+            episode: alert.episode,
+            since: Uptime::from_millis(alert.since_ms),
+            fired: Uptime::from_millis(alert.fired_ms),
+            value: alert.value,
+            worst: alert.worst,
+            count: alert.count,
+            flapping: alert.reason == body::reason_to_u8(Reason::Flapping),
+        };
+        self.rules.outrank(alert.code, alert.subject, &recorded)
+    }
+
+    /// The rule state as bytes.
+    ///
+    /// # Errors
+    /// [`CheckpointFault::TooLong`]; never with a buffer of `CHECKPOINT_BYTES`.
+    pub fn checkpoint<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], CheckpointFault> {
+        self.rules.checkpoint(buffer)
+    }
+
+    /// Takes what happened.
+    pub fn step(&mut self, now: Uptime, input: Input<'_>, out: &mut impl Journal) -> Stepped {
+        match input {
+            Input::Tick(tick) => return self.tick(tick, out),
+            Input::Answered => self.own.answered(now),
+            Input::Lost { stream, count } => {
+                self.own.lost(stream, count);
+                if stream == Stream::Alerts {
+                    // The collector missed transitions: it learns at once what is open.
+                    self.state(now, out);
+                }
+            }
+            Input::Refused { count } => self.own.refused(count),
+            Input::RunAhead => self.own.run_ahead(),
+            Input::Test { code } => self.test(now, code, out),
+            Input::Stop { planned_ms, text } => {
+                self.flush(now, out);
+                self.writer(now, out).goodbye(planned_ms, text);
+            }
+        }
+        Stepped::default()
+    }
+
+    fn writer<'m, J: Journal>(&'m mut self, now: Uptime, out: &'m mut J) -> Writer<'m, J> {
+        Writer {
+            frame: &mut self.frame,
+            now,
+            out,
+        }
+    }
+
+    fn tick(&mut self, tick: &Tick, out: &mut impl Journal) -> Stepped {
+        let now = tick.snapshot.uptime;
+        let sample = Sample::between(self.previous.as_ref(), &tick.snapshot);
+        let reading = self.quantiser.reading(&sample);
+        self.summary.add(&tick.snapshot, &reading);
+        self.previous = Some(tick.snapshot);
+        self.own.tick(&reading, tick, self.settings.forwards);
+        let transitions = self.judge(
+            now,
+            &Observed {
+                reading: &reading,
+                own: &self.own.seen(),
+            },
+            out,
+        );
+        self.own.judged();
+        self.close_tests(now, out);
+        self.gather(now, &reading, out);
+        if now >= self.state_due {
+            self.state(now, out);
+        }
+        Stepped { transitions }
+    }
+
+    fn judge(&mut self, now: Uptime, values: &Observed<'_>, out: &mut impl Journal) -> u32 {
+        let intervals = Intervals {
+            sample_ms: self.settings.sample_interval_ms,
+            counters_ms: self.settings.counters_interval_ms,
+        };
+        let mut writer = Writer {
+            frame: &mut self.frame,
+            now,
+            out,
+        };
+        let lines = &mut self.lines;
+        let mut transitions = 0_u32;
+        self.rules.step(
+            now,
+            intervals,
+            values,
+            &mut |rule: &Rule, transition: &Transition| {
+                let flags = if transition.fallback {
+                    FLAG_FALLBACK
+                } else {
+                    0
+                };
+                writer.alert(rule.code, &rule.subject, Some(rule), transition, flags);
+                lines.say(
+                    now,
+                    writer.out,
+                    rule.code,
+                    &rule.subject,
+                    Some(rule),
+                    transition,
+                );
+                transitions = transitions.saturating_add(1);
+            },
+        );
+        transitions
+    }
+
+    /// Packs the reading into the history, and the summary into stream 1 when it is due.
+    fn gather(&mut self, now: Uptime, reading: &crate::sample::Reading, out: &mut impl Journal) {
+        match self.history.push(reading) {
+            Ok(()) => {}
+            Err(NotTaken::Full | NotTaken::OtherBase) => {
+                self.write_history(now, out);
+                // An empty packer takes every reading: its buffer holds the longest base many times.
+                let taken = self.history.push(reading);
+                debug_assert!(taken.is_ok(), "an empty packer takes a reading");
+            }
+        }
+        if self.history.count() >= HISTORY_READINGS {
+            self.write_history(now, out);
+        }
+        let due = *self.report_due.get_or_insert(now);
+        if now >= due {
+            self.write_report(out);
+            let interval = u64::from(self.settings.report_interval_ms);
+            // On the grid, but never in the past: a stall costs readings, it doesn't bring a burst of them.
+            self.report_due = Some(due.plus(interval).max(now.plus(1)));
+        }
+    }
+
+    fn write_history(&mut self, now: Uptime, out: &mut impl Journal) {
+        let first = self.history.first();
+        if let Some(body) = self.history.body() {
+            Writer {
+                frame: &mut self.frame,
+                now,
+                out,
+            }
+            .readings(Stream::History, first, &body);
+        }
+        self.history.clear();
+    }
+
+    fn write_report(&mut self, out: &mut impl Journal) {
+        let Some(reading) = self.summary.take() else {
+            return;
+        };
+        self.report.clear();
+        let taken = self.report.push(&reading);
+        debug_assert!(taken.is_ok(), "an empty packer takes a reading");
+        let now = reading.uptime;
+        if let Some(body) = self.report.body() {
+            Writer {
+                frame: &mut self.frame,
+                now,
+                out,
+            }
+            .readings(Stream::Readings, now, &body);
+        }
+    }
+
+    /// Writes what was gathered.
+    fn flush(&mut self, now: Uptime, out: &mut impl Journal) {
+        self.write_history(now, out);
+        self.write_report(out);
+    }
+
+    /// Says the open alerts.
+    fn state(&mut self, now: Uptime, out: &mut impl Journal) {
+        self.state_due = now.plus(STATE_INTERVAL_MS);
+        let mut writer = Writer {
+            frame: &mut self.frame,
+            now,
+            out,
+        };
+        let tests = self
+            .tests
+            .iter()
+            .map(|test| (test.code, test.episode, test.fired));
+        writer.state(&self.rules, tests);
+    }
+
+    fn test(&mut self, now: Uptime, code: u16, out: &mut impl Journal) {
+        // One test of a code at a time; its episode is the second, so that two tests differ.
+        let episode = u32::try_from(now.as_millis() / 1000).unwrap_or(u32::MAX);
+        let test = TestAlert {
+            code,
+            episode,
+            fired: now,
+        };
+        if self.tests.iter().any(|open| open.code == code) || self.tests.push(test).is_err() {
+            return;
+        }
+        self.say_test(now, &test, TransitionKind::Firing, out);
+    }
+
+    fn close_tests(&mut self, now: Uptime, out: &mut impl Journal) {
+        while let Some(test) = self
+            .tests
+            .first()
+            .copied()
+            .filter(|test| now.since(test.fired) >= TEST_OPEN_MS)
+        {
+            self.tests.remove(0);
+            self.say_test(now, &test, TransitionKind::Resolved, out);
+        }
+    }
+
+    fn say_test(
+        &mut self,
+        now: Uptime,
+        test: &TestAlert,
+        kind: TransitionKind,
+        out: &mut impl Journal,
+    ) {
+        let transition = Transition {
+            rule: usize::MAX,
+            kind,
+            reason: Reason::Test,
+            episode: test.episode,
+            since: test.fired,
+            fired: test.fired,
+            value: None,
+            total: None,
+            level: None,
+            worst: None,
+            count: 1,
+            fallback: false,
+        };
+        let subject = Subject::new();
+        let mut writer = Writer {
+            frame: &mut self.frame,
+            now,
+            out,
+        };
+        writer.alert(test.code, &subject, None, &transition, FLAG_TEST);
+        self.lines
+            .say(now, writer.out, test.code, &subject, None, &transition);
+    }
+}
+
+/// What the wall clock's offset to uptime is: their difference is constant unless the clock is set.
+fn offset_ms(uptime: Uptime, wall: WallTime) -> i64 {
+    let wall = i64::try_from(wall.as_millis()).unwrap_or(i64::MAX);
+    wall.saturating_sub(i64::try_from(uptime.as_millis()).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,161 @@
+//! What the agent knows of itself, as quantities that rules can judge.
+
+use super::Tick;
+use crate::clock::Uptime;
+use crate::frame::Stream;
+use crate::rule::window::{Shape, WindowState};
+use crate::rule::{Aggregate, Quantity, Subject, Value, Values, Window};
+use crate::sample::source::Source;
+use crate::sample::{Field, Reading};
+
+/// The wall clock may settle for this long after boot.
+const CLOCK_SETTLES_MS: u64 = 10 * 60 * 1000;
+/// The page cache is compared with its maximum over this time.
+const CACHE_WINDOW: Window = Window {
+    aggregate: Aggregate::Maximum,
+    length_ms: 60_000,
+};
+/// A drop of the page cache counts from this part of total memory on.
+const CACHE_PART: u64 = 10;
+
+/// A source of the reader, named as in the subject of a rule.
+pub type OwnSource = Source;
+
+/// What is gathered between ticks.
+#[derive(Debug, Default)]
+pub(super) struct OwnQuantities {
+    seen: Seen,
+    readings_discarded: u64,
+    alerts_lost: u64,
+    frames_refused: u64,
+    run_ahead: u64,
+    last_answer: Option<Uptime>,
+    last_offset_ms: Option<i64>,
+    page_cache: WindowState,
+}
+
+/// What a tick sees.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Seen {
+    readings_discarded: u64,
+    alerts_lost: u64,
+    frames_refused: u64,
+    run_ahead: u64,
+    forward_silence_s: Option<u64>,
+    clock_step_ms: u64,
+    late_ms: u64,
+    page_cache_drop_permille: Option<u64>,
+    sources_gone: u16,
+}
+
+impl OwnQuantities {
+    /// A run starts: silence counts from here.
+    pub(super) fn started(&mut self, now: Uptime) {
+        self.last_answer = Some(now);
+    }
+
+    pub(super) fn answered(&mut self, now: Uptime) {
+        self.last_answer = Some(now);
+    }
+
+    pub(super) fn lost(&mut self, stream: Stream, count: u64) {
+        let counter = match stream {
+            Stream::Alerts => &mut self.alerts_lost,
+            Stream::Readings | Stream::Evidence | Stream::History => &mut self.readings_discarded,
+        };
+        *counter = counter.saturating_add(count);
+    }
+
+    pub(super) fn refused(&mut self, count: u64) {
+        self.frames_refused = self.frames_refused.saturating_add(count);
+    }
+
+    pub(super) fn run_ahead(&mut self) {
+        self.run_ahead = self.run_ahead.saturating_add(1);
+    }
+
+    /// Looks at a tick.
+    pub(super) fn tick(&mut self, reading: &Reading, tick: &Tick, forwards: bool) {
+        let now = reading.uptime;
+        let silence = self.last_answer.map(|at| now.since(at) / 1000);
+        self.seen = Seen {
+            readings_discarded: self.readings_discarded,
+            alerts_lost: self.alerts_lost,
+            frames_refused: self.frames_refused,
+            run_ahead: self.run_ahead,
+            forward_silence_s: silence.filter(|_| forwards),
+            clock_step_ms: self.clock_step(tick),
+            late_ms: tick.late_ms,
+            page_cache_drop_permille: self.page_cache_drop(reading),
+            sources_gone: tick.snapshot.sources_gone,
+        };
+    }
+
+    pub(super) fn seen(&self) -> Seen {
+        self.seen
+    }
+
+    /// What was gathered has been judged.
+    pub(super) fn judged(&mut self) {
+        self.readings_discarded = 0;
+        self.alerts_lost = 0;
+        self.frames_refused = 0;
+        self.run_ahead = 0;
+    }
+
+    fn clock_step(&mut self, tick: &Tick) -> u64 {
+        let offset = super::offset_ms(tick.snapshot.uptime, tick.snapshot.wall);
+        let step = self.last_offset_ms.map_or(0, |last| offset.abs_diff(last));
+        self.last_offset_ms = Some(offset);
+        if tick.snapshot.uptime.as_millis() < CLOCK_SETTLES_MS {
+            0
+        } else {
+            step
+        }
+    }
+
+    fn page_cache_drop(&mut self, reading: &Reading) -> Option<u64> {
+        let cache = reading.kib(Field::PageCache)?;
+        let total = reading.kib(Field::MemoryTotal)?;
+        let shape = Shape::of(&CACHE_WINDOW)?;
+        let most = self.page_cache.take(&shape, reading.uptime, cache)?;
+        let drop = most.saturating_sub(cache);
+        if drop.saturating_mul(CACHE_PART) < total {
+            return Some(0);
+        }
+        let permille = drop.saturating_mul(1000).checked_div(most)?;
+        if permille >= 500 {
+            // Said once: what comes next is compared with what is left.
+            self.page_cache.empty();
+        }
+        Some(permille)
+    }
+}
+
+/// A reading together with what the agent knows of itself.
+pub(super) struct Observed<'a> {
+    pub(super) reading: &'a Reading,
+    pub(super) own: &'a Seen,
+}
+
+impl Values for Observed<'_> {
+    fn value(&self, quantity: Quantity, subject: &Subject) -> Option<Value> {
+        let plain = |value| Some(Value { value, total: None });
+        match quantity {
+            Quantity::ReadingsDiscarded => plain(self.own.readings_discarded),
+            Quantity::AlertsLost => plain(self.own.alerts_lost),
+            Quantity::FramesRefused => plain(self.own.frames_refused),
+            Quantity::RunAhead => plain(self.own.run_ahead),
+            Quantity::ForwardSilence => self.own.forward_silence_s.and_then(plain),
+            Quantity::ClockStep => plain(self.own.clock_step_ms),
+            Quantity::TickLate => plain(self.own.late_ms),
+            Quantity::PageCacheDrop => self.own.page_cache_drop_permille.and_then(plain),
+            Quantity::SourceGone => {
+                let gone = Source::gone(self.own.sources_gone)
+                    .any(|source| source.name() == subject.as_str());
+                plain(u64::from(gone))
+            }
+            other => other.in_reading(self.reading),
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! Frames of the machine: bodies into the one scratch buffer, and out to the journal.
+
+use super::Journal;
+use crate::clock::Uptime;
+use crate::frame::body::{
+    Alert, Config, FLAG_FLAPPING, FLAG_TEST, FLAG_UNKNOWN, Goodbye, Hello, OpenRecord, Readings,
+    RuleRecord, State, encode, push_element, reason_to_u8, transition_to_u8,
+};
+use crate::frame::cursor::Writer as Cursor;
+use crate::frame::{Kind, Stream};
+use crate::limit::FRAME_BYTES;
+use crate::rule::{
+    Aggregate, Direction, GateTest, Kind as RuleKind, OpenAlert, Rule, RuleSet, Subject, Transition,
+};
+use serde::Serialize;
+
+/// Elements of one part of a list: what is left of a frame beside kind, uptime and the numbers of the part.
+const PART_BYTES: usize = FRAME_BYTES - 64;
+
+/// Writes frames at one moment.
+pub(super) struct Writer<'m, J> {
+    pub(super) frame: &'m mut [u8; FRAME_BYTES],
+    pub(super) now: Uptime,
+    pub(super) out: &'m mut J,
+}
+
+impl<J: Journal> Writer<'_, J> {
+    fn put<T: Serialize>(&mut self, stream: Stream, kind: Kind, uptime: Uptime, body: &T) {
+        let encoded = encode(kind, uptime, body, self.frame);
+        debug_assert!(encoded.is_ok(), "every body is bounded below a frame");
+        if let Ok(frame) = encoded {
+            self.out.record(stream, uptime, frame);
+        }
+    }
+
+    pub(super) fn hello(&mut self, hello: &Hello<'_>) {
+        self.put(Stream::Alerts, Kind::Hello, self.now, hello);
+    }
+
+    pub(super) fn goodbye(&mut self, planned_ms: u64, text: &str) {
+        let body = Goodbye {
+            reason: 1,
+            planned_ms,
+            text,
+        };
+        self.put(Stream::Alerts, Kind::Goodbye, self.now, &body);
+    }
+
+    pub(super) fn readings(&mut self, stream: Stream, first: Uptime, body: &Readings<'_>) {
+        let kind = if stream == Stream::History {
+            Kind::History
+        } else {
+            Kind::Readings
+        };
+        self.put(stream, kind, first, body);
+    }
+
+    pub(super) fn alert(
+        &mut self,
+        code: u16,
+        subject: &Subject,
+        rule: Option<&Rule>,
+        transition: &Transition,
+        flags: u8,
+    ) {
+        let quantity = rule.map_or(0, |rule| match rule.fallback {
+            Some(fallback) if transition.fallback => fallback.quantity,
+            _ => rule.quantity,
+        });
+        let body = Alert {
+            code,
+            subject,
+            transition: transition_to_u8(transition.kind),
+            reason: reason_to_u8(transition.reason),
+            flags,
+            episode: transition.episode,
+            fired_ms: transition.fired.as_millis(),
+            since_ms: transition.since.as_millis(),
+            quantity,
+            value: transition.value,
+            total: transition.total,
+            level: transition.level,
+            worst: transition.worst,
+            forecast_ms: None,
+            count: transition.count,
+        };
+        self.put(Stream::Alerts, Kind::Alert, self.now, &body);
+    }
+
+    /// The effective rules, cut into as few frames as hold them: counted first, since each says how many there are.
+    pub(super) fn config<'o>(
+        &mut self,
+        config_hash: u64,
+        rules: &[Rule],
+        origin: impl Fn(usize) -> &'o str,
+    ) {
+        let records = || {
+            rules
+                .iter()
+                .enumerate()
+                .map(|(place, rule)| rule_record(rule, origin(place)))
+        };
+        let parts = count_parts(records());
+        let mut part = 0_u8;
+        cut(records(), |rules| {
+            self.put(
+                Stream::Alerts,
+                Kind::Config,
+                self.now,
+                &Config {
+                    config_hash,
+                    part,
+                    parts,
+                    rules,
+                },
+            );
+            part = part.saturating_add(1);
+        });
+    }
+
+    /// The open alerts, tests among them; cut like the rules.
+    pub(super) fn state(
+        &mut self,
+        rules: &RuleSet,
+        tests: impl Iterator<Item = (u16, u32, Uptime)> + Clone,
+    ) {
+        let records = || {
+            rules
+                .open_alerts()
+                .map(open_record)
+                .chain(tests.clone().map(test_record))
+        };
+        let parts = count_parts(records());
+        let mut part = 0_u8;
+        cut(records(), |open| {
+            self.put(
+                Stream::Alerts,
+                Kind::State,
+                self.now,
+                &State { part, parts, open },
+            );
+            part = part.saturating_add(1);
+        });
+    }
+}
+
+/// Number of parts that [`cut`] makes.
+fn count_parts<E: Serialize>(elements: impl Iterator<Item = E>) -> u8 {
+    let mut parts = 0_u8;
+    cut(elements, |_| parts = parts.saturating_add(1));
+    parts
+}
+
+/// Lists of elements, each as long as a part holds; one empty list where there are none.
+fn cut<E: Serialize>(elements: impl Iterator<Item = E>, mut each: impl FnMut(&[u8])) {
+    let mut buffer = [0; PART_BYTES];
+    let mut list = Cursor::new(&mut buffer);
+    for element in elements {
+        if push_element(&mut list, &element).is_err() {
+            each(list.written());
+            list.truncate(0);
+            let pushed = push_element(&mut list, &element);
+            debug_assert!(pushed.is_ok(), "an element is shorter than a part");
+        }
+    }
+    each(list.written());
+}
+
+fn rule_record<'r>(rule: &'r Rule, origin: &'r str) -> RuleRecord<'r> {
+    let gate = rule.gate;
+    let flags = [
+        rule.enabled,
+        rule.kind == RuleKind::Event,
+        rule.direction == Direction::Below,
+        gate.is_some(),
+        rule.fallback.is_some(),
+    ];
+    RuleRecord {
+        code: rule.code,
+        subject: &rule.subject,
+        flags: flags
+            .iter()
+            .rev()
+            .fold(0, |bits, flag| (bits << 1) | u8::from(*flag)),
+        quantity: rule.quantity,
+        aggregate: match rule.window.aggregate {
+            Aggregate::Last => 0,
+            Aggregate::Mean => 1,
+            Aggregate::Minimum => 2,
+            Aggregate::Maximum => 3,
+        },
+        window_ms: rule.window.length_ms,
+        raise_permille: rule.raise.permille,
+        raise_absolute: rule.raise.absolute,
+        clear_permille: rule.clear.permille,
+        clear_absolute: rule.clear.absolute,
+        raise_after_ms: rule.raise_after_ms,
+        clear_after_ms: rule.clear_after_ms,
+        gate_quantity: gate.map_or(0, |gate| gate.quantity),
+        gate_test: match gate.map(|gate| gate.test) {
+            None | Some(GateTest::Above) => 0,
+            Some(GateTest::Below) => 1,
+            Some(GateTest::Absent) => 2,
+        },
+        gate_permille: gate.and_then(|gate| gate.level.permille),
+        gate_absolute: gate.and_then(|gate| gate.level.absolute),
+        origin,
+    }
+}
+
+fn open_record(open: OpenAlert<'_>) -> OpenRecord<'_> {
+    let mut flags = 0;
+    if open.flapping {
+        flags |= FLAG_FLAPPING;
+    }
+    if open.unknown {
+        flags |= FLAG_UNKNOWN;
+    }
+    OpenRecord {
+        code: open.rule.code,
+        subject: &open.rule.subject,
+        episode: open.episode,
+        fired_ms: open.fired.as_millis(),
+        since_ms: open.since.as_millis(),
+        value: open.value,
+        worst: open.worst,
+        count: open.count,
+        flags,
+    }
+}
+
+fn test_record<'a>((code, episode, fired): (u16, u32, Uptime)) -> OpenRecord<'a> {
+    OpenRecord {
+        code,
+        subject: "",
+        episode,
+        fired_ms: fired.as_millis(),
+        since_ms: fired.as_millis(),
+        value: None,
+        worst: None,
+        count: 1,
+        flags: FLAG_TEST,
+    }
+}
