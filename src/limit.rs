@@ -121,8 +121,8 @@ pub const DISK_PLACES: u64 = 4;
 pub const ANCHOR_STEP_MS: u64 = 1000;
 
 /// Longest Checkpoint: [`RULES`] rules with the longest subjects and [`WINDOWS`] windows, every number at its
-/// greatest, need about 15,000 bytes; the built-in rules fit into one block (`tests/rule_checkpoint.rs` proves
-/// both), and whoever writes a Checkpoint writes the blocks in use, not the whole slot.
+/// greatest, need 15,009 bytes; the built-in rules fit into one block (`src/rule/checkpoint.rs` and
+/// `tests/rule_checkpoint.rs` prove it), and whoever writes a Checkpoint writes the blocks in use, not the whole slot.
 pub const CHECKPOINT_BYTES: usize = 4 * BLOCK_PAYLOAD_BYTES;
 
 /// Longest batch that an agent posts and a collector takes.
