@@ -85,6 +85,14 @@ const OUTSIDE: &[Outside] = &[
                 "certificates of the authorities, named in agent.toml",
             ),
             ("src/keeper/*", "creates the rings and their folders"),
+            (
+                "src/hanshod/watch.rs",
+                "descriptors that the keeper opened: rings and pulse",
+            ),
+            (
+                "src/hanshod/scribe.rs",
+                "the disk ring and the log file, beside the tick thread",
+            ),
             ("src/scout/*", "whatever may hang is read here"),
             ("src/main.rs", "files named on the command line"),
             ("src/bin/*", "files named on the command line"),
