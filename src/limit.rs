@@ -32,6 +32,9 @@ pub const FRAME_BYTES: usize = 3968;
 pub const FRAME_LENGTH_BYTES: usize = 2;
 const _: () = assert!(FRAME_BYTES + FRAME_LENGTH_BYTES <= BLOCK_PAYLOAD_BYTES);
 const _: () = assert!(FRAME_BYTES < 1 << 14);
+/// Longest element of a list in a frame (a rule, an open alert) that is written: subject and origin are the only texts
+/// in one, and a dozen must fit a frame.
+pub const ELEMENT_BYTES: usize = 512;
 
 /// Longest Checkpoint: two blocks, so that a slot is small; the built-in rules need one.
 pub const CHECKPOINT_BYTES: usize = 2 * BLOCK_PAYLOAD_BYTES;

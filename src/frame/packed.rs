@@ -340,13 +340,16 @@ fn residuals(
 
 /// A mask of fields: which groups of four have any, then a nibble for each of those.
 fn write_mask(bits: &mut BitWriter<'_>, mask: u64) -> Result<(), Full> {
-    let group_of = |group: usize| mask >> (group * 4) & 0xF;
-    let groups = (0..GROUPS)
-        .filter(|group| group_of(*group) != 0)
-        .fold(0_u64, |groups, group| groups | 1 << group);
+    let group_of = |shift: u32| mask.checked_shr(shift).unwrap_or(0) & 0xF;
+    let mut groups = 0_u64;
+    for (group, shift) in shifts().enumerate() {
+        groups |= u64::from(group_of(shift) != 0) << group;
+    }
     bits.number(groups)?;
-    for group in indices(groups) {
-        bits.bits(group_of(group), 4)?;
+    for shift in shifts() {
+        if group_of(shift) != 0 {
+            bits.bits(group_of(shift), 4)?;
+        }
     }
     Ok(())
 }
@@ -357,10 +360,17 @@ fn read_mask(bits: &mut BitReader<'_>) -> Result<u64, Cut> {
         return Err(Cut);
     }
     let mut mask = 0_u64;
-    for group in indices(groups) {
-        mask |= bits.bits(4)? << (group * 4);
+    for (group, shift) in shifts().enumerate() {
+        if groups & (1 << group) != 0 {
+            mask |= bits.bits(4)? << shift;
+        }
     }
     Ok(mask)
+}
+
+/// Where the groups of a mask begin.
+fn shifts() -> impl Iterator<Item = u32> {
+    (0..u64::BITS).step_by(4)
 }
 
 #[expect(

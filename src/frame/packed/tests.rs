@@ -25,7 +25,7 @@ proptest! {
     fn what_is_packed_comes_back(mut readings in proptest::collection::vec(reading(), 1..40)) {
         let mut uptime = 0;
         for reading in &mut readings {
-            uptime += reading.uptime.as_millis();
+            uptime = reading.uptime.plus(uptime).as_millis();
             reading.uptime = Uptime::from_millis(uptime);
         }
         let mut packer = Packer::<8192>::new(1000);
@@ -43,7 +43,7 @@ proptest! {
         let mut taken = Vec::new();
         let mut uptime = 0;
         for mut reading in readings {
-            uptime += reading.uptime.as_millis();
+            uptime = reading.uptime.plus(uptime).as_millis();
             reading.uptime = Uptime::from_millis(uptime);
             match packer.push(&reading) {
                 Ok(()) => taken.push(reading),
