@@ -31,7 +31,7 @@ const NEAR_FIELDS: u64 = (1 << NEAR) - 1;
 /// Mean with which each field begins, in quarters.
 const MEAN_START: u32 = 16;
 /// From this mean on a field is live: it changes nearly always, and is written without being asked for.
-const MEAN_LIVE: u32 = 32;
+const MEAN_LIVE: u32 = 96;
 /// What enters a mean at most: one leap must not spoil the numbers after it.
 const MEAN_STEP: u64 = 1 << 20;
 

@@ -199,12 +199,12 @@ impl Reading {
     }
 }
 
-/// The least shift for which `total_kib` counts fewer than 65,536 quanta.
+/// The least shift for which `total_kib`, rounded to the nearest, counts fewer than 65,536 quanta.
 #[must_use]
 pub const fn quantum_shift(total_kib: u64) -> u8 {
-    let mut shift = 0;
-    while shift < 31 && (total_kib >> shift) > 0xFFFF {
-        shift += 1;
+    let mut shift: u8 = 0;
+    while shift < 31 && (total_kib.saturating_add((1 << shift) >> 1) >> shift) > 0xFFFF {
+        shift = shift.saturating_add(1);
     }
     shift
 }
