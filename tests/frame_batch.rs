@@ -35,7 +35,7 @@ enum Part {
 fn parts() -> impl Strategy<Value = Vec<Part>> {
     let part = prop_oneof![
         4 => frame().prop_map(Part::Frame),
-        1 => vec(any::<u8>(), 1..40).prop_map(|bytes| Part::Unknown([&[200], bytes.as_slice(), &[0]].concat())),
+        1 => vec(any::<u8>(), 1..40).prop_map(|bytes| Part::Unknown([&[200, 7], bytes.as_slice()].concat())),
         1 => prop_oneof![1..5_u64, 1..1_u64 << 40].prop_map(Part::Lost),
     ];
     vec(part, 0..8)

@@ -163,3 +163,71 @@ fn the_greatest_leaps_come_back() {
     let back: Result<Vec<_>, _> = Unpacker::new(&body, readings[0].uptime).collect();
     assert_eq!(back.unwrap(), readings);
 }
+
+/// A second reading with a presence or a residual that no packer writes.
+#[test]
+fn a_contradictory_reading_is_cut() {
+    let second = |write: &dyn Fn(&mut BitWriter<'_>)| {
+        let mut buffer = [0; 64];
+        let mut bits = BitWriter::at(&mut buffer, 0);
+        write_mask(&mut bits, 1 << Field::CpuSteal as u64).unwrap();
+        bits.number(4).unwrap();
+        write(&mut bits);
+        let length = bits.len().div_ceil(8);
+        let body = Readings {
+            interval_ms: 1000,
+            quantum_shift: 0,
+            flags: 0,
+            count: 2,
+            packed: &buffer[..length],
+        };
+        Unpacker::new(&body, Uptime::default())
+            .last()
+            .unwrap()
+            .map(|reading| reading.get(Field::CpuSteal))
+    };
+    let far = |bits: &mut BitWriter<'_>, field: Field, residual: u64| {
+        bits.bits(0, 3).unwrap();
+        bits.bits(1, 1).unwrap();
+        write_mask(bits, 1 << (field as u32 - NEAR)).unwrap();
+        bits.golomb(residual, 2).unwrap();
+    };
+    assert_eq!(second(&|bits| far(bits, Field::CpuSteal, 1)), Ok(Some(5)));
+    assert_eq!(
+        second(&|bits| far(bits, Field::Shmem, 1)),
+        Err(Cut),
+        "Shmem is absent"
+    );
+    assert_eq!(
+        second(&|bits| far(bits, Field::CpuSteal, 8)),
+        Err(Cut),
+        "below 0"
+    );
+    let toggle = |bits: &mut BitWriter<'_>, counters: u64, field: Field| {
+        bits.bits(0b010 | counters << 2, 3).unwrap();
+        write_mask(bits, 1 << field as u64).unwrap();
+        bits.bits(0, 1).unwrap();
+    };
+    assert_eq!(second(&|bits| toggle(bits, 0, Field::CpuSteal)), Ok(None));
+    assert_eq!(second(&|bits| toggle(bits, 1, Field::OomKill)), Ok(Some(4)));
+    assert_eq!(
+        second(&|bits| toggle(bits, 0, Field::OomKill)),
+        Err(Cut),
+        "counters are not in it"
+    );
+}
+
+#[test]
+fn the_mean_follows_and_a_leap_is_bounded() {
+    let mut model = Model::new();
+    assert_eq!((model.shift(3), model.live(u64::MAX)), (2, 0));
+    model.learn(3, 84);
+    assert_eq!((model.shift(3), model.live(u64::MAX)), (4, 1 << 3));
+    assert_eq!(model.live(0), 0);
+    model.learn(3, u64::MAX);
+    assert_eq!(model.shift(3), 18);
+    for _ in 0..60 {
+        model.learn(3, 0);
+    }
+    assert_eq!((model.shift(3), model.live(u64::MAX)), (0, 0));
+}
