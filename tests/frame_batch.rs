@@ -12,6 +12,7 @@ use hansho::clock::{Anchor, AnchorQuality, Uptime, WallTime};
 use hansho::frame::answer::{Answer, AnswerFault, Refused, RefusedReason, Stored};
 use hansho::frame::batch::{BatchFault, BatchHeader, BatchWriter, SectionHeader, open_batch, peek};
 use hansho::frame::body::{Body, Loss};
+use hansho::frame::cursor::Writer;
 use hansho::frame::seal::{AgentKey, Label, derive, mac};
 use hansho::frame::{AgentId, BootId, Full, Kind, RunId, Stream};
 use hansho::limit::{
@@ -399,4 +400,111 @@ fn too_many_sections_are_refused_though_sealed() {
         open_batch(&content, &key(1)).unwrap_err(),
         BatchFault::TooMany
     );
+}
+
+/// Seals a section of `count` frames that no writer makes.
+fn sealed_section(count: u64, frames: &[u8]) -> Vec<u8> {
+    let (header, section) = a_header();
+    let mut buffer = vec![0; BATCH_BYTES];
+    let mut writer = BatchWriter::new(&mut buffer, BATCH_BYTES, &header).unwrap();
+    writer.section(&section).unwrap();
+    let one = writer.seal(&key(1)).unwrap();
+    // Without the count of two bytes, and without the mac.
+    let mut content = one[..one.len() - 18].to_vec();
+    let mut buffer = [0; 10];
+    let mut varint = Writer::new(&mut buffer);
+    varint.varint(count).unwrap();
+    content.extend(varint.written());
+    content.extend(frames);
+    content.extend(mac(&key(1), Label::Batch, &content));
+    content
+}
+
+#[test]
+fn a_section_that_contradicts_itself_spoils_the_batch() {
+    let fault =
+        |count, frames: &[u8]| open_batch(&sealed_section(count, frames), &key(1)).map(|_| ());
+    let shape = Err(BatchFault::Shape(44));
+    let lost = |first, last| {
+        let frame = encode(
+            Kind::Loss,
+            Uptime::from_millis(1),
+            &Loss {
+                first,
+                last,
+                reason: 1,
+            },
+        );
+        [&[u8::try_from(frame.len()).unwrap()], frame.as_slice()].concat()
+    };
+    assert_eq!(fault(1, &lost(10, 12)), Ok(()), "the section begins at 10");
+    for (first, last) in [(9, 12), (11, 12), (10, 9), (10, u64::MAX)] {
+        assert_eq!(fault(1, &lost(first, last)), shape, "{first}..={last}");
+    }
+    assert_eq!(
+        fault(1, &[2, Kind::Loss.number(), 0]),
+        shape,
+        "a Loss that cannot be read"
+    );
+    assert_eq!(fault(2, &[2, 99, 0]), shape, "fewer frames than counted");
+    assert_eq!(fault(1, &[3, 99, 0]), shape, "a frame that is cut");
+    assert_eq!(fault(u64::MAX, &[2, 99, 0]), shape);
+    let many = [2, 99, 0].repeat(BATCH_FRAMES + 1);
+    assert_eq!(fault(BATCH_FRAMES as u64, &many[3..]), Ok(()));
+    assert_eq!(fault(BATCH_FRAMES as u64 + 1, &many), shape);
+}
+
+/// A frame that cannot be read spoils nothing but itself.
+#[test]
+fn an_unreadable_frame_is_one_of_many() {
+    let sealed = sealed_section(3, &[2, 99, 0, 2, Kind::Alert.number(), 0, 2, 99, 0]);
+    let batch = open_batch(&sealed, &key(1)).unwrap();
+    let frames: Vec<_> = batch
+        .sections()
+        .flat_map(|section| section.frames())
+        .collect();
+    assert_eq!(
+        frames
+            .iter()
+            .map(|frame| frame.sequence)
+            .collect::<Vec<_>>(),
+        [10, 11, 12]
+    );
+    assert_eq!(
+        frames
+            .iter()
+            .map(|frame| frame.body.is_ok())
+            .collect::<Vec<_>>(),
+        [true, false, true]
+    );
+}
+
+#[test]
+fn an_answer_is_read_to_its_last_byte() {
+    let answer = Answer {
+        echo: [7; 16],
+        ..Answer::default()
+    };
+    let sealed = answer
+        .seal(&key(1), &mut [0; ANSWER_BYTES])
+        .unwrap()
+        .to_vec();
+    let content = &sealed[..sealed.len() - 16];
+    let open = |content: &[u8]| {
+        let sealed = [content, &mac(&key(1), Label::Answer, content)].concat();
+        Answer::open(&sealed, &key(1), &[7; 16])
+    };
+    assert_eq!(open(content), Ok(answer));
+    assert_eq!(open(&[content, &[0]].concat()), Err(AnswerFault::Shape));
+    for length in 3..content.len() {
+        assert_eq!(
+            open(&content[..length]),
+            Err(AnswerFault::Shape),
+            "cut to {length}"
+        );
+    }
+    let mut later = content.to_vec();
+    later[2] = 2;
+    assert_eq!(open(&later), Err(AnswerFault::Version(2)));
+    assert!(AnswerFault::Version(2).to_string().contains("version 2"));
 }
