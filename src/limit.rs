@@ -98,6 +98,9 @@ pub const FRAME_BYTES: usize = 3968;
 pub const FRAME_LENGTH_BYTES: usize = 2;
 const _: () = assert!(FRAME_BYTES + FRAME_LENGTH_BYTES <= BLOCK_PAYLOAD_BYTES);
 const _: () = assert!(FRAME_BYTES < 1 << 14);
+/// Longest element of a list in a frame (a rule, an open alert) that is written: subject and origin are the only texts
+/// in one, and a dozen must fit a frame.
+pub const ELEMENT_BYTES: usize = 512;
 
 /// Memory ring where nothing else is configured: hours of readings, and all alerts of a bad night.
 pub const MEMORY_RING_DEFAULT_BYTES: u64 = 256 * 1024;
