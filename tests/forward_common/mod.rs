@@ -153,6 +153,11 @@ pub(crate) struct Collector {
 impl Collector {
     /// Takes a batch and answers it.
     pub(crate) fn take(&mut self, batch: &[u8]) -> Vec<u8> {
+        self.take_except(batch, &[])
+    }
+
+    /// As [`Self::take`], but the section with one of these frames ends before it.
+    pub(crate) fn take_except(&mut self, batch: &[u8], not: &[(RunId, Stream, u64)]) -> Vec<u8> {
         let opened = open_batch(batch, &KEY).unwrap();
         self.batches += 1;
         let mut answer = Answer {
@@ -175,6 +180,9 @@ impl Collector {
             for found in frames {
                 if found.last < *next {
                     continue;
+                }
+                if not.contains(&(run, stream, found.sequence)) {
+                    break;
                 }
                 match found.body {
                     Ok((_, Body::Loss(_))) => {
