@@ -1,7 +1,8 @@
 //! Rings, a host and a collector of the tests of the forwarder: in memory, in virtual time.
 #![allow(
     dead_code,
-    reason = "each test binary uses a part of what the tests of the forwarder share"
+    clippy::panic,
+    reason = "each test binary uses a part of what the tests of the forwarder share, and may stop"
 )]
 
 pub(crate) mod server;
@@ -38,9 +39,12 @@ pub(crate) fn frame(sequence: u64) -> Vec<u8> {
         .to_vec()
 }
 
+/// Sequences held of each run number and stream.
+type HeldSequences = BTreeMap<(u64, Stream), BTreeSet<u64>>;
+
 /// What is held, shared with the test.
 #[derive(Clone, Default)]
-pub(crate) struct TestRings(pub(crate) Arc<Mutex<BTreeMap<(u64, Stream), BTreeSet<u64>>>>);
+pub(crate) struct TestRings(pub(crate) Arc<Mutex<HeldSequences>>);
 
 pub(crate) fn run_of(number: u64) -> RunId {
     RunId(1000 + number)
