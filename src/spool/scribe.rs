@@ -249,7 +249,7 @@ impl<M: Memory, D: Disk> Scribe<M, D> {
         let state = newest_superblock(&self.memory, &mut self.buffer).map_err(|_| unreadable)?;
         let ring = (state.header.ring, state.superblock.agent);
         if self.ring != Some(ring) {
-            self.attach(&layout, ring);
+            self.attach(&layout, ring, &state);
         }
         // A new run is announced first, so that its number is not given again.
         if self.written.is_none_or(|last| {
@@ -357,9 +357,13 @@ impl<M: Memory, D: Disk> Scribe<M, D> {
     }
 
     /// Begins at the oldest blocks of a memory ring.
-    fn attach(&mut self, layout: &Layout, (ring, agent): (u64, AgentId)) {
+    fn attach(&mut self, layout: &Layout, (ring, agent): (u64, AgentId), state: &RingState) {
         self.ring = Some((ring, agent));
         self.checkpoint_generation = 0;
+        // A memory ring that was started without knowing of this disk ring counts runs that the disk ring would take
+        // for copied ones: then all of it is copied. Twice is harmless.
+        let (number, run) = self.disk.newest_run();
+        let is_unrelated = state.header.run_number <= number && state.header.run != run;
         for (stream, follow) in Stream::ALL.into_iter().zip(&mut self.follow) {
             let mut oldest: Option<u64> = None;
             scan_area(
@@ -375,6 +379,9 @@ impl<M: Memory, D: Disk> Scribe<M, D> {
                 },
             );
             follow.number = oldest.unwrap_or(1);
+            if is_unrelated {
+                follow.mark = DiskMark::default();
+            }
             follow.tail = 0;
             follow.seen = None;
             follow.pending_since = None;
