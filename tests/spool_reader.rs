@@ -227,6 +227,36 @@ fn a_reader_beside_a_writer_sees_only_what_was_written() {
     });
 }
 
+#[test]
+fn what_was_overwritten_since_the_last_look_is_left_out_and_nothing_else() {
+    let memory = HeapMemory::zeroed(64 * KIB);
+    let (mut ring, _) = open(&memory, 2);
+    let mut append = |sequences: std::ops::Range<u64>| {
+        for sequence in sequences {
+            let bytes = frame(2, Stream::Readings, sequence, LENGTH);
+            ring.append(Stream::Readings, at(sequence), &bytes).unwrap();
+        }
+    };
+    // Three blocks of seven frames; the index is made, then the first block is recycled.
+    append(0..21);
+    let mut reader = SpoolReader::<_, PowerDisk>::new(Some(&memory), None);
+    reader.refresh();
+    append(21..23);
+    let mut read = |refresh: bool| {
+        if refresh {
+            reader.refresh();
+        }
+        let mut found = Vec::new();
+        reader.read(RunId(2), Stream::Readings, 0, &mut |sequence, _| {
+            found.push(sequence);
+            ControlFlow::Continue(())
+        });
+        found
+    };
+    assert_eq!(read(false), (7..21).collect::<Vec<_>>());
+    assert_eq!(read(true), (7..23).collect::<Vec<_>>());
+}
+
 /// Two runs in both rings, and all their frames.
 fn images() -> &'static (Vec<u8>, Vec<u8>, Frames) {
     static IMAGES: OnceLock<(Vec<u8>, Vec<u8>, Frames)> = OnceLock::new();
