@@ -192,7 +192,7 @@ fn the_newest_anchor_of_a_run_is_told_at_once() {
 
 #[test]
 fn a_reader_beside_a_writer_sees_only_what_was_written() {
-    const COUNT: u64 = 20_000;
+    const COUNT: u64 = 4_000;
     let memory = HeapMemory::zeroed(64 * KIB);
     let (mut ring, _) = open(&memory, 2);
     std::thread::scope(|scope| {
