@@ -225,12 +225,11 @@ fn checkpoint_parts<S: Source + ?Sized>(
     Some((length, mark))
 }
 
-/// The parts of a checkpoint: payloads for one or two blocks.
-pub(super) fn split_checkpoint(bytes: &[u8]) -> (u8, [&[u8]; 2]) {
-    match bytes.split_at_checked(BLOCK_PAYLOAD_BYTES) {
-        Some((first, second)) if !second.is_empty() => (2, [first, second]),
-        _ => (1, [bytes, &[]]),
-    }
+/// The parts of a checkpoint: their number, at least one, and the payload of each.
+pub(super) fn split_checkpoint(bytes: &[u8]) -> (u8, impl Iterator<Item = &[u8]>) {
+    let none = bytes.is_empty().then_some(bytes);
+    let parts = bytes.len().div_ceil(BLOCK_PAYLOAD_BYTES).max(1);
+    (u8::try_from(parts).unwrap_or(u8::MAX), bytes.chunks(BLOCK_PAYLOAD_BYTES).chain(none))
 }
 
 /// Blocks that a scan met.
