@@ -120,7 +120,7 @@ fn what_memory_has_lost_the_disk_has_and_the_other_way_round() {
         let (mut ring, _) = open(&memory, run);
         let (disk_ring, _) = DiskRing::open(&disk, AGENT, 512 * KIB as u64).unwrap();
         let mut scribe = Scribe::new(&memory, disk_ring);
-        for sequence in 0..40 {
+        for sequence in 0..80 {
             let bytes = frame(run, Stream::Readings, sequence, LENGTH);
             ring.append(Stream::Readings, at(sequence), &bytes).unwrap();
             expected.push((run, Stream::Readings.number(), sequence));
@@ -130,7 +130,7 @@ fn what_memory_has_lost_the_disk_has_and_the_other_way_round() {
     let mut reader = both(&memory, &disk);
     let found = everything(&mut reader);
     assert!(found.keys().copied().eq(expected));
-    assert!(in_memory(&memory).len() < 40 && on_disk(&disk).len() < 120);
+    assert!(in_memory(&memory).len() < 80 && on_disk(&disk).len() < 240);
     let order: Vec<u64> = reader.runs().iter().map(|held| held.run_number).collect();
     assert_eq!(order, [1, 2, 3]);
     // Copies read the same, also the memory ring's as a file.
@@ -237,11 +237,11 @@ fn what_was_overwritten_since_the_last_look_is_left_out_and_nothing_else() {
             ring.append(Stream::Readings, at(sequence), &bytes).unwrap();
         }
     };
-    // Three blocks of seven frames; the index is made, then the first block is recycled.
-    append(0..21);
+    // Eight blocks of seven frames; the index is made, then the first block is recycled.
+    append(0..56);
     let mut reader = SpoolReader::<_, PowerDisk>::new(Some(&memory), None);
     reader.refresh();
-    append(21..23);
+    append(56..58);
     let mut read = |refresh: bool| {
         if refresh {
             reader.refresh();
@@ -253,8 +253,8 @@ fn what_was_overwritten_since_the_last_look_is_left_out_and_nothing_else() {
         });
         found
     };
-    assert_eq!(read(false), (7..21).collect::<Vec<_>>());
-    assert_eq!(read(true), (7..23).collect::<Vec<_>>());
+    assert_eq!(read(false), (7..56).collect::<Vec<_>>());
+    assert_eq!(read(true), (7..58).collect::<Vec<_>>());
 }
 
 /// Two runs in both rings, and all their frames.

@@ -2,7 +2,7 @@
 
 use super::Memory;
 use super::block::{self, AreaKind, Block, BlockFault, Header, WORD_OFFSET, Word};
-use super::layout::{CHECKPOINT_SLOTS, Layout, SUPERBLOCKS, offset};
+use super::layout::{CHECKPOINT_PARTS, CHECKPOINT_SLOTS, Layout, SUPERBLOCKS, offset};
 use super::superblock::Superblock;
 use crate::clock::Uptime;
 use crate::frame::{AgentId, BootId, RunId, Stream};
@@ -191,6 +191,7 @@ fn checkpoint_head<S: Source + ?Sized>(
     let fits = header.area == AreaKind::Checkpoint
         && header.ring == ring
         && header.part == 0
+        && u32::from(header.parts) <= CHECKPOINT_PARTS
         && u64::from(slot) == header.number & 1
         && slot < CHECKPOINT_SLOTS;
     fits.then_some(header)
