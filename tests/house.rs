@@ -74,7 +74,7 @@ const OUTSIDE: &[Outside] = &[
                 "src/sample/inventory.rs",
                 "what the host is, read once at start",
             ),
-            ("src/spool/file.rs", "the rings' files"),
+            ("src/spool/files.rs", "the rings' files"),
             (
                 "src/sample/sysinfo_reader.rs",
                 "whether the kernel gives MemAvailable, which sysinfo does not tell",
@@ -97,6 +97,14 @@ const OUTSIDE: &[Outside] = &[
             ("src/scout/*", "whatever may hang is read here"),
             ("src/main.rs", "files named on the command line"),
             ("src/command/file.rs", "files named on the command line"),
+            (
+                "src/command/run.rs",
+                "holds and locks the rings that it hands to the workers",
+            ),
+            (
+                "src/command/forward.rs",
+                "descriptors that the keeper opened: rings and pulse",
+            ),
             ("src/bin/*", "files named on the command line"),
             (
                 "collector/src/store/day_file*.rs",
