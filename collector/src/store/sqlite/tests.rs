@@ -1,0 +1,4 @@
+//! Tests.
+pub(super) fn crash_between_commits() -> bool {
+    false
+}
