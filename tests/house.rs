@@ -82,6 +82,14 @@ const OUTSIDE: &[Outside] = &[
             ("src/config/mod.rs", "agent.toml"),
             ("src/config/key_file.rs", "the key, and who may read it"),
             (
+                "src/config/file.rs",
+                "a file that was named, and who may read it",
+            ),
+            (
+                "collector/src/keys.rs",
+                "the masters, and the key file of a new agent",
+            ),
+            (
                 "src/forward/connector.rs",
                 "certificates of the authorities, named in agent.toml",
             ),
@@ -107,12 +115,8 @@ const OUTSIDE: &[Outside] = &[
             ),
             ("src/bin/*", "files named on the command line"),
             (
-                "collector/src/store/day_file*.rs",
-                "raw frames, a file a day",
-            ),
-            (
                 "collector/src/store/sqlite*.rs",
-                "the folder of the database",
+                "the database's folder, and raw frames, a file a day",
             ),
             ("collector/src/config*.rs", "collector.toml and the masters"),
             ("collector/src/main.rs", "files named on the command line"),
@@ -132,14 +136,13 @@ const OUTSIDE: &[Outside] = &[
             ("src/forward/client.rs", "one post: HTTP"),
             ("src/forward/connector.rs", "one connection: TCP and TLS"),
             ("src/forward/resolver.rs", "names to addresses, cached"),
-            ("collector/src/listen*.rs", "the two listeners"),
-            ("collector/src/tls*.rs", "the listeners' certificates"),
+            ("collector/src/ingest/tls.rs", "the listeners' certificates"),
         ],
     },
     Outside {
         things: &["std::net::TcpListener", "std::net::UdpSocket"],
-        // None in the agent: no network socket listens on the monitored host.
-        only_in: &[("collector/src/listen*.rs", "the two listeners")],
+        // No network socket listens on the monitored host, and the collector has tokio's.
+        only_in: &[],
     },
     Outside {
         things: &["sysinfo"],
