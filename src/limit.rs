@@ -169,8 +169,8 @@ pub const LOG_LINES_PER_MINUTE: u32 = 60;
 pub const FORWARDER_DATA_BYTES: u64 = 64 * 1024 * 1024;
 /// A post ends within this.
 pub const POST_TIMEOUT_MS: u64 = 10_000;
-/// Readings in one packed frame.
-pub const READINGS_PER_FRAME: usize = 256;
+/// Readings in one packed frame: at a dozen bytes each they fill a block, and a hostile frame stays small when unpacked.
+pub const READINGS_PER_FRAME: usize = 512;
 /// State frames: parts of one State at most.
 pub const STATE_PARTS: u8 = 16;
 
