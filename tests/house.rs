@@ -79,11 +79,9 @@ const OUTSIDE: &[Outside] = &[
                 "src/sample/sysinfo_reader.rs",
                 "whether the kernel gives MemAvailable, which sysinfo does not tell",
             ),
-            ("src/config/mod.rs", "agent.toml"),
-            ("src/config/key_file.rs", "the key, and who may read it"),
             (
                 "src/config/file.rs",
-                "a file that was named, and who may read it",
+                "agent.toml and the key, and who may read them",
             ),
             (
                 "collector/src/keys.rs",
@@ -143,6 +141,17 @@ const OUTSIDE: &[Outside] = &[
         things: &["std::net::TcpListener", "std::net::UdpSocket"],
         // No network socket listens on the monitored host, and the collector has tokio's.
         only_in: &[],
+    },
+    Outside {
+        things: &["tokio::net"],
+        only_in: &[
+            ("collector/src/cli/serve.rs", "opens the two listeners"),
+            (
+                "collector/src/ingest/server.rs",
+                "takes connections of agents",
+            ),
+            ("collector/src/web/mod.rs", "takes connections of browsers"),
+        ],
     },
     Outside {
         things: &["sysinfo"],
