@@ -2,13 +2,11 @@
 //!
 //! [`types`] the plain values; [`check`] which frames are taken; [`apply`], [`alerts`], [`states`] what a batch changes,
 //! on the single rows of [`rows`]; [`decode`] what frames say when they are read back; [`sqlite`] and [`memory`] the two stores; [`writer`] the one thread that writes;
-//! [`conformance`] the suite that both stores pass.
+//! `tests/conformance.rs` is the suite that both stores pass.
 
 pub mod alerts;
 pub mod apply;
 pub mod check;
-#[cfg(test)]
-pub mod conformance;
 pub mod decode;
 pub mod memory;
 pub mod rows;

@@ -137,10 +137,6 @@ impl Inner {
     fn commit(&mut self) -> Result<(), StoreError> {
         self.torn = true;
         self.days.commit()?;
-        #[cfg(test)]
-        if tests::crash_between_commits() {
-            return Err(StoreError::Io("planted between the commits".to_owned()));
-        }
         self.main.execute_batch("COMMIT")?;
         self.torn = false;
         Ok(())
@@ -340,6 +336,3 @@ impl From<rusqlite::Error> for StoreError {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;
