@@ -1,6 +1,9 @@
 //! The program itself: exit codes, files that it makes, and a whole life of `serve`.
 #![allow(
     clippy::unwrap_used,
+    clippy::let_underscore_must_use,
+    clippy::string_slice,
+    clippy::unreachable,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     reason = "a test: what goes wrong fails it, as it should"

@@ -1,6 +1,9 @@
 //! One suite for both stores: what SQLite keeps is what the model in memory keeps, whatever arrives.
 #![allow(
     clippy::unwrap_used,
+    clippy::let_underscore_must_use,
+    clippy::string_slice,
+    clippy::unreachable,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     reason = "a test: what goes wrong fails it, as it should"

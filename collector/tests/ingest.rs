@@ -1,6 +1,9 @@
 //! The ingest listener over real sockets, with clients that mean harm or are merely broken.
 #![allow(
     clippy::unwrap_used,
+    clippy::let_underscore_must_use,
+    clippy::string_slice,
+    clippy::unreachable,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     reason = "a test: what goes wrong fails it, as it should"
@@ -12,7 +15,7 @@ use hansho::frame::answer::Answer;
 use hansho::frame::kind::{AgentId, Stream};
 use hansho::frame::seal::AgentKey;
 use hansho_collector::clock;
-use hansho_collector::ingest::request::Intake;
+use hansho_collector::ingest::request::{Intake, Patience};
 use hansho_collector::ingest::server::Server;
 use hansho_collector::ingest::{Job, Keys, Metrics, Refusal, SignsOfLife, tls};
 use hansho_collector::store::writer::Writer;
@@ -53,6 +56,7 @@ struct Setting {
     max_connections: usize,
     queue: usize,
     writer: bool,
+    patience: Patience,
     tls: Option<tokio_rustls::TlsAcceptor>,
 }
 
@@ -63,6 +67,7 @@ impl Default for Setting {
             max_connections: 100,
             queue: 10,
             writer: true,
+            patience: Patience::default(),
             tls: None,
         }
     }
@@ -80,6 +85,7 @@ fn start(setting: Setting) -> Collector {
         metrics: Arc::clone(&metrics),
         signs: Arc::clone(&signs),
         now: clock::now,
+        patience: setting.patience,
     };
     let mut jobs = Some(jobs);
     if setting.writer {
@@ -341,6 +347,27 @@ fn a_client_that_dawdles_over_its_header_is_cut_off() {
         );
     }
     assert_eq!(collector.post(&hello_batch(1001)).0, 200);
+}
+
+#[test]
+fn a_client_that_dawdles_over_its_body_is_cut_off() {
+    let collector = start(Setting {
+        patience: Patience {
+            body: Duration::from_millis(200),
+            request: Duration::from_secs(60),
+        },
+        ..Setting::default()
+    });
+    let batch = hello_batch(1000);
+    let mut slow = collector.connect();
+    slow.write_all(head(batch.len()).as_bytes()).unwrap();
+    slow.write_all(&batch[..20]).unwrap();
+    assert_eq!(response(&mut slow).0, 408);
+    let mut rest = Vec::new();
+    // Closed: what would follow is no request.
+    let _ = slow.read_to_end(&mut rest);
+    assert_eq!(counted(&collector.metrics.timeouts), 1);
+    assert_eq!(collector.stored(), 0);
 }
 
 #[test]

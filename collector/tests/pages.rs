@@ -1,6 +1,9 @@
 //! The pages: what is on them, in both languages, and that nothing an agent says becomes markup.
 #![allow(
     clippy::unwrap_used,
+    clippy::let_underscore_must_use,
+    clippy::string_slice,
+    clippy::unreachable,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     reason = "a test: what goes wrong fails it, as it should"

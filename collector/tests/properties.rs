@@ -2,6 +2,9 @@
 //! what arrives whole comes out as if it had come in order.
 #![allow(
     clippy::unwrap_used,
+    clippy::let_underscore_must_use,
+    clippy::string_slice,
+    clippy::unreachable,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     reason = "a test: what goes wrong fails it, as it should"
@@ -12,6 +15,7 @@ mod support;
 use hansho::frame::kind::{AgentId, RunId, Stream};
 use hansho_collector::store::{AlertFilter, MemoryStore, SqliteStore, Store, StoredAlert};
 use proptest::prelude::*;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use support::{
     Event, Folder, Item, Part, alert, at, batch_in, event, hello, new_agent, open, readings, state,
@@ -69,10 +73,10 @@ fn written(
         match happening {
             Happening::Raise(code, subject) => {
                 let key = place(code, subject);
-                if !open_now.contains_key(&key) {
+                if let Entry::Vacant(place) = open_now.entry(key) {
                     let episode = episodes.entry(key).or_default();
                     *episode += 1;
-                    open_now.insert(key, (*episode, uptime));
+                    place.insert((*episode, uptime));
                     frames.push(alert(Event {
                         subject: key.1,
                         ..event(key.0, 1, *episode, uptime, uptime)
@@ -322,10 +326,8 @@ proptest! {
         let (mut raised, mut open_now) = (BTreeMap::<_, u32>::new(), BTreeSet::new());
         for happening in happenings.iter().flatten() {
             match happening {
-                Happening::Raise(code, subject) => {
-                    if open_now.insert((*code, *subject)) {
-                        *raised.entry((*code, *subject)).or_default() += 1;
-                    }
+                Happening::Raise(code, subject) if open_now.insert((*code, *subject)) => {
+                    *raised.entry((*code, *subject)).or_default() += 1;
                 }
                 Happening::Clear(code, subject) => {
                     open_now.remove(&(*code, *subject));

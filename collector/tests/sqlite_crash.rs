@@ -1,6 +1,9 @@
 //! Crashes and failures of the SQLite store, made with copies of its files and a disk that is full.
 #![allow(
     clippy::unwrap_used,
+    clippy::let_underscore_must_use,
+    clippy::string_slice,
+    clippy::unreachable,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     reason = "a test: what goes wrong fails it, as it should"
@@ -83,7 +86,7 @@ fn the_two_newest_day_files_are_mended() {
     );
     copy(folder.path(), crashed.path(), "collector.sqlite");
     let torn = part(5, Stream::Alerts, 1, &[alert(event(1002, 1, 1, 500, 500))]);
-    send(&store, &batch(5, 1100, &[torn.clone()]), at(0));
+    send(&store, &batch(5, 1100, std::slice::from_ref(&torn)), at(0));
     copy(folder.path(), crashed.path(), "frames-");
     drop(store);
     let store = SqliteStore::open_writer(crashed.path(), at(day)).unwrap();

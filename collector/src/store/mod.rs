@@ -151,11 +151,17 @@ pub trait Store: Send + Sync {
     /// [`StoreError`].
     fn sweep(&self, now: WallTime, retention_days: u32) -> Result<usize, StoreError>;
 
-    /// Proves that it can write: an empty transaction. Also called when the writer is idle.
+    /// Proves that it can write, by writing.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn ping(&self) -> Result<(), StoreError>;
+    fn ping(&self, now: WallTime) -> Result<(), StoreError>;
+
+    /// Called when the writer has nothing to do.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn idle(&self) -> Result<(), StoreError>;
 }
 
 /// A system of a customer.
