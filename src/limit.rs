@@ -62,6 +62,10 @@ pub const LINGER_MS: RangeInclusive<u64> = 0..=24 * 60 * 60_000;
 pub const LINGER_POST_INTERVAL_MS: u64 = 5 * 60_000;
 /// Times and windows of a rule: a day; longer trends are the collector's.
 pub const RULE_TIME_MS: RangeInclusive<u64> = 0..=24 * 60 * 60_000;
+/// Largest level of memory: no host has a PiB, and a slip of the unit is seen.
+pub const LEVEL_KIB: u64 = 1 << 40;
+/// Largest level of a count or rate: readings carry 32 bits.
+pub const LEVEL_NUMBER: u64 = 0xffff_ffff;
 /// A window holds at least this many samples, or a mean would be a last value.
 pub const WINDOW_MIN_SAMPLES: u64 = 2;
 /// Disk ring.
@@ -72,6 +76,15 @@ pub const MEMORY_RING_BYTES: RangeInclusive<u64> = 64 * 1024..=16 * 1024 * 1024;
 pub const LOG_FILE_BYTES: RangeInclusive<u64> = 64 * 1024..=1024 * 1024 * 1024;
 /// Longest key file: its one line has at most 96 bytes.
 pub const KEY_FILE_BYTES: usize = 4096;
+/// Locked memory that the agent asks for beside its memory ring: mlockall(2) counts all that is mapped (code, heap and
+/// the stacks of its threads), not only what is resident.
+pub const MEMLOCK_BYTES: u64 = 8 * 1024 * 1024;
+/// Posts without an answer before a collector counts as silent: one may be lost, and two may be.
+pub const POSTS_BEFORE_SILENCE: u64 = 3;
+/// Longest line that `hansho replay` reads: what `hansho sample` prints has some 1200 bytes.
+pub const SAMPLE_LINE_BYTES: usize = 16 * 1024;
+/// Longest file that `hansho decode` reads whole because it is no ring: a batch, with room to say that it is too long.
+pub const DECODE_FILE_BYTES: usize = 2 * BATCH_BYTES;
 
 /// Size of a block in both rings: one page, and the sector of today's disks.
 pub const BLOCK_BYTES: usize = 4096;
@@ -85,6 +98,9 @@ pub const FRAME_BYTES: usize = 3968;
 pub const FRAME_LENGTH_BYTES: usize = 2;
 const _: () = assert!(FRAME_BYTES + FRAME_LENGTH_BYTES <= BLOCK_PAYLOAD_BYTES);
 const _: () = assert!(FRAME_BYTES < 1 << 14);
+/// Longest element of a list in a frame (a rule, an open alert) that is written: subject and origin are the only texts
+/// in one, and a dozen must fit a frame.
+pub const ELEMENT_BYTES: usize = 512;
 
 /// Memory ring where nothing else is configured: hours of readings, and all alerts of a bad night.
 pub const MEMORY_RING_DEFAULT_BYTES: u64 = 256 * 1024;
@@ -148,10 +164,13 @@ pub const LOG_LINE_BYTES: usize = 480;
 /// Lines a minute; transitions beyond it are counted in the next line.
 pub const LOG_LINES_PER_MINUTE: u32 = 60;
 
+/// Heap and other private memory of the forwarder (`RLIMIT_DATA`): a TLS session with the largest certificate chain
+/// that is accepted, a batch, and the index of the largest disk ring.
+pub const FORWARDER_DATA_BYTES: u64 = 64 * 1024 * 1024;
 /// A post ends within this.
 pub const POST_TIMEOUT_MS: u64 = 10_000;
-/// Readings in one packed frame.
-pub const READINGS_PER_FRAME: usize = 256;
+/// Readings in one packed frame: at a dozen bytes each they fill a block, and a hostile frame stays small when unpacked.
+pub const READINGS_PER_FRAME: usize = 512;
 /// State frames: parts of one State at most.
 pub const STATE_PARTS: u8 = 16;
 

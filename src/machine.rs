@@ -61,6 +61,9 @@ pub struct Tick {
 pub enum Input<'a> {
     /// Time for a sample.
     Tick(&'a Tick),
+    /// A sample of a recording (`hansho replay`): judged as a tick is, but not recorded again. What only a running agent
+    /// knows of itself is absent; uptime that goes back is another boot.
+    Recorded(&'a Sample),
     /// An authenticated answer came.
     Answered,
     /// The collector recorded frames as lost.
@@ -253,6 +256,7 @@ impl Machine {
     pub fn step(&mut self, now: Uptime, input: Input<'_>, out: &mut impl Journal) -> Stepped {
         match input {
             Input::Tick(tick) => return self.tick(tick, out),
+            Input::Recorded(sample) => return self.recorded(sample, out),
             Input::Answered => self.own.answered(now),
             Input::Lost { stream, count } => {
                 self.own.lost(stream, count);
@@ -301,6 +305,22 @@ impl Machine {
         if now >= self.state_due {
             self.state(now, out);
         }
+        Stepped { transitions }
+    }
+
+    fn recorded(&mut self, sample: &Sample, out: &mut impl Journal) -> Stepped {
+        if sample.uptime < self.rules.now() {
+            // Counters begin anew with a boot, and no rate goes across it; the rules see to their own timers.
+            self.quantiser = Quantiser::new();
+            self.own = OwnQuantities::default();
+        }
+        let reading = self.quantiser.reading(sample);
+        self.own.recorded(&reading);
+        let values = Observed {
+            reading: &reading,
+            own: &self.own.seen(),
+        };
+        let transitions = self.judge(sample.uptime, &values, out);
         Stepped { transitions }
     }
 

@@ -41,12 +41,13 @@ impl ConfigErrors {
         Self { list: vec![error] }
     }
 
-    /// Sorts by line and cuts to the bound.
-    pub(super) fn sorted(mut list: Vec<ConfigError>) -> Self {
+    /// Sorts by line and cuts to the bound; `beyond` more were not gathered.
+    pub(super) fn sorted(mut list: Vec<ConfigError>, beyond: usize) -> Self {
         list.sort_by_key(|error| error.line);
         list.dedup();
         if let Some(more) = list
             .len()
+            .saturating_add(beyond)
             .checked_sub(CONFIG_ERRORS)
             .filter(|more| *more > 0)
         {
@@ -85,8 +86,18 @@ impl fmt::Display for ConfigErrors {
 
 impl core::error::Error for ConfigErrors {}
 
-/// `text` in quotation marks, control characters escaped, cut to a readable length.
+/// `text` in quotation marks, control characters escaped, cut to a readable length. What stands before an @ in an
+/// address may be a password, and is not repeated.
 pub(super) fn quote(text: &str) -> String {
+    if let Some((scheme, rest)) = text.split_once("://")
+        && let Some((_, host)) = rest.rsplit_once('@')
+    {
+        return quote_all(&format!("{scheme}://…@{host}"));
+    }
+    quote_all(text)
+}
+
+fn quote_all(text: &str) -> String {
     let mut quoted = String::from("\"");
     let mut chars = text.chars();
     for char in chars.by_ref().take(CONFIG_QUOTE_CHARS) {
@@ -171,6 +182,10 @@ mod tests {
     #[test]
     fn quotations_stay_one_short_line() {
         assert_eq!(quote("a\"b\nc"), "\"a\\\"b\\nc\"");
+        assert_eq!(
+            quote("u = 'ftp://me:word@host/'"),
+            "\"u = 'ftp://…@host/'\""
+        );
         assert_eq!(quote(&"語".repeat(100)).chars().count(), 83);
     }
 
@@ -183,7 +198,7 @@ mod tests {
             found: "x".into(),
             allowed: "y".into(),
         });
-        let errors = ConfigErrors::sorted(errors.collect());
+        let errors = ConfigErrors::sorted(errors.collect(), 0);
         assert_eq!(errors.list().len(), CONFIG_ERRORS + 1);
         assert_eq!(errors.list()[0].to_string(), "f:0: k: found x; allowed y");
         assert!(

@@ -20,9 +20,14 @@ pub(super) fn array<const N: usize>(text: &str) -> Option<[u8; N]> {
     Some(bytes)
 }
 
+/// The digits, in lower case.
+pub(super) fn text(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::array;
+    use super::{array, text};
 
     #[test]
     fn digits_and_bytes() {
@@ -30,5 +35,6 @@ mod tests {
         assert_eq!(array::<3>("00ff"), None);
         assert_eq!(array::<2>("00fg"), None);
         assert_eq!(array::<2>("é00"), None);
+        assert_eq!(text(&[0, 255, 0xa5]), "00ffa5");
     }
 }

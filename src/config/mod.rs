@@ -2,24 +2,29 @@
 //!
 //! [`load`] reads the file and gives a [`Plan`] or every fault at once ([`ConfigErrors`]); [`show`] writes a plan as
 //! TOML again, with where each value came from. [`plan`] has the values, [`units`] how people write them, [`key_file`]
-//! the agent's key. The reference, with every key, its unit, range and default, is `agent.toml` at the top of the
+//! the agent's key. `[[rule]]` overrides what `code` has built in. The reference, with every key, its unit, range and default, is `agent.toml` at the top of the
 //! repository.
 
 pub mod error;
+mod file;
 mod hex;
+pub mod key_file;
+mod level;
 pub mod plan;
 mod reader;
+mod rules;
+mod show;
 mod tables;
 pub mod units;
 mod url;
 
 pub use error::{ConfigError, ConfigErrors};
+pub use key_file::AgentKey;
 pub use plan::{EffectiveRule, Plan};
+pub use show::show;
 
 use crate::limit::CONFIG_BYTES;
 use reader::{Reader, Section, describe};
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 use toml::de::{DeTable, DeValue};
 
@@ -44,10 +49,7 @@ const LATER: &[&str] = &["evidence", "service", "cache", "filesystem", "log"];
 /// Everything that is wrong with it, or why it cannot be read (line 0).
 pub fn load(path: &Path) -> Result<Plan, ConfigErrors> {
     let name = path.display().to_string();
-    let most = u64::try_from(CONFIG_BYTES).unwrap_or(u64::MAX);
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(most.saturating_add(1)).read_to_end(&mut bytes))
+    let bytes = file::configuration(path)
         .map_err(|error| whole(&name, 0, error.to_string(), "a file that can be read"))?;
     parse_bytes(&bytes, &name)
 }
@@ -97,6 +99,7 @@ pub fn parse(text: &str, file: &str) -> Result<Plan, ConfigErrors> {
             read(&mut reader, &section, &mut plan);
         }
     }
+    rules::rules(&mut reader, &root, &mut plan);
     plan.given = reader.finish()?;
     Ok(plan)
 }
@@ -121,8 +124,8 @@ fn top(reader: &mut Reader<'_>, root: &Section<'_>, table: &DeTable<'_>) {
             } else {
                 ""
             };
-            let allowed = format!("not available in this version: leave it out{hint}");
-            reader.refuse(line, name, format!("a table {name}"), allowed);
+            let allowed = format!("nothing: [{name}] is not available in this version{hint}");
+            reader.refuse(line, name, format!("[{name}]"), allowed);
         }
     }
     reader.check_keys_but(root, TOP, LATER);
@@ -137,9 +140,9 @@ fn top(reader: &mut Reader<'_>, root: &Section<'_>, table: &DeTable<'_>) {
         }
         return;
     };
-    match item.value {
-        DeValue::Integer(version) if version.as_str() == "1" => {}
-        other => reader.refuse(item.line, &item.key, describe(other), "1"),
+    let found = describe(item.value);
+    if !matches!(item.value, DeValue::Integer(_)) || found != CONFIG_VERSION.to_string() {
+        reader.refuse(item.line, &item.key, found, "1");
     }
 }
 

@@ -237,8 +237,12 @@ impl Plan {
             .find(|given| given.key == key)
             .map_or_else(
                 || BUILT_IN.into(),
-                |given| format!("{}:{}", self.file, given.line),
+                |given| format!("{}:{}", self.file_name(), given.line),
             )
+    }
+
+    fn file_name(&self) -> &str {
+        self.file.rsplit('/').next().unwrap_or(&self.file)
     }
 
     /// The same values without where they came from: two files that say the same give equal ones.

@@ -3,21 +3,28 @@
 use super::error::{ConfigError, ConfigErrors, nearest, quote};
 use super::plan::Given;
 use super::units::{UnitError, parse_size, parse_time, size_text, time_text};
-use crate::limit::CONFIG_PATH_BYTES;
+use crate::limit::{CONFIG_ERRORS, CONFIG_PATH_BYTES};
 use core::ops::{Range, RangeInclusive};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+/// Errors that are kept, so that a hostile file cannot fill the memory with them.
+const GATHERED: usize = 10 * CONFIG_ERRORS;
+
 /// What is known about the file while it is read.
 pub(super) struct Reader<'f> {
     file: &'f str,
     line_ends: Vec<usize>,
     errors: Vec<ConfigError>,
+    /// Errors that were not kept.
+    beyond: usize,
     given: Vec<Given>,
     /// Lines that are no TOML: what the parser makes of them is a guess, and not judged.
     broken: BTreeSet<u32>,
+    /// One of them begins a table: then keys may stand in another than their own.
+    broken_header: bool,
 }
 
 /// One table, and the keys that it may have.
@@ -40,8 +47,10 @@ impl<'f> Reader<'f> {
             file,
             line_ends: ends.map(|(place, _)| place).collect(),
             errors: Vec::new(),
+            beyond: 0,
             given: Vec::new(),
             broken: BTreeSet::new(),
+            broken_header: false,
         }
     }
 
@@ -61,6 +70,11 @@ impl<'f> Reader<'f> {
         if self.broken.contains(&line) {
             return;
         }
+        // Gathered in the order of the tables and told in that of the lines: hence more than are told.
+        if self.errors.len() >= GATHERED {
+            self.beyond = self.beyond.saturating_add(1);
+            return;
+        }
         self.errors.push(ConfigError {
             file: self.file.into(),
             line,
@@ -68,6 +82,17 @@ impl<'f> Reader<'f> {
             found: found.into(),
             allowed: allowed.into(),
         });
+    }
+
+    /// The text of a line, without spaces around it.
+    fn content<'t>(&self, text: &'t str, line: u32) -> &'t str {
+        let place = usize::try_from(line.saturating_sub(1)).unwrap_or(0);
+        let before = place
+            .checked_sub(1)
+            .and_then(|before| self.line_ends.get(before));
+        let start = before.map_or(0, |end| end.saturating_add(1));
+        let end = self.line_ends.get(place).copied().unwrap_or(text.len());
+        text.get(start..end).unwrap_or("").trim()
     }
 
     /// What is no TOML at all, in the words of the parser.
@@ -79,13 +104,13 @@ impl<'f> Reader<'f> {
             if !broken.insert(line) {
                 continue;
             }
-            let place = usize::try_from(line.saturating_sub(1)).unwrap_or(0);
-            let content = text.split('\n').nth(place).unwrap_or("").trim();
+            let content = self.content(text, line);
             let found = if content.is_empty() {
                 "an empty line".into()
             } else {
                 quote(content)
             };
+            self.broken_header |= content.starts_with('[');
             let message = error.message().replace('\n', " ");
             self.refuse(line, "toml", found, format!("valid TOML ({message})"));
         }
@@ -95,6 +120,17 @@ impl<'f> Reader<'f> {
     /// Whether something is no TOML: then a missing key may only be unreadable.
     pub(super) fn is_broken(&self) -> bool {
         !self.broken.is_empty()
+    }
+
+    /// The line of a key that was given and right.
+    pub(super) fn given_line(&self, key: &str) -> Option<u32> {
+        let given = self.given.iter().find(|given| given.key == key);
+        given.map(|given| given.line)
+    }
+
+    /// The file without its directories: what an origin says.
+    pub(super) fn file_name(&self) -> &'f str {
+        self.file.rsplit('/').next().unwrap_or(self.file)
     }
 
     pub(super) fn give(&mut self, item: &Item<'_>) {
@@ -110,7 +146,7 @@ impl<'f> Reader<'f> {
             self.given.sort_by_key(|given| given.line);
             return Ok(self.given);
         }
-        Err(ConfigErrors::sorted(self.errors))
+        Err(ConfigErrors::sorted(self.errors, self.beyond))
     }
 
     /// The value of a key as a table with known keys; anything else is refused.
@@ -139,6 +175,9 @@ impl<'f> Reader<'f> {
 
     /// The same, and says nothing about the keys of `told`.
     pub(super) fn check_keys_but(&mut self, section: &Section<'_>, known: &[&str], told: &[&str]) {
+        if self.broken_header {
+            return;
+        }
         for (key, _) in section.table {
             let name = key.get_ref().as_ref();
             if known.contains(&name) || told.contains(&name) {
@@ -214,7 +253,12 @@ impl<'f> Reader<'f> {
 
     /// An absolute path.
     pub(super) fn path(&mut self, item: &Item<'_>) -> Option<PathBuf> {
-        let allowed = format!("an absolute path of at most {CONFIG_PATH_BYTES} bytes");
+        self.path_or(item, "")
+    }
+
+    /// An absolute path; `or` as in [`Reader::time_or`].
+    pub(super) fn path_or(&mut self, item: &Item<'_>, or: &str) -> Option<PathBuf> {
+        let allowed = format!("{or}an absolute path of at most {CONFIG_PATH_BYTES} bytes");
         let text = self.text(item, &allowed)?;
         let right = text.starts_with('/')
             && text.len() <= CONFIG_PATH_BYTES
@@ -228,8 +272,18 @@ impl<'f> Reader<'f> {
 
     /// A time in milliseconds.
     pub(super) fn time(&mut self, item: &Item<'_>, range: RangeInclusive<u64>) -> Option<u32> {
+        self.time_or(item, "", range)
+    }
+
+    /// A time, where something else was possible too: `or` says what, and ends in "or ".
+    pub(super) fn time_or(
+        &mut self,
+        item: &Item<'_>,
+        or: &str,
+        range: RangeInclusive<u64>,
+    ) -> Option<u32> {
         let allowed = format!(
-            "a time from {} to {} such as \"10s\" (ms, s, m, h)",
+            "{or}a time from {} to {} such as \"10s\" (ms, s, m, h)",
             time_text(*range.start()),
             time_text(*range.end())
         );
@@ -237,10 +291,15 @@ impl<'f> Reader<'f> {
         u32::try_from(value).ok()
     }
 
-    /// A size in bytes.
-    pub(super) fn size(&mut self, item: &Item<'_>, range: RangeInclusive<u64>) -> Option<u64> {
+    /// A size in bytes; `or` as in [`Reader::time_or`].
+    pub(super) fn size_or(
+        &mut self,
+        item: &Item<'_>,
+        or: &str,
+        range: RangeInclusive<u64>,
+    ) -> Option<u64> {
         let allowed = format!(
-            "a size from {} to {} such as \"8MiB\" (B, KiB, MiB, GiB, TiB)",
+            "{or}a size from {} to {} such as \"8MiB\" (B, KiB, MiB, GiB, TiB)",
             size_text(*range.start()),
             size_text(*range.end())
         );
@@ -288,6 +347,14 @@ impl<'f> Reader<'f> {
 }
 
 impl<'d> Section<'d> {
+    /// Another name for the same table, for its keys.
+    pub(super) const fn renamed(&self, name: String) -> Self {
+        Self {
+            name,
+            table: self.table,
+        }
+    }
+
     /// The table of the whole file; its keys have no prefix.
     pub(super) const fn root(table: &'d DeTable<'d>) -> Self {
         Self {

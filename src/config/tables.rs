@@ -56,7 +56,7 @@ pub(super) fn agent(reader: &mut Reader<'_>, section: &Section<'_>, plan: &mut P
         section,
         "log_file_size",
         &mut max_size_bytes,
-        |reader, item| reader.size(item, LOG_FILE_BYTES),
+        |reader, item| reader.size_or(item, "", LOG_FILE_BYTES),
     );
     if let (None, Some(size)) = (
         reader.item(section, "log_file"),
@@ -146,7 +146,7 @@ pub(super) fn spool(reader: &mut Reader<'_>, section: &Section<'_>, plan: &mut P
             if is_word(item, "auto") {
                 return Some(DiskSize::Auto);
             }
-            ring_size(reader, item, DISK_RING_BYTES).map(DiskSize::Bytes)
+            ring_size(reader, item, "\"auto\" or ", DISK_RING_BYTES).map(DiskSize::Bytes)
         },
     );
     reader.read(
@@ -154,7 +154,7 @@ pub(super) fn spool(reader: &mut Reader<'_>, section: &Section<'_>, plan: &mut P
         "memory_size",
         &mut spool.memory_size_bytes,
         |reader, item| {
-            let bytes = ring_size(reader, item, MEMORY_RING_BYTES)?;
+            let bytes = ring_size(reader, item, "", MEMORY_RING_BYTES)?;
             u32::try_from(bytes).ok()
         },
     );
@@ -166,19 +166,26 @@ pub(super) fn spool(reader: &mut Reader<'_>, section: &Section<'_>, plan: &mut P
             if is_word(item, "auto") {
                 return Some(MemoryDirectory::Auto);
             }
-            reader.path(item).map(MemoryDirectory::Path)
+            reader
+                .path_or(item, "\"auto\" or ")
+                .map(MemoryDirectory::Path)
         },
     );
 }
 
 /// A ring is whole blocks.
-fn ring_size(reader: &mut Reader<'_>, item: &Item<'_>, range: RangeInclusive<u64>) -> Option<u64> {
-    let bytes = reader.size(item, range)?;
+fn ring_size(
+    reader: &mut Reader<'_>,
+    item: &Item<'_>,
+    or: &str,
+    range: RangeInclusive<u64>,
+) -> Option<u64> {
+    let bytes = reader.size_or(item, or, range)?;
     let block = u64::try_from(BLOCK_BYTES).ok()?;
     if bytes.checked_rem(block) == Some(0) {
         Some(bytes)
     } else {
-        reader.wrong(item, "a multiple of 4KiB")
+        reader.wrong(item, format!("{or}a multiple of 4KiB"))
     }
 }
 
@@ -198,16 +205,19 @@ pub(super) fn forward(reader: &mut Reader<'_>, section: &Section<'_>, plan: &mut
     reader.read(section, "urls", &mut forward.urls, |reader, item| {
         elements(reader, item, FORWARD_URLS, "addresses", |reader, item| {
             let text = reader.text(item, "an address such as \"https://collector.example/\"")?;
-            url::parse(text, plain)
-                .map_err(|error| {
-                    // A password must not reach a log.
-                    let found = match error {
-                        url::UrlError::Credentials => "an address with a user name".into(),
-                        _ => quote(text),
+            match url::parse(text, plain) {
+                Ok(url) => Some(url),
+                Err(error) => {
+                    // A password must not reach a log, whatever else is wrong.
+                    let found = if text.contains('@') {
+                        "an address with a user name".into()
+                    } else {
+                        quote(text)
                     };
                     reader.refuse(item.line, &item.key, found, error.allowed());
-                })
-                .ok()
+                    None
+                }
+            }
         })
     });
     reader.read(section, "ca_file", &mut forward.ca_file, |reader, item| {
@@ -234,7 +244,7 @@ fn linger(reader: &mut Reader<'_>, section: &Section<'_>, forward: &mut Forward)
         if is_word(item, "forever") {
             return Some(None);
         }
-        let linger_ms = reader.time(item, LINGER_MS)?;
+        let linger_ms = reader.time_or(item, "\"forever\" or ", LINGER_MS)?;
         if post_interval_ms < LINGER_POST_INTERVAL_MS {
             let allowed = "\"forever\"; a time only with a post_interval of 5m or more";
             return reader.wrong(item, allowed);

@@ -25,10 +25,10 @@ pub enum UnitError {
 impl fmt::Display for UnitError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotANumber => out.write_str("it begins with a number"),
+            Self::NotANumber => out.write_str("write a number, then the unit"),
             Self::Negative => out.write_str("never below zero"),
-            Self::TooPrecise => out.write_str("with fewer decimals"),
-            Self::NoUnit => out.write_str("a unit stands behind the number"),
+            Self::TooPrecise => out.write_str("with fewer decimals, or a smaller unit"),
+            Self::NoUnit => out.write_str("the unit is missing"),
             Self::UnknownUnit(Some(meant)) => write!(out, "did you mean {meant}?"),
             Self::UnknownUnit(None) => out.write_str("the unit is unknown"),
             Self::TooLarge => out.write_str("the number is too large"),
@@ -91,7 +91,7 @@ const MEANT: [(&str, &str); 34] = [
 /// # Errors
 /// [`UnitError`], with the binary unit where a decimal one was written: the two differ by 7 % at GiB.
 pub fn parse_size(text: &str) -> Result<u64, UnitError> {
-    scaled(text, &SIZES)
+    scaled(text, &SIZES, &["TiB", "GiB", "MiB", "KiB", "B"])
 }
 
 /// A time in milliseconds: "250ms", "10s", "5m", "24h".
@@ -99,7 +99,7 @@ pub fn parse_size(text: &str) -> Result<u64, UnitError> {
 /// # Errors
 /// [`UnitError`].
 pub fn parse_time(text: &str) -> Result<u64, UnitError> {
-    scaled(text, &TIMES)
+    scaled(text, &TIMES, &["h", "m", "s", "ms", "24h for a day"])
 }
 
 /// Per cent as permille: "80%", "12.5%". Not bounded here but by 64 bits.
@@ -110,7 +110,7 @@ pub fn parse_percent(text: &str) -> Result<u64, UnitError> {
     let (number, unit) = split(text)?;
     match unit {
         "%" => decimal(number, 1),
-        _ => Err(unknown(unit)),
+        _ => Err(unknown(unit, &["%"])),
     }
 }
 
@@ -122,7 +122,7 @@ pub fn parse_rate(text: &str) -> Result<u64, UnitError> {
     let (number, unit) = split(text)?;
     match unit {
         "" | "/s" => decimal(number, 0),
-        _ => Err(unknown(unit)),
+        _ => Err(unknown(unit, &["/s"])),
     }
 }
 
@@ -134,7 +134,7 @@ pub fn parse_centi(text: &str) -> Result<u64, UnitError> {
     let (number, unit) = split(text)?;
     match unit {
         "" => decimal(number, 2),
-        _ => Err(unknown(unit)),
+        _ => Err(unknown(unit, &[])),
     }
 }
 
@@ -180,7 +180,7 @@ fn in_largest(value: u64, units: &[(&str, u64)], zero: &str) -> String {
         )
 }
 
-fn scaled(text: &str, units: &[(&'static str, u64)]) -> Result<u64, UnitError> {
+fn scaled(text: &str, units: &[(&str, u64)], meant: &[&str]) -> Result<u64, UnitError> {
     let (number, unit) = split(text)?;
     if unit.is_empty() {
         decimal(number, 0)?;
@@ -189,18 +189,21 @@ fn scaled(text: &str, units: &[(&'static str, u64)]) -> Result<u64, UnitError> {
     let (_, factor) = units
         .iter()
         .find(|(known, _)| *known == unit)
-        .ok_or_else(|| unknown(unit))?;
+        .ok_or_else(|| unknown(unit, meant))?;
     decimal(number, 0)?
         .checked_mul(*factor)
         .ok_or(UnitError::TooLarge)
 }
 
-fn unknown(unit: &str) -> UnitError {
+/// `possible` are the units of the kind.
+fn unknown(unit: &str, possible: &[&str]) -> UnitError {
     if unit.is_empty() {
         return UnitError::NoUnit;
     }
     let upper = unit.to_ascii_uppercase();
-    let meant = MEANT.iter().find(|(written, _)| *written == upper);
+    let meant = MEANT
+        .iter()
+        .find(|(written, meant)| *written == upper && possible.contains(meant));
     UnitError::UnknownUnit(meant.map(|(_, meant)| *meant))
 }
 
@@ -272,6 +275,9 @@ mod tests {
         assert_eq!(parse_size("8g"), meant("GiB"));
         assert_eq!(parse_size("8gib"), meant("GiB"));
         assert_eq!(parse_time("5min"), meant("m"));
+        assert_eq!(parse_percent("8GiB"), Err(UnitError::UnknownUnit(None)));
+        assert_eq!(parse_percent("8 percent"), meant("%"));
+        assert_eq!(parse_time("1d"), meant("24h for a day"));
         assert_eq!(parse_size("8"), Err(UnitError::NoUnit));
         assert_eq!(parse_time("10"), Err(UnitError::NoUnit));
         assert_eq!(parse_percent("80"), Err(UnitError::NoUnit));

@@ -4,8 +4,8 @@
 
 use crate::limit::MESSAGE_BYTES;
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, accept_with, bind, connect, listen,
-    recv, send, socket_with,
+    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, accept_with,
+    bind, connect, listen, recv, send, socket_with,
 };
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -64,15 +64,25 @@ pub fn tell(peer: impl AsFd, message: &[u8]) -> io::Result<()> {
 /// # Errors
 /// As connect(2): `NotFound` or `ConnectionRefused` where no agent runs; `TimedOut` where it does not answer.
 pub fn ask(path: &Path, request: &str, timeout: Duration) -> io::Result<String> {
-    let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+    let socket = socket_with(
+        AddressFamily::UNIX,
+        SocketType::SEQPACKET,
+        SocketFlags::CLOEXEC,
+        None,
+    )?;
     connect(&socket, &SocketAddrUnix::new(path)?)?;
-    rustix::net::sockopt::set_socket_timeout(&socket, rustix::net::sockopt::Timeout::Recv, Some(timeout))?;
+    rustix::net::sockopt::set_socket_timeout(
+        &socket,
+        rustix::net::sockopt::Timeout::Recv,
+        Some(timeout),
+    )?;
     send(&socket, request.as_bytes(), SendFlags::NOSIGNAL)?;
     let mut buffer = [0; MESSAGE_BYTES];
-    let (taken, _) = recv(&socket, buffer.as_mut_slice(), RecvFlags::empty()).map_err(|error| match error {
-        rustix::io::Errno::AGAIN => io::Error::from(io::ErrorKind::TimedOut),
-        error => error.into(),
-    })?;
+    let (taken, _) =
+        recv(&socket, buffer.as_mut_slice(), RecvFlags::empty()).map_err(|error| match error {
+            rustix::io::Errno::AGAIN => io::Error::from(io::ErrorKind::TimedOut),
+            error => error.into(),
+        })?;
     let answer = buffer.get(..taken).unwrap_or_default();
     Ok(String::from_utf8_lossy(answer).into_owned())
 }
@@ -99,7 +109,9 @@ impl Request {
         match text.trim_end().split_once(' ') {
             None if text.trim_end() == "ping" => Ok(Self::Ping),
             Some(("test", code)) => {
-                let code = code.parse().map_err(|_| "error test: expected a code like 1002")?;
+                let code = code
+                    .parse()
+                    .map_err(|_| "error test: expected a code like 1002")?;
                 match crate::code::entry(code) {
                     Some(_) => Ok(Self::Test { code }),
                     None => Err("error test: no such code"),
@@ -140,7 +152,9 @@ impl Order {
     pub const fn from_bytes(message: &[u8]) -> Option<Self> {
         match message {
             [1, 0, 0] => Some(Self::Stop),
-            [2, low, high] => Some(Self::Test { code: u16::from_le_bytes([*low, *high]) }),
+            [2, low, high] => Some(Self::Test {
+                code: u16::from_le_bytes([*low, *high]),
+            }),
             _ => None,
         }
     }
@@ -153,9 +167,15 @@ mod tests {
     #[test]
     fn requests_are_read_or_explained() {
         assert_eq!(Request::parse(b"ping\n"), Ok(Request::Ping));
-        assert_eq!(Request::parse(b"test 1002"), Ok(Request::Test { code: 1002 }));
+        assert_eq!(
+            Request::parse(b"test 1002"),
+            Ok(Request::Test { code: 1002 })
+        );
         for wrong in [&b""[..], b"test", b"test x", b"test 1", b"stop", b"\xFF"] {
-            assert!(Request::parse(wrong).is_err_and(|answer| answer.starts_with("error")), "{wrong:?}");
+            assert!(
+                Request::parse(wrong).is_err_and(|answer| answer.starts_with("error")),
+                "{wrong:?}"
+            );
         }
     }
 

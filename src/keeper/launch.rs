@@ -47,10 +47,15 @@ impl Launch {
     pub fn to_file(&self) -> io::Result<File> {
         use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
         let bytes = postcard::to_stdvec(self).map_err(io::Error::other)?;
-        let mut file =
-            File::from(memfd_create("hansho-launch", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?);
+        let mut file = File::from(memfd_create(
+            "hansho-launch",
+            MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING,
+        )?);
         file.write_all(&bytes)?;
-        fcntl_add_seals(&file, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)?;
+        fcntl_add_seals(
+            &file,
+            SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL,
+        )?;
         Ok(file)
     }
 
@@ -61,9 +66,16 @@ impl Launch {
     pub fn of(file: &mut File) -> io::Result<Self> {
         let mut bytes = Vec::new();
         file.rewind()?;
-        Read::by_ref(file).take(LAUNCH_BYTES).read_to_end(&mut bytes)?;
-        let (launch, rest) = postcard::take_from_bytes(&bytes).map_err(|_| io::ErrorKind::InvalidData)?;
-        if rest.is_empty() { Ok(launch) } else { Err(io::ErrorKind::InvalidData.into()) }
+        Read::by_ref(file)
+            .take(LAUNCH_BYTES)
+            .read_to_end(&mut bytes)?;
+        let (launch, rest) =
+            postcard::take_from_bytes(&bytes).map_err(|_| io::ErrorKind::InvalidData)?;
+        if rest.is_empty() {
+            Ok(launch)
+        } else {
+            Err(io::ErrorKind::InvalidData.into())
+        }
     }
 }
 
@@ -83,7 +95,9 @@ pub struct Given<'f> {
 pub fn start(program: &str, mode: &str, given: &[Given<'_>]) -> io::Result<Child> {
     let path = beside(program)?;
     let mut command = Command::new(&path);
-    command.arg(mode).arg(format!("parent={}", std::process::id()));
+    command
+        .arg(mode)
+        .arg(format!("parent={}", std::process::id()));
     command.args(given.iter().map(argument));
     inherit(given, true)?;
     let started = command.spawn();
@@ -112,7 +126,11 @@ fn argument(given: &Given<'_>) -> OsString {
 }
 
 fn inherit(given: &[Given<'_>], on: bool) -> io::Result<()> {
-    let flags = if on { rustix::io::FdFlags::empty() } else { rustix::io::FdFlags::CLOEXEC };
+    let flags = if on {
+        rustix::io::FdFlags::empty()
+    } else {
+        rustix::io::FdFlags::CLOEXEC
+    };
     for one in given {
         rustix::io::fcntl_setfd(one.descriptor.as_fd(), flags)?;
     }
@@ -150,7 +168,8 @@ impl Inherited {
                 continue;
             }
             let number = number.parse().map_err(|_| wrong())?;
-            let descriptor = crate::sys::inherited(number).map_err(|error| format!("{text}: {error}"))?;
+            let descriptor =
+                crate::sys::inherited(number).map_err(|error| format!("{text}: {error}"))?;
             inherited.descriptors.push((name.to_owned(), descriptor));
         }
         Ok(inherited)
@@ -165,7 +184,10 @@ impl Inherited {
     /// Takes a descriptor out.
     #[must_use]
     pub fn take(&mut self, name: &str) -> Option<OwnedFd> {
-        let place = self.descriptors.iter().position(|(known, _)| known == name)?;
+        let place = self
+            .descriptors
+            .iter()
+            .position(|(known, _)| known == name)?;
         Some(self.descriptors.swap_remove(place).1)
     }
 
@@ -174,6 +196,7 @@ impl Inherited {
     /// # Errors
     /// A sentence that names it.
     pub fn demand(&mut self, name: &str) -> Result<OwnedFd, String> {
-        self.take(name).ok_or_else(|| format!("no descriptor {name}=: this program is started by hansho run"))
+        self.take(name)
+            .ok_or_else(|| format!("no descriptor {name}=: this program is started by hansho run"))
     }
 }

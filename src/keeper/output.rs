@@ -41,8 +41,15 @@ impl Output {
             self.dropped = self.dropped.saturating_add(1);
         }
         if let Some(socket) = &self.syslog {
-            let raised = !line.windows(10).take(2).any(|words| words.starts_with(b"-I "));
-            let priority = if raised { RAISED_PRIORITY } else { RESOLVED_PRIORITY };
+            let raised = !line
+                .windows(10)
+                .take(2)
+                .any(|words| words.starts_with(b"-I "));
+            let priority = if raised {
+                RAISED_PRIORITY
+            } else {
+                RESOLVED_PRIORITY
+            };
             let mut message = heapless::Vec::<u8, { LOG_LINE_BYTES + 64 }>::new();
             let header = format!("<{priority}>hansho[{}]: ", std::process::id());
             let whole = message.extend_from_slice(header.as_bytes()).is_ok()
@@ -58,7 +65,9 @@ impl Output {
         let mut stderr = std::io::stderr();
         let mut ready = [PollFd::from_borrowed_fd(stderr.as_fd(), PollFlags::OUT)];
         let polled = poll(&mut ready, Some(&Timespec::default()));
-        let writable = ready.first().is_some_and(|fd| fd.revents().contains(PollFlags::OUT));
+        let writable = ready
+            .first()
+            .is_some_and(|fd| fd.revents().contains(PollFlags::OUT));
         polled.is_ok() && writable && stderr.write_all(line).is_ok()
     }
 }
@@ -68,4 +77,41 @@ fn syslog() -> Option<UnixDatagram> {
     socket.connect(SYSLOG_SOCKET).ok()?;
     socket.set_nonblocking(true).ok()?;
     Some(socket)
+}
+
+/// The programs' own words, on standard error: `program: level: text`.
+#[derive(Debug)]
+struct Logger {
+    program: &'static str,
+}
+
+impl log::Log for Logger {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        metadata.level() <= log::max_level()
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        // Only what is ours: libraries speak of every byte.
+        if self.enabled(record.metadata()) && record.target().starts_with("hansho") {
+            let level = record.level().as_str().to_ascii_lowercase();
+            let line = format!("{}: {level}: {}\n", self.program, record.args());
+            if std::io::stderr().write_all(line.as_bytes()).is_err() {
+                // There is nowhere left to say so.
+            }
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+/// Sets the logger of a program; `HANSHO_LOG=debug` shows more (error, warn, info, debug).
+///
+/// # Errors
+/// Where one is set already.
+pub fn init_logger(program: &'static str) -> Result<(), log::SetLoggerError> {
+    let asked = std::env::var("HANSHO_LOG")
+        .ok()
+        .and_then(|level| level.parse().ok());
+    log::set_max_level(asked.unwrap_or(log::LevelFilter::Info));
+    log::set_boxed_logger(Box::new(Logger { program }))
 }

@@ -46,7 +46,10 @@ impl Pulse {
     /// # Errors
     /// As memfd_create(2) and mmap(2).
     pub fn create() -> io::Result<(File, Self)> {
-        let file = File::from(rustix::fs::memfd_create("hansho-pulse", rustix::fs::MemfdFlags::CLOEXEC)?);
+        let file = File::from(rustix::fs::memfd_create(
+            "hansho-pulse",
+            rustix::fs::MemfdFlags::CLOEXEC,
+        )?);
         file.set_len(PULSE_BYTES)?;
         let pulse = Self(Arc::new(Mapping::of(&file, true)?));
         Ok((file, pulse))

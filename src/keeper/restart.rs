@@ -18,7 +18,10 @@ impl Restarts {
     /// No restart yet.
     #[must_use]
     pub const fn new() -> Self {
-        Self { in_row: 0, total: 0 }
+        Self {
+            in_row: 0,
+            total: 0,
+        }
     }
 
     /// How often the worker was started again.
@@ -34,7 +37,10 @@ impl Restarts {
         }
         let wait_ms = match self.in_row {
             0 => 0,
-            row => FIRST_MS.checked_shl(row.saturating_sub(1).min(20)).unwrap_or(MOST_MS).min(MOST_MS),
+            row => FIRST_MS
+                .checked_shl(row.saturating_sub(1).min(20))
+                .unwrap_or(MOST_MS)
+                .min(MOST_MS),
         };
         self.in_row = self.in_row.saturating_add(1);
         self.total = self.total.saturating_add(1);

@@ -49,7 +49,14 @@ struct Worker {
 
 impl Worker {
     const fn new(role: Role) -> Self {
-        Self { role, child: None, started_ms: 0, due_ms: Some(0), restarts: Restarts::new(), suspected: false }
+        Self {
+            role,
+            child: None,
+            started_ms: 0,
+            due_ms: Some(0),
+            restarts: Restarts::new(),
+            suspected: false,
+        }
     }
 }
 
@@ -98,7 +105,8 @@ impl Keeper {
         let (keeper_side, watcher_side) = pair().map_err(failed("socketpair"))?;
         let (watcher_link, forwarder_link) = pair().map_err(failed("socketpair"))?;
         let flags = rustix::pipe::PipeFlags::CLOEXEC | rustix::pipe::PipeFlags::NONBLOCK;
-        let (log_out, log_in) = rustix::pipe::pipe_with(flags).map_err(|error| failed("pipe")(error.into()))?;
+        let (log_out, log_in) =
+            rustix::pipe::pipe_with(flags).map_err(|error| failed("pipe")(error.into()))?;
         let shared = Shared {
             launch_file: launch_file.into(),
             memory: inherited.demand("memory")?,
@@ -134,7 +142,10 @@ impl Keeper {
         loop {
             let now_ms = sys::monotonic_ms();
             self.start_due(now_ms);
-            if self.stopping_since_ms.is_some() && self.watcher.child.is_none() && self.forwarder.child.is_none() {
+            if self.stopping_since_ms.is_some()
+                && self.watcher.child.is_none()
+                && self.forwarder.child.is_none()
+            {
                 self.copy_lines();
                 return;
             }
@@ -150,13 +161,20 @@ impl Keeper {
 
     /// Waits until there is something to do.
     fn wait(&self, now_ms: u64) {
-        let due = [self.watcher.due_ms, self.forwarder.due_ms].into_iter().flatten().min();
+        let due = [self.watcher.due_ms, self.forwarder.due_ms]
+            .into_iter()
+            .flatten()
+            .min();
         let wait_ms = due.map_or(ROUND_MS, |due| due.saturating_sub(now_ms).min(ROUND_MS));
-        let away = self.forwarder_is_away().then_some(&self.shared.forwarder_link);
+        let away = self
+            .forwarder_is_away()
+            .then_some(&self.shared.forwarder_link);
         let always = [&self.signals, &self.listener, &self.shared.log_out];
         let watched = always.into_iter().chain(away).chain(&self.peers);
-        let mut fds: heapless::Vec<_, { PEERS + 4 }> =
-            watched.take(PEERS + 4).map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
+        let mut fds: heapless::Vec<_, { PEERS + 4 }> = watched
+            .take(PEERS + 4)
+            .map(|fd| PollFd::new(fd, PollFlags::IN))
+            .collect();
         let timeout = Timespec {
             tv_sec: i64::try_from(wait_ms / 1000).unwrap_or(1),
             tv_nsec: i64::try_from((wait_ms % 1000).saturating_mul(1_000_000)).unwrap_or(0),
@@ -178,24 +196,52 @@ impl Keeper {
             return;
         }
         let shared = &self.shared;
-        let disk = shared.disk.as_ref().map(|descriptor| Given { name: "disk", descriptor });
+        let disk = shared.disk.as_ref().map(|descriptor| Given {
+            name: "disk",
+            descriptor,
+        });
         let common = [
-            Given { name: "launch", descriptor: &shared.launch_file },
-            Given { name: "memory", descriptor: &shared.memory },
-            Given { name: "pulse", descriptor: &shared.pulse_file },
+            Given {
+                name: "launch",
+                descriptor: &shared.launch_file,
+            },
+            Given {
+                name: "memory",
+                descriptor: &shared.memory,
+            },
+            Given {
+                name: "pulse",
+                descriptor: &shared.pulse_file,
+            },
         ];
         let for_watcher = [
-            Given { name: "keeper", descriptor: &shared.watcher_side },
-            Given { name: "link", descriptor: &shared.watcher_link },
-            Given { name: "log", descriptor: &shared.log_in },
+            Given {
+                name: "keeper",
+                descriptor: &shared.watcher_side,
+            },
+            Given {
+                name: "link",
+                descriptor: &shared.watcher_link,
+            },
+            Given {
+                name: "log",
+                descriptor: &shared.log_in,
+            },
         ];
-        let for_forwarder = [Given { name: "link", descriptor: &shared.forwarder_link }];
+        let for_forwarder = [Given {
+            name: "link",
+            descriptor: &shared.forwarder_link,
+        }];
         start_one(&mut self.watcher, now_ms, &self.pulse, || {
             let given: Vec<_> = common.into_iter().chain(disk).chain(for_watcher).collect();
             start(DAEMON, "watch", &given)
         });
         start_one(&mut self.forwarder, now_ms, &self.pulse, || {
-            let given: Vec<_> = common.into_iter().chain(disk).chain(for_forwarder).collect();
+            let given: Vec<_> = common
+                .into_iter()
+                .chain(disk)
+                .chain(for_forwarder)
+                .collect();
             start(COMMAND, "forward", &given)
         });
     }
@@ -222,7 +268,8 @@ impl Keeper {
         self.watcher.due_ms = None;
         if self.watcher.child.is_none() {
             self.stop_forwarder();
-        } else if let Err(error) = control::tell(&self.shared.keeper_side, &Order::Stop.to_bytes()) {
+        } else if let Err(error) = control::tell(&self.shared.keeper_side, &Order::Stop.to_bytes())
+        {
             log::warn!("the watcher cannot be told to stop: {error}");
         }
     }
@@ -231,7 +278,8 @@ impl Keeper {
     fn stop_forwarder(&mut self) {
         if self.forwarder.child.is_none() {
             self.forwarder.due_ms = None;
-        } else if let Err(error) = control::tell(&self.shared.watcher_link, &Wake::Stop.to_bytes()) {
+        } else if let Err(error) = control::tell(&self.shared.watcher_link, &Wake::Stop.to_bytes())
+        {
             log::warn!("the forwarder cannot be told to stop: {error}");
         }
     }
@@ -242,7 +290,9 @@ impl Keeper {
         let leave_ms = u64::from(self.launch.plan.forward.post_interval_ms);
         let mut watcher_ended = false;
         for worker in [&mut self.watcher, &mut self.forwarder] {
-            let Some(child) = &mut worker.child else { continue };
+            let Some(child) = &mut worker.child else {
+                continue;
+            };
             let status = match child.try_wait() {
                 Ok(None) => continue,
                 Ok(Some(status)) => status,
@@ -260,9 +310,13 @@ impl Keeper {
                 Some(EXIT_NEW_RUN) => 0,
                 Some(EXIT_LEFT) => leave_ms,
                 _ => {
-                    let wait_ms = worker.restarts.ended(now_ms.saturating_sub(worker.started_ms));
+                    let wait_ms = worker
+                        .restarts
+                        .ended(now_ms.saturating_sub(worker.started_ms));
                     let (name, total) = (worker.role.name(), worker.restarts.total());
-                    log::warn!("{name} ended ({status}), started again in {wait_ms} ms, restart {total}");
+                    log::warn!(
+                        "{name} ended ({status}), started again in {wait_ms} ms, restart {total}"
+                    );
                     wait_ms
                 }
             };
@@ -280,30 +334,37 @@ impl Keeper {
         }
         let mut buffer = [0; MESSAGE_BYTES];
         let keeper_side = &self.shared.keeper_side;
-        self.peers.retain(|peer| match control::receive(peer, &mut buffer) {
-            None => true,
-            Some(Ok(taken)) if taken > 0 => {
-                let answer = match Request::parse(buffer.get(..taken).unwrap_or_default()) {
-                    Ok(Request::Ping) => "ok".to_owned(),
-                    Ok(Request::Test { code }) => {
-                        match control::tell(keeper_side, &Order::Test { code }.to_bytes()) {
-                            Ok(()) => "ok".to_owned(),
-                            Err(error) => format!("error test: the watcher does not take it: {error}"),
+        self.peers
+            .retain(|peer| match control::receive(peer, &mut buffer) {
+                None => true,
+                Some(Ok(taken)) if taken > 0 => {
+                    let answer = match Request::parse(buffer.get(..taken).unwrap_or_default()) {
+                        Ok(Request::Ping) => "ok".to_owned(),
+                        Ok(Request::Test { code }) => {
+                            match control::tell(keeper_side, &Order::Test { code }.to_bytes()) {
+                                Ok(()) => "ok".to_owned(),
+                                Err(error) => {
+                                    format!("error test: the watcher does not take it: {error}")
+                                }
+                            }
                         }
-                    }
-                    Err(answer) => answer.to_owned(),
-                };
-                control::tell(peer, answer.as_bytes()).is_ok()
-            }
-            Some(_) => false,
-        });
+                        Err(answer) => answer.to_owned(),
+                    };
+                    control::tell(peer, answer.as_bytes()).is_ok()
+                }
+                Some(_) => false,
+            });
     }
 
     /// Copies the watcher's lines out. The pipe may bring several at once, never a part of one: each is written whole.
     fn copy_lines(&mut self) {
         let mut buffer = [0; LOG_LINE_BYTES * 8];
         while let Ok(taken @ 1..) = rustix::io::read(&self.shared.log_out, &mut buffer) {
-            for line in buffer.get(..taken).unwrap_or_default().split_inclusive(|byte| *byte == b'\n') {
+            for line in buffer
+                .get(..taken)
+                .unwrap_or_default()
+                .split_inclusive(|byte| *byte == b'\n')
+            {
                 self.output.line(line);
             }
         }
@@ -312,11 +373,17 @@ impl Keeper {
     fn look_for_hung(&mut self) {
         let now_ms = sys::monotonic_ms();
         for worker in [&mut self.watcher, &mut self.forwarder] {
-            let Some(child) = &mut worker.child else { continue };
+            let Some(child) = &mut worker.child else {
+                continue;
+            };
             if self.pulse.age_ms(worker.role, now_ms) < HUNG_MS {
                 worker.suspected = false;
             } else if worker.suspected {
-                log::error!("{} has not moved for {} s: killed", worker.role.name(), HUNG_MS / 1000);
+                log::error!(
+                    "{} has not moved for {} s: killed",
+                    worker.role.name(),
+                    HUNG_MS / 1000
+                );
                 if let Err(error) = child.kill() {
                     log::error!("{}: {error}", worker.role.name());
                 }
@@ -329,10 +396,18 @@ impl Keeper {
 
     /// Kills whoever does not stop in time.
     fn stop_late(&mut self) {
-        let Some(since_ms) = self.stopping_since_ms else { return };
+        let Some(since_ms) = self.stopping_since_ms else {
+            return;
+        };
         let stopping_ms = sys::monotonic_ms().saturating_sub(since_ms);
-        let limits = [STOP_WATCHER_MS, STOP_WATCHER_MS.saturating_add(STOP_FORWARDER_MS)];
-        for (worker, limit_ms) in [&mut self.watcher, &mut self.forwarder].into_iter().zip(limits) {
+        let limits = [
+            STOP_WATCHER_MS,
+            STOP_WATCHER_MS.saturating_add(STOP_FORWARDER_MS),
+        ];
+        for (worker, limit_ms) in [&mut self.watcher, &mut self.forwarder]
+            .into_iter()
+            .zip(limits)
+        {
             if let (Some(child), true) = (&mut worker.child, stopping_ms > limit_ms) {
                 log::warn!("{} does not stop: killed", worker.role.name());
                 if let Err(error) = child.kill() {
@@ -344,7 +419,12 @@ impl Keeper {
 }
 
 /// Starts a worker that is due.
-fn start_one(worker: &mut Worker, now_ms: u64, pulse: &Pulse, start: impl FnOnce() -> io::Result<Child>) {
+fn start_one(
+    worker: &mut Worker,
+    now_ms: u64,
+    pulse: &Pulse,
+    start: impl FnOnce() -> io::Result<Child>,
+) {
     if worker.child.is_some() || worker.due_ms.is_none_or(|due| due > now_ms) {
         return;
     }
@@ -401,5 +481,10 @@ fn readable(fd: impl AsFd) -> bool {
 
 fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    Ok(socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?)
+    Ok(socketpair(
+        AddressFamily::UNIX,
+        SocketType::SEQPACKET,
+        flags,
+        None,
+    )?)
 }

@@ -46,6 +46,8 @@ pub(super) struct Seen {
     late_ms: u64,
     page_cache_drop_permille: Option<u64>,
     sources_gone: u16,
+    /// It is a recording that is judged: nothing of this is known.
+    is_recording: bool,
 }
 
 impl OwnQuantities {
@@ -88,6 +90,16 @@ impl OwnQuantities {
             late_ms: tick.late_ms,
             page_cache_drop_permille: self.page_cache_drop(reading),
             sources_gone: tick.snapshot.sources_gone,
+            is_recording: false,
+        };
+    }
+
+    /// Looks at a reading of a recording: what can be known from readings alone.
+    pub(super) fn recorded(&mut self, reading: &Reading) {
+        self.seen = Seen {
+            page_cache_drop_permille: self.page_cache_drop(reading),
+            is_recording: true,
+            ..Seen::default()
         };
     }
 
@@ -142,6 +154,8 @@ impl Values for Observed<'_> {
     fn value(&self, quantity: Quantity, subject: &Subject) -> Option<Value> {
         let plain = |value| Some(Value { value, total: None });
         match quantity {
+            Quantity::PageCacheDrop => self.own.page_cache_drop_permille.and_then(plain),
+            other if self.own.is_recording => other.in_reading(self.reading),
             Quantity::ReadingsDiscarded => plain(self.own.readings_discarded),
             Quantity::AlertsLost => plain(self.own.alerts_lost),
             Quantity::FramesRefused => plain(self.own.frames_refused),
@@ -149,7 +163,6 @@ impl Values for Observed<'_> {
             Quantity::ForwardSilence => self.own.forward_silence_s.and_then(plain),
             Quantity::ClockStep => plain(self.own.clock_step_ms),
             Quantity::TickLate => plain(self.own.late_ms),
-            Quantity::PageCacheDrop => self.own.page_cache_drop_permille.and_then(plain),
             Quantity::SourceGone => {
                 let gone = Source::gone(self.own.sources_gone)
                     .any(|source| source.name() == subject.as_str());

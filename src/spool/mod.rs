@@ -9,9 +9,21 @@
 pub mod block;
 pub mod crc32c;
 #[cfg(feature = "std")]
+pub mod disk_ring;
+#[cfg(feature = "std")]
+pub mod files;
+#[cfg(feature = "std")]
 pub mod heap;
+#[cfg(feature = "std")]
+mod index;
 pub mod layout;
 pub mod memory_ring;
+#[cfg(feature = "std")]
+mod packing;
+#[cfg(feature = "std")]
+pub mod reader;
+#[cfg(feature = "std")]
+pub mod scribe;
 pub mod source;
 pub mod superblock;
 

@@ -5,13 +5,16 @@ use super::block::{self, AreaKind, Block, BlockFault, Header, WORD_OFFSET, Word}
 use super::layout::{CHECKPOINT_SLOTS, Layout, SUPERBLOCKS, offset};
 use super::superblock::Superblock;
 use crate::clock::Uptime;
-use crate::frame::{AgentId, RunId, Stream};
+use crate::frame::{AgentId, BootId, RunId, Stream};
 use crate::limit::{BLOCK_BYTES, BLOCK_PAYLOAD_BYTES};
 
 /// What blocks are read from.
 pub trait Source {
     /// Size in bytes; 0 where it cannot be told.
     fn bytes(&self) -> u64;
+
+    /// The word of a block; `None` where it cannot be read.
+    fn word(&self, block: u32) -> Option<Word>;
 
     /// Copies a block out and checks its bytes; not that it belongs there.
     ///
@@ -28,20 +31,16 @@ pub trait Source {
 #[derive(Clone, Copy, Debug)]
 pub struct InMemory<M>(pub M);
 
-impl<M: Memory> InMemory<M> {
-    /// The word of a block; `None` out of bounds.
-    #[must_use]
-    pub fn word(&self, block: u32) -> Option<Word> {
+impl<M: Memory> Source for InMemory<M> {
+    fn bytes(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn word(&self, block: u32) -> Option<Word> {
         let at = usize::try_from(offset(block)).ok()?;
         self.0
             .load(at.checked_add(WORD_OFFSET)?)
             .map(Word::from_memory)
-    }
-}
-
-impl<M: Memory> Source for InMemory<M> {
-    fn bytes(&self) -> u64 {
-        self.0.len() as u64
     }
 
     fn block<'b>(
@@ -63,6 +62,13 @@ pub struct OnDisk<D>(pub D);
 impl<D: super::Disk> Source for OnDisk<D> {
     fn bytes(&self) -> u64 {
         self.0.length().unwrap_or(0)
+    }
+
+    fn word(&self, block: u32) -> Option<Word> {
+        let mut bytes = [0; 8];
+        let at = offset(block).saturating_add(WORD_OFFSET as u64);
+        self.0.read_at(at, &mut bytes).ok()?;
+        Some(Word(u64::from_le_bytes(bytes)))
     }
 
     fn block<'b>(
@@ -133,6 +139,8 @@ pub struct CheckpointMark {
     pub run_number: u64,
     /// That run.
     pub run: RunId,
+    /// Its boot.
+    pub boot: BootId,
     /// It includes all alerts of earlier runs, and those of its own before this sequence.
     pub next_alert: u64,
     /// When it was made, uptime of its boot.
@@ -209,6 +217,7 @@ fn checkpoint_parts<S: Source + ?Sized>(
     let mark = CheckpointMark {
         run_number: head.run_number,
         run: head.run,
+        boot: head.boot,
         next_alert: head.first_sequence,
         uptime: head.uptime,
         generation: head.number,

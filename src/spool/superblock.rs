@@ -42,6 +42,14 @@ impl Cursors {
         self.0.get(usize::from(stream.number())).copied().flatten()
     }
 
+    /// Its own cursors, and the ones of `other` where it has none.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        let [a, b, c] = self.0;
+        let [d, e, f] = other.0;
+        Self([a.or(d), b.or(e), c.or(f)])
+    }
+
     /// Sets the cursor of `stream`; false for a stream that is not sent.
     pub fn set(&mut self, stream: Stream, cursor: Cursor) -> bool {
         match self.0.get_mut(usize::from(stream.number())) {

@@ -1,0 +1,268 @@
+//! `hansho check`: the configuration, without starting anything.
+
+use super::Command;
+use super::args::{Args, CONFIG};
+use super::exit::{Exit, Outcome, Stop};
+use super::file;
+use super::output::{Output, say, shown};
+use hansho::config::plan::MemoryDirectory;
+use hansho::config::{self, ConfigError, Plan, key_file};
+use hansho::limit::{MEMLOCK_BYTES, POSTS_BEFORE_SILENCE};
+use hansho::rule::Quantity;
+use hansho::spool::files::{FileSystem, MEMORY_DIRECTORIES};
+use lexopt::Arg;
+use serde::Serialize;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+pub(crate) const COMMAND: Command = Command {
+    name: "check",
+    summary: "check the configuration and the key file; --show prints every value in force",
+    help: "\
+Checks the configuration and the key file without starting anything. Every fault is said at once, one a line:
+
+  FILE:LINE: KEY: found WHAT; allowed WHAT
+
+Usage: hansho check [--config FILE] [--show | --json] [--no-key]
+
+  --config FILE  the configuration. Default: /etc/hansho/agent.toml
+  --show         print every value in force as TOML, each with where it came from
+  --json         print one object: file, errors [{file, line, key, found, allowed}], warnings [{about, text}]
+  --no-key       leave the key file out, for a check on another host
+
+Warnings don't fail the check: a disk ring on a file system that copies on write, a memory ring that does not lie in
+memory, too low a limit of locked memory, an alert of silence that comes before silence.
+
+Exit codes: 0 the agent can start with it, 64 wrong command line, 66 there is no such file, 77 not allowed to read it,
+78 faults in the configuration or the key file.
+
+Example: hansho check --config agent.toml --no-key --show
+",
+    run,
+};
+
+struct Options {
+    config: PathBuf,
+    show: bool,
+    json: bool,
+    key: bool,
+}
+
+/// Something that works, but not as one may expect.
+#[derive(Debug, Serialize)]
+struct Warning {
+    /// The key, or what else it is about.
+    about: &'static str,
+    text: String,
+}
+
+#[derive(Serialize)]
+struct Fault<'e> {
+    file: &'e str,
+    line: u32,
+    key: &'e str,
+    found: &'e str,
+    allowed: &'e str,
+}
+
+#[derive(Serialize)]
+struct Report<'r> {
+    file: String,
+    errors: Vec<Fault<'r>>,
+    warnings: &'r [Warning],
+}
+
+fn run(args: &mut Args, out: &mut Output) -> Outcome {
+    let options = options(args)?;
+    file::must_open(&options.config)?;
+    let (plan, errors) = match config::load(&options.config) {
+        Ok(plan) => {
+            let key = options.key.then(|| key_file::read(&plan.agent.key_file));
+            let errors: Vec<ConfigError> = key.and_then(Result::err).into_iter().collect();
+            (Some(plan), errors)
+        }
+        Err(errors) => (None, errors.list().to_vec()),
+    };
+    let warnings = plan.as_ref().map_or_else(Vec::new, warnings);
+    for error in &errors {
+        say(&error.to_string());
+    }
+    for warning in &warnings {
+        say(&format!("warning: {}: {}", warning.about, warning.text));
+    }
+    if options.json {
+        out.json(&report(&options.config, &errors, &warnings))?;
+    } else if let Some(plan) = &plan {
+        if options.show {
+            out.text(&config::show(plan))?;
+        } else if errors.is_empty() {
+            out.line(&summary(&options.config, plan))?;
+        }
+    }
+    Ok(if errors.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Configuration
+    })
+}
+
+fn options(args: &mut Args) -> Result<Options, Stop> {
+    let mut options = Options {
+        config: PathBuf::from(CONFIG),
+        show: false,
+        json: false,
+        key: true,
+    };
+    while let Some(arg) = args.next()? {
+        match arg {
+            Arg::Long("config") => options.config = args.path()?,
+            Arg::Long("show") => options.show = true,
+            Arg::Long("json") => options.json = true,
+            Arg::Long("no-key") => options.key = false,
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    if options.show && options.json {
+        let message =
+            "--show and --json: one of them; what --show prints is TOML, for machines too";
+        return Err(Stop::usage(message));
+    }
+    Ok(options)
+}
+
+fn report<'r>(config: &Path, errors: &'r [ConfigError], warnings: &'r [Warning]) -> Report<'r> {
+    let fault = |error: &'r ConfigError| Fault {
+        file: &error.file,
+        line: error.line,
+        key: &error.key,
+        found: &error.found,
+        allowed: &error.allowed,
+    };
+    Report {
+        file: config.display().to_string(),
+        errors: errors.iter().map(fault).collect(),
+        warnings,
+    }
+}
+
+fn summary(config: &Path, plan: &Plan) -> String {
+    let enabled = plan.rules.iter().filter(|effective| effective.rule.enabled);
+    let collectors = match plan.forward.urls.len() {
+        0 => "no collector: alerts are only told on this host".into(),
+        count => format!("{count} collector(s)"),
+    };
+    format!(
+        "{}: can be used; {} rules in force, {collectors}",
+        shown(&config.display().to_string()),
+        enabled.count()
+    )
+}
+
+fn warnings(plan: &Plan) -> Vec<Warning> {
+    [
+        disk_ring(plan),
+        memory_ring(plan),
+        locked_memory(plan),
+        silence(plan),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// On a file system that copies on write, overwriting the ring may need space that a full disk does not have.
+fn disk_ring(plan: &Plan) -> Option<Warning> {
+    let directory = &plan.spool.directory;
+    match file::file_system(directory) {
+        Some(FileSystem::CopyOnWrite(name)) if plan.spool.disk => Some(Warning {
+            about: "spool.directory",
+            text: format!(
+                "{} lies on {name}, which copies on write: when it is full, the disk ring cannot be written either; \
+                 what is not sent yet then survives in the memory ring only",
+                shown(&directory.display().to_string())
+            ),
+        }),
+        _ => None,
+    }
+}
+
+fn memory_ring(plan: &Plan) -> Option<Warning> {
+    let about = "spool.memory_directory";
+    let in_memory = |path: &Path| file::file_system(path) == Some(FileSystem::Tmpfs);
+    match &plan.spool.memory_directory {
+        MemoryDirectory::Path(directory) => (!in_memory(directory)).then(|| Warning {
+            about,
+            text: format!(
+                "{} is not in memory (tmpfs): the agent would wait for its disk",
+                shown(&directory.display().to_string())
+            ),
+        }),
+        MemoryDirectory::Auto => {
+            let found = MEMORY_DIRECTORIES
+                .iter()
+                .any(|place| in_memory(Path::new(place)));
+            (!found).then(|| Warning {
+                about,
+                text: "neither /run nor /dev/shm is in memory (tmpfs): the memory ring will not survive a restart of \
+                       the agent, and status and decode cannot read it"
+                    .into(),
+            })
+        }
+    }
+}
+
+/// The limit is that of this session; a service has its own.
+fn locked_memory(plan: &Plan) -> Option<Warning> {
+    let needed = MEMLOCK_BYTES.saturating_add(plan.spool.memory_size_bytes.into());
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Memlock).current?;
+    if limit >= needed || may_lock_without_limit() {
+        return None;
+    }
+    Some(Warning {
+        about: "memory",
+        text: format!(
+            "only {} KiB may be locked in memory in this session (ulimit -l), {} KiB are needed; a service of systemd \
+             is given LimitMEMLOCK=infinity. An agent that is not locked stalls with its host when memory is short",
+            limit / 1024,
+            needed / 1024
+        ),
+    })
+}
+
+/// CAP_IPC_LOCK is bit 14 (capabilities(7)).
+fn may_lock_without_limit() -> bool {
+    file::status_of_process(OsStr::new("self"), "CapEff")
+        .and_then(|mask| u64::from_str_radix(&mask, 16).ok())
+        .is_some_and(|mask| mask & (1 << 14) != 0)
+}
+
+/// Silence shorter than a few posts is no silence.
+fn silence(plan: &Plan) -> Option<Warning> {
+    if plan.forward.urls.is_empty() {
+        return None;
+    }
+    let needed_s = u64::from(plan.forward.post_interval_ms)
+        .saturating_mul(POSTS_BEFORE_SILENCE)
+        .div_ceil(1000);
+    let shortest = plan
+        .rules
+        .iter()
+        .filter(|effective| effective.rule.enabled)
+        .filter(|effective| effective.rule.quantity() == Some(Quantity::ForwardSilence))
+        .find(|effective| {
+            effective
+                .rule
+                .raise
+                .absolute
+                .is_some_and(|raise_s| raise_s < needed_s)
+        })?;
+    let raise_s = shortest.rule.raise.absolute?;
+    Some(Warning {
+        about: "forward.post_interval",
+        text: format!(
+            "{} raises after {raise_s} s without an answer, which is less than three posts ({needed_s} s): it would \
+             raise although nothing is wrong. Give its [[rule]] raise = \"{needed_s}s\"",
+            hansho::code::display(shortest.rule.code, true)
+        ),
+    })
+}
