@@ -6,7 +6,8 @@ CREATE TABLE leases (            -- who may write; one role on SQLite
   role        TEXT PRIMARY KEY,  -- 'writer'
   fencing     INTEGER NOT NULL,  -- rises with every taker: a writer that finds a higher one has been replaced and stops
   holder      TEXT NOT NULL,     -- process and start, for people
-  taken_ms    INTEGER NOT NULL   -- since when
+  taken_ms    INTEGER NOT NULL,  -- since when
+  proved_ms   INTEGER NOT NULL DEFAULT 0 -- when a health check last proved that a write reaches the disk
 ) STRICT;
 
 CREATE TABLE agents (

@@ -15,7 +15,7 @@ use super::types::{
 };
 use super::{StoreError, check};
 use crate::ingest::{AuthenticatedBatch, Section};
-use crate::limit::INVENTORY_CHARACTERS;
+use crate::limit::{INVENTORY_CHARACTERS, NUMBER_LIMIT};
 use crate::planted;
 use hansho::clock::{Anchor, Uptime, WallTime};
 use hansho::frame::answer::{Answer, Refused, Stored};
@@ -93,16 +93,18 @@ impl<R: Rows> Applying<'_, R> {
     fn know(&mut self, section: &Section, sender: RunId) -> Result<(), StoreError> {
         let header = &section.header;
         let id = self.agent.id;
+        let anchor = Anchor {
+            uptime: bounded(header.anchor.uptime),
+            wall: WallTime::from_millis(header.anchor.wall.as_millis().min(NUMBER_LIMIT)),
+            quality: header.anchor.quality,
+        };
         let boot = match self.rows.boot(id, header.boot)? {
-            Some(boot) if boot.anchor.uptime >= header.anchor.uptime => boot,
-            Some(boot) => Boot {
-                anchor: header.anchor,
-                ..boot
-            },
+            Some(boot) if boot.anchor.uptime >= anchor.uptime => boot,
+            Some(boot) => Boot { anchor, ..boot },
             None => Boot {
                 id: header.boot,
                 offset_ms: None,
-                anchor: header.anchor,
+                anchor,
             },
         };
         self.rows.put_boot(id, &boot)?;
@@ -129,6 +131,7 @@ impl<R: Rows> Applying<'_, R> {
     /// Moves current run, last-seen and clock offset, where the batch is news.
     fn hear(&mut self, header: &BatchHeader) -> Result<(), StoreError> {
         let id = self.agent.id;
+        let sent_uptime = bounded(header.sent_uptime);
         let mut run = match self.rows.run(id, header.run)? {
             Some(run) => run,
             None => {
@@ -140,15 +143,15 @@ impl<R: Rows> Applying<'_, R> {
                 run
             }
         };
-        let newer = run.last_sent.is_none_or(|last| header.sent_uptime > last);
+        let newer = run.last_sent.is_none_or(|last| sent_uptime > last);
         if self.agent.current_run != Some(run.id) || !newer {
             return Ok(());
         }
-        run.last_sent = Some(header.sent_uptime);
+        run.last_sent = Some(sent_uptime);
         self.rows.put_run(id, &run)?;
         self.agent.last_seen = Some(self.now);
         let offset_ms =
-            signed(self.now.as_millis()).saturating_sub(signed(header.sent_uptime.as_millis()));
+            signed(self.now.as_millis()).saturating_sub(signed(sent_uptime.as_millis()));
         let mut boot = self.rows.boot(id, header.boot)?.unwrap_or(Boot {
             id: header.boot,
             offset_ms: None,
@@ -300,7 +303,7 @@ impl<R: Rows> Applying<'_, R> {
         let boot = self.rows.boot(id, run.boot)?.unwrap_or(Boot {
             id: run.boot,
             offset_ms: None,
-            anchor: section.header.anchor,
+            anchor: Anchor::default(),
         });
         Ok(Place {
             run,
@@ -403,6 +406,11 @@ impl<R: Rows> Applying<'_, R> {
             },
         )
     }
+}
+
+/// Uptimes beyond what the store holds are nonsense; they stay in order.
+fn bounded(uptime: Uptime) -> Uptime {
+    Uptime::from_millis(uptime.as_millis().min(NUMBER_LIMIT))
 }
 
 fn inventory(hello: &Hello<'_>) -> Inventory {

@@ -210,6 +210,3 @@ async fn not_found(query: Parameters, headers: HeaderMap) -> Response {
         frame::message(asked.words, asked.words.not_found),
     )
 }
-
-#[cfg(test)]
-mod tests;
