@@ -3,6 +3,8 @@
 mod args;
 mod check;
 mod codes;
+mod content;
+mod decode;
 mod exit;
 mod explain;
 mod file;
@@ -10,6 +12,7 @@ mod output;
 mod plan;
 mod replay;
 mod sample;
+mod status;
 
 use args::Args;
 use exit::{Exit, Outcome, Stop};
@@ -35,7 +38,9 @@ const COMMANDS: &[Command] = &[
     sample::COMMAND,
     codes::COMMAND,
     explain::COMMAND,
+    status::COMMAND,
     replay::COMMAND,
+    decode::COMMAND,
 ];
 
 /// Runs the subcommand that the words name.
@@ -105,8 +110,10 @@ fn overview() -> String {
         text.push_str(&format!("  {:<9} {}\n", command.name, command.summary));
     }
     text.push_str(
-        "\n\"hansho COMMAND --help\" shows the options, exit codes and an example of each.\n\
-         Exit codes: 0 well, 64 wrong command line, 78 wrong configuration; all of them in docs/EXIT_CODES.md.\n",
+        "\n\"hansho COMMAND --help\" shows the options, exit codes and an example of each.\n\nExit codes:\n",
     );
+    for (exit, words) in Exit::ALL {
+        text.push_str(&format!("  {:>2} {words}\n", exit.number()));
+    }
     text
 }
