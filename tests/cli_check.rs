@@ -1,5 +1,10 @@
 //! `hansho check`.
-#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "a test that fails may panic"
+)]
 
 mod cli_common;
 
@@ -92,12 +97,9 @@ fn a_key_that_others_can_read_is_refused_with_what_mends_it() {
 #[test]
 fn warnings_are_told_and_do_not_fail() {
     let folder = Folder::new();
-    let text = format!(
-        "config_version = 1\n[spool]\nmemory_directory = \"{}\"\n\
-         [forward]\nurls = [\"https://collector.example/\"]\npost_interval = \"5m\"\n",
-        env!("CARGO_MANIFEST_DIR")
-    );
-    let ended = check(&folder, &text, &["--no-key", "--json"]);
+    let text = "config_version = 1\n[spool]\nmemory_directory = \"/proc/hansho\"\n\
+         [forward]\nurls = [\"https://collector.example/\"]\npost_interval = \"5m\"\n";
+    let ended = check(&folder, text, &["--no-key", "--json"]);
     assert_eq!(ended.code, 0, "{ended:?}");
     let report = &json_lines(&ended.out)[0];
     let about: Vec<&str> = report["warnings"]

@@ -1,4 +1,10 @@
 //! `hansho codes` and `hansho explain`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "a test that fails may panic"
+)]
 
 mod cli_common;
 
@@ -47,7 +53,8 @@ fn a_code_is_explained_in_all_its_forms() {
 fn the_terminal_decides_the_language() {
     let japanese = explain(1002, Language::Ja);
     let english = explain(1002, Language::En);
-    let cases: [(&[(&str, &str)], &Option<String>); 6] = [
+    type Variables = &'static [(&'static str, &'static str)];
+    let cases: [(Variables, &Option<String>); 6] = [
         (&[("LANG", "ja_JP.UTF-8")], &japanese),
         (&[("LANG", "ja")], &japanese),
         (&[("LANG", "en_US.UTF-8")], &english),

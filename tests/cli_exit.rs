@@ -1,4 +1,10 @@
 //! How the program ends, and that whatever it is asked for help about answers.
+#![allow(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "a test that fails may panic"
+)]
 
 mod cli_common;
 
@@ -97,7 +103,7 @@ fn what_may_not_be_read_is_77() {
     use std::os::unix::fs::PermissionsExt;
     let folder = Folder::new();
     let config = folder.file("agent.toml", "config_version = 1\n");
-    std::fs::set_permissions(&config, PermissionsExt::from_mode(0)).unwrap();
+    std::fs::set_permissions(&config, PermissionsExt::from_mode(0o000)).unwrap();
     if std::fs::File::open(&config).is_ok() {
         // Root may read everything: the same program, but as nobody.
         let shared =
@@ -105,7 +111,7 @@ fn what_may_not_be_read_is_77() {
         std::fs::create_dir_all(&shared).unwrap();
         let config = shared.join("agent.toml");
         std::fs::write(&config, "config_version = 1\n").unwrap();
-        std::fs::set_permissions(&config, PermissionsExt::from_mode(0)).unwrap();
+        std::fs::set_permissions(&config, PermissionsExt::from_mode(0o000)).unwrap();
         let binary = shared.join("hansho");
         std::fs::copy(env!("CARGO_BIN_EXE_hansho"), &binary).unwrap();
         let mut command = std::process::Command::new(&binary);

@@ -4,7 +4,7 @@ use super::exit::Stop;
 use hansho::limit::MEMORY_RING_BYTES;
 use hansho::spool::Memory;
 use hansho::spool::files::FileSystem;
-use rustix::fs::{FlockOperation, flock, fstat, statfs};
+use rustix::fs::{FlockOperation, flock, fstat, major, minor, statfs};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read as _};
@@ -96,18 +96,27 @@ pub(crate) fn is_locked(file: &File) -> bool {
     }
 }
 
-/// The process that took the lock of flock(2) on the file, by `/proc/locks` (proc_locks(5)).
+/// The process that took the lock of flock(2) on the file, by `/proc/locks` (proc_locks(5)). Where a file system shows
+/// another device there than fstat(2) does (overlayfs, btrfs), the inode has to do.
 pub(crate) fn lock_holder(file: &File) -> Option<u32> {
     let stat = fstat(file).ok()?;
     let inode = format!(":{}", stat.st_ino);
+    let device = format!(
+        "{:02x}:{:02x}{inode}",
+        major(stat.st_dev),
+        minor(stat.st_dev)
+    );
     let text = std::fs::read_to_string("/proc/locks").ok()?;
-    text.lines().find_map(|line| {
-        let mut words = line.split_ascii_whitespace().skip(1);
-        let is_flock = words.next() == Some("FLOCK");
-        let process = words.nth(2)?;
-        let is_ours = words.next()?.ends_with(&inode);
-        (is_flock && is_ours).then(|| process.parse().ok())?
-    })
+    let holder = |is_ours: &dyn Fn(&str) -> bool| {
+        text.lines().find_map(|line| {
+            let mut words = line.split_ascii_whitespace().skip(1);
+            let is_flock = words.next() == Some("FLOCK");
+            let process: u32 = words.nth(2)?.parse().ok()?;
+            // 0 stands for a process of another namespace.
+            (is_flock && process > 0 && is_ours(words.next()?)).then_some(process)
+        })
+    };
+    holder(&|place| place == device).or_else(|| holder(&|place| place.ends_with(&inode)))
 }
 
 /// The children of a process, by `/proc/PID/task/PID/children` (proc_pid_task(5)); none where the kernel does not tell.

@@ -11,8 +11,10 @@ mod file;
 mod output;
 mod plan;
 mod replay;
+mod ring;
 mod sample;
 mod status;
+mod status_words;
 
 use args::Args;
 use exit::{Exit, Outcome, Stop};

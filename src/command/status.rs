@@ -4,10 +4,11 @@ use super::Command;
 use super::args::Args;
 use super::exit::{Exit, Outcome, Stop};
 use super::file::{self, ReadOnly};
-use super::output::{Output, shown, table};
+use super::output::Output;
 use super::plan::{plan, rules};
+use super::status_words::words;
 use hansho::clock::Uptime;
-use hansho::code::describe::{amount, duration};
+use hansho::code::describe::amount;
 use hansho::code::{Language, display, name};
 use hansho::config::Plan;
 use hansho::config::plan::MemoryDirectory;
@@ -61,74 +62,74 @@ Example: hansho status
 
 /// What stands in the rings, and around them.
 #[derive(Serialize)]
-struct Status {
-    running: bool,
-    because: &'static str,
-    run: Option<String>,
-    run_number: Option<u64>,
+pub(crate) struct Status {
+    pub(crate) running: bool,
+    pub(crate) because: &'static str,
+    pub(crate) run: Option<String>,
+    pub(crate) run_number: Option<u64>,
     /// Newest thing that the agent wrote in this boot.
-    last_sign_ms_ago: Option<u64>,
-    stopped_in_order: bool,
-    processes: Vec<Process>,
-    collectors: usize,
-    open: Vec<Open>,
-    pending: Vec<Pending>,
-    streams: Vec<Held>,
-    memory_ring: Ring,
-    disk_ring: Ring,
+    pub(crate) last_sign_ms_ago: Option<u64>,
+    pub(crate) stopped_in_order: bool,
+    pub(crate) processes: Vec<Process>,
+    pub(crate) collectors: usize,
+    pub(crate) open: Vec<Open>,
+    pub(crate) pending: Vec<Pending>,
+    pub(crate) streams: Vec<Held>,
+    pub(crate) memory_ring: Ring,
+    pub(crate) disk_ring: Ring,
     /// When the newest superblock was made: an answer that moved a cursor came then or before.
-    cursors_as_of_uptime_ms: Option<u64>,
+    pub(crate) cursors_as_of_uptime_ms: Option<u64>,
 }
 
 #[derive(Serialize)]
-struct Process {
-    pid: u32,
-    name: Option<String>,
-    resident_kib: Option<u64>,
-    locked_kib: Option<u64>,
+pub(crate) struct Process {
+    pub(crate) pid: u32,
+    pub(crate) name: Option<String>,
+    pub(crate) resident_kib: Option<u64>,
+    pub(crate) locked_kib: Option<u64>,
 }
 
 #[derive(Serialize)]
-struct Open {
-    code: u16,
-    display: String,
-    name: &'static str,
-    subject: String,
-    episode: u32,
+pub(crate) struct Open {
+    pub(crate) code: u16,
+    pub(crate) display: String,
+    pub(crate) name: &'static str,
+    pub(crate) subject: String,
+    pub(crate) episode: u32,
     /// 0 where that was before this boot.
-    since_uptime_ms: u64,
-    value: Option<u64>,
-    worst: Option<u64>,
-    count: u32,
-    flapping: bool,
+    pub(crate) since_uptime_ms: u64,
+    pub(crate) value: Option<u64>,
+    pub(crate) worst: Option<u64>,
+    pub(crate) count: u32,
+    pub(crate) flapping: bool,
     #[serde(skip)]
-    value_text: String,
+    pub(crate) value_text: String,
 }
 
 #[derive(Serialize)]
-struct Pending {
-    code: u16,
-    display: String,
-    subject: String,
-    since_uptime_ms: Option<u64>,
-    value: Option<u64>,
+pub(crate) struct Pending {
+    pub(crate) code: u16,
+    pub(crate) display: String,
+    pub(crate) subject: String,
+    pub(crate) since_uptime_ms: Option<u64>,
+    pub(crate) value: Option<u64>,
 }
 
 #[derive(Serialize)]
-struct Held {
-    stream: &'static str,
-    held: u64,
-    not_acknowledged: u64,
+pub(crate) struct Held {
+    pub(crate) stream: &'static str,
+    pub(crate) held: u64,
+    pub(crate) not_acknowledged: u64,
 }
 
 #[derive(Default, Serialize)]
-struct Ring {
-    path: String,
+pub(crate) struct Ring {
+    pub(crate) path: String,
     /// `ok`, `off`, `missing`, `not_allowed`, `unreadable`, `no_ring`, `no_superblock`.
-    state: &'static str,
-    bytes: Option<u64>,
-    run_counter: Option<u64>,
-    damaged_blocks: u32,
+    pub(crate) state: &'static str,
+    pub(crate) bytes: Option<u64>,
+    pub(crate) run_counter: Option<u64>,
+    pub(crate) damaged_blocks: u32,
 }
 
 /// Nothing is recorded by who only looks.
@@ -470,93 +471,4 @@ fn family(keeper: u32) -> Vec<Process> {
             }
         })
         .collect()
-}
-
-fn words(status: &Status) -> String {
-    let mut text = format!(
-        "agent: {} ({})\n",
-        if status.running {
-            "running"
-        } else {
-            "not running"
-        },
-        status.because.replace('_', " ")
-    );
-    let mut line = |head: &str, words: String| text.push_str(&format!("{head}: {words}\n"));
-    if let (Some(run), Some(number)) = (&status.run, status.run_number) {
-        line("run", format!("{run}, number {number}"));
-    }
-    let ago = |ms: u64| format!("{} ago", duration((ms / 1000).saturating_mul(1000)));
-    line(
-        "last written",
-        status
-            .last_sign_ms_ago
-            .map_or_else(|| "nothing in this boot".into(), ago),
-    );
-    for process in &status.processes {
-        let kib = |value: Option<u64>| value.map_or_else(|| "?".into(), |kib| kib.to_string());
-        let name = process.name.as_deref().unwrap_or("?");
-        let memory = format!(
-            "{} KiB resident, {} KiB locked",
-            kib(process.resident_kib),
-            kib(process.locked_kib)
-        );
-        line(
-            "process",
-            format!("{} {}, {memory}", process.pid, shown(name)),
-        );
-    }
-    for (head, ring) in [
-        ("memory ring", &status.memory_ring),
-        ("disk ring", &status.disk_ring),
-    ] {
-        let bytes = ring
-            .bytes
-            .map_or_else(String::new, |bytes| format!(", {} KiB", bytes / 1024));
-        let damaged = match ring.damaged_blocks {
-            0 => String::new(),
-            count => format!(", {count} damaged blocks"),
-        };
-        let state = ring.state.replace('_', " ");
-        line(
-            head,
-            format!("{} {state}{bytes}{damaged}", shown(&ring.path)),
-        );
-    }
-    for held in &status.streams {
-        line(
-            held.stream,
-            format!(
-                "{} held, {} not acknowledged",
-                held.held, held.not_acknowledged
-            ),
-        );
-    }
-    if status.collectors == 0 {
-        line("collector", "none configured: nothing is sent".into());
-    }
-    for pending in &status.pending {
-        line(
-            "pending",
-            format!("{} {}", pending.display, shown(&pending.subject))
-                .trim_end()
-                .into(),
-        );
-    }
-    line("open alerts", status.open.len().to_string());
-    let row = |open: &Open| {
-        vec![
-            format!("  {}", open.display),
-            open.value_text.clone(),
-            format!("episode {}", open.episode),
-            if open.flapping {
-                "flapping".into()
-            } else {
-                String::new()
-            },
-            format!("{} {}", open.name, shown(&open.subject)),
-        ]
-    };
-    text.push_str(&table(&status.open.iter().map(row).collect::<Vec<_>>()));
-    text
 }

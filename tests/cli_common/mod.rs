@@ -49,13 +49,9 @@ pub fn ended(command: &mut Command, input: &str) -> Ended {
         .spawn()
         .unwrap();
     // A program that doesn't read its input may have closed it.
-    if child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(input.as_bytes())
-        .is_err()
-    {}
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(input.as_bytes()).unwrap_or_default();
+    drop(stdin);
     let output = child.wait_with_output().unwrap();
     Ended {
         code: output.status.code().unwrap_or(-1),
@@ -100,6 +96,6 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        if std::fs::remove_dir_all(&self.0).is_err() {}
+        std::fs::remove_dir_all(&self.0).unwrap_or_default();
     }
 }
