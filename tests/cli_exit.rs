@@ -8,7 +8,7 @@
 
 mod cli_common;
 
-use cli_common::{Folder, hansho, program};
+use cli_common::{Folder, hansho};
 use hansho::code::Language;
 use hansho::code::texts::commands;
 use std::collections::BTreeSet;
@@ -98,33 +98,6 @@ fn good_config(folder: &Folder) -> String {
     )
 }
 
-#[test]
-fn what_may_not_be_read_is_77() {
-    use std::os::unix::fs::PermissionsExt;
-    let folder = Folder::new();
-    let config = folder.file("agent.toml", "config_version = 1\n");
-    std::fs::set_permissions(&config, PermissionsExt::from_mode(0o000)).unwrap();
-    if std::fs::File::open(&config).is_ok() {
-        // Root may read everything: the same program, but as nobody.
-        let shared =
-            std::path::Path::new("/tmp").join(format!("hansho-cli-{}", std::process::id()));
-        std::fs::create_dir_all(&shared).unwrap();
-        let config = shared.join("agent.toml");
-        std::fs::write(&config, "config_version = 1\n").unwrap();
-        std::fs::set_permissions(&config, PermissionsExt::from_mode(0o000)).unwrap();
-        let binary = shared.join("hansho");
-        std::fs::copy(env!("CARGO_BIN_EXE_hansho"), &binary).unwrap();
-        let mut command = std::process::Command::new(&binary);
-        std::os::unix::process::CommandExt::uid(&mut command, 65_534);
-        let ended = cli_common::ended(command.args(["check", "--config"]).arg(&config), "");
-        std::fs::remove_dir_all(&shared).unwrap();
-        assert_eq!(ended.code, 77, "{ended:?}");
-        return;
-    }
-    let ended = cli_common::ended(program().args(["check", "--config"]).arg(&config), "");
-    assert_eq!(ended.code, 77, "{ended:?}");
-}
-
 /// The subcommands that the overview names.
 fn subcommands() -> Vec<String> {
     let overview = hansho(["--help"]).out;
@@ -169,6 +142,9 @@ fn words_that_are_no_text_are_refused_in_peace() {
         assert_eq!(hansho(&words).code, 64, "{words:?}");
     }
     assert_eq!(hansho([OsStr::new("decode"), odd]).code, 66);
+    let ended = hansho(["decode", "/nonexistent/\u{1b}[31m"]);
+    assert_eq!(ended.code, 66);
+    assert!(!ended.err.contains('\u{1b}'), "{:?}", ended.err);
     assert_eq!(
         hansho([OsStr::new("explain"), OsStr::new("\u{1b}[31m")]).code,
         64

@@ -11,7 +11,7 @@ mod cli_common;
 use cli_common::{Folder, hansho, hansho_with, json_lines};
 use serde_json::{Value, json};
 
-/// Rules of which one fires quickly, and nothing else is in force.
+/// One rule that fires quickly; the others are as built in.
 const CONFIG: &str = "\
 config_version = 1
 [[rule]]
@@ -124,6 +124,42 @@ fn counters_begin_anew_with_a_boot() {
     );
     let reboot = line(10, 1) + &line(15, 1) + &line(3, 5);
     assert_eq!(replay(&reboot, &["--json", "--interval", "5s"]).out, "");
+}
+
+/// What a reading alone tells of the page cache is judged as in the agent.
+#[test]
+fn a_dropped_page_cache_is_seen() {
+    let line = |(second, cache_mib): (u64, u64)| {
+        let sample = json!({
+            "uptime_ms": second * 1000,
+            "memory": { "total_kib": 1_024_000, "page_cache_kib": cache_mib * 1024 },
+        });
+        format!("{sample}\n")
+    };
+    let input: String = (0..70)
+        .map(|second| (second, 600))
+        .chain([(70, 200), (71, 200)])
+        .map(line)
+        .collect();
+    let told = json_lines(&replay(&input, &["--json"]).out);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0]["code"], 3009);
+    assert_eq!(told[0]["uptime_ms"], 70_000);
+    assert_eq!(
+        told[0]["value"], 666,
+        "permille of what was there, rounded down"
+    );
+}
+
+/// A running agent's own health is not in a recording: its rules stay silent whatever the lines say.
+#[test]
+fn what_a_recording_cannot_tell_is_not_judged() {
+    let line = |uptime_ms: u64, wall_ms: u64| {
+        format!("{{\"uptime_ms\":{uptime_ms},\"wall_ms\":{wall_ms}}}\n")
+    };
+    let jump = line(1_000_000, 5) + &line(1_001_000, 900_000_000) + &line(2_000_000, 7);
+    let ended = replay(&jump, &["--json"]);
+    assert_eq!((ended.code, ended.out.as_str()), (0, ""));
 }
 
 #[test]

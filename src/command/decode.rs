@@ -60,7 +60,7 @@ fn run(args: &mut Args, out: &mut Output) -> Outcome {
             // One bad file is no reason to leave the others out.
             Err(Stop::Failed { exit, message }) if exit != Exit::Internal => {
                 out.flush()?;
-                say(&format!("hansho: {message}"));
+                say(&format!("hansho: {}", shown(&message)));
                 if worst == Exit::Done {
                     worst = exit;
                 }

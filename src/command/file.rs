@@ -6,10 +6,12 @@ use hansho::spool::Memory;
 use hansho::spool::files::FileSystem;
 use rustix::fs::{FlockOperation, flock, fstat, major, minor, statfs};
 use std::ffi::OsStr;
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+
+/// The type of an open file, for those that pass one on.
+pub(crate) use std::fs::File;
 
 /// Opens a file for reading, or standard input for `-`.
 ///

@@ -18,7 +18,7 @@ mod status_words;
 
 use args::Args;
 use exit::{Exit, Outcome, Stop};
-use output::{Output, say};
+use output::{Output, say, shown};
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -84,7 +84,9 @@ fn ended(name: &str, outcome: Outcome) -> Exit {
         // The help of what was asked has been printed by now; were it not so, nothing would be wrong either.
         Err(Stop::Help | Stop::ReaderGone) => Exit::Done,
         Err(Stop::Failed { exit, message }) => {
-            say(&format!("hansho: {message}"));
+            // Names of files are part of it, and may be anything.
+            let lines: Vec<String> = message.lines().map(shown).collect();
+            say(&format!("hansho: {}", lines.join("\n")));
             if exit == Exit::Usage {
                 let known = COMMANDS.iter().any(|command| command.name == name);
                 let of = if known {

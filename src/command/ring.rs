@@ -2,6 +2,7 @@
 
 use super::decode::{Shown, stream_name};
 use super::exit::Stop;
+use super::file::File;
 use hansho::clock::Anchor;
 use hansho::frame::Stream;
 use hansho::limit::{BLOCK_BYTES, CHECKPOINT_BYTES, SPOOL_READ_ATTEMPTS};
@@ -9,7 +10,6 @@ use hansho::spool::block::{AreaKind, Block, BlockFault, Header, Word};
 use hansho::spool::layout::Layout;
 use hansho::spool::source::{OnDisk, RingState, Source as _, fits, newest_checkpoint};
 use serde_json::{Value, json};
-use std::fs::File;
 
 /// The block at a place. In a ring that is in use, a block may be changed under us: then it is read again.
 pub(crate) fn block_at<'b>(

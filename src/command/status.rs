@@ -3,7 +3,7 @@
 use super::Command;
 use super::args::Args;
 use super::exit::{Exit, Outcome, Stop};
-use super::file::{self, ReadOnly};
+use super::file::{self, File, ReadOnly};
 use super::output::Output;
 use super::plan::{plan, rules};
 use super::status_words::words;
@@ -28,7 +28,6 @@ use lexopt::Arg;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use serde::Serialize;
 use std::ffi::OsString;
-use std::fs::File;
 use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
