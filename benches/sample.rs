@@ -1,5 +1,11 @@
 //! What a look costs: read, parse and quantise, against bare `pread`s of the same files with the same sizes in
 //! the same run. The goal is at most twice the bare reads; the last lines print the ratio.
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a benchmark may stop at whatever surprises it"
+)]
 
 use std::fs::File;
 use std::hint::black_box;
@@ -9,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use hansho::clock::{Uptime, WallTime};
-use hansho::sample::{ProcReader, Quantiser, Reader, Sample, Snapshot};
+use hansho::sample::{ProcReader, Quantiser, Reader, Sample, Snapshot, meminfo, vmstat};
 
 /// The files of a look on a host, and whether they are read to their end.
 const EVERY_LOOK: [(&str, bool); 6] = [
@@ -113,6 +119,18 @@ fn ratio(with_counters: bool, rounds: usize) -> (Duration, Duration) {
     (bare, whole)
 }
 
+/// The parsers of the two longest files, without the kernel.
+fn parsers(criterion: &mut Criterion) {
+    let text = std::fs::read("/proc/meminfo").unwrap();
+    criterion.bench_function("parse meminfo", |bencher| {
+        bencher.iter(|| meminfo::parse(black_box(&text)));
+    });
+    let text = std::fs::read("/proc/vmstat").unwrap();
+    criterion.bench_function("parse vmstat", |bencher| {
+        bencher.iter(|| vmstat::parse(black_box(&text)));
+    });
+}
+
 fn looks(criterion: &mut Criterion) {
     for with_counters in [false, true] {
         let name = if with_counters {
@@ -141,5 +159,5 @@ fn looks(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, looks);
+criterion_group!(benches, parsers, looks);
 criterion_main!(benches);

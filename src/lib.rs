@@ -19,6 +19,8 @@ pub mod config;
 #[cfg(feature = "std")]
 pub mod forward;
 pub mod frame;
+#[cfg(feature = "std")]
+pub mod keeper;
 pub mod limit;
 pub mod machine;
 pub mod rule;

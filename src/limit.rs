@@ -70,8 +70,8 @@ pub const LEVEL_NUMBER: u64 = 0xffff_ffff;
 pub const WINDOW_MIN_SAMPLES: u64 = 2;
 /// Disk ring.
 pub const DISK_RING_BYTES: RangeInclusive<u64> = 1024 * 1024..=1024 * 1024 * 1024;
-/// Memory ring: locked memory, so never large.
-pub const MEMORY_RING_BYTES: RangeInclusive<u64> = 64 * 1024..=16 * 1024 * 1024;
+/// Memory ring: locked memory, so never large; below, superblocks and checkpoints would leave no room for frames.
+pub const MEMORY_RING_BYTES: RangeInclusive<u64> = 128 * 1024..=16 * 1024 * 1024;
 /// The log file of the agent's own.
 pub const LOG_FILE_BYTES: RangeInclusive<u64> = 64 * 1024..=1024 * 1024 * 1024;
 /// Longest key file: its one line has at most 96 bytes.
@@ -98,6 +98,9 @@ pub const FRAME_BYTES: usize = 3968;
 pub const FRAME_LENGTH_BYTES: usize = 2;
 const _: () = assert!(FRAME_BYTES + FRAME_LENGTH_BYTES <= BLOCK_PAYLOAD_BYTES);
 const _: () = assert!(FRAME_BYTES < 1 << 14);
+/// Longest element of a list in a frame (a rule, an open alert) that is written: subject and origin are the only texts
+/// in one, and a dozen must fit a frame.
+pub const ELEMENT_BYTES: usize = 512;
 
 /// Memory ring where nothing else is configured: hours of readings, and all alerts of a bad night.
 pub const MEMORY_RING_DEFAULT_BYTES: u64 = 256 * 1024;
@@ -134,8 +137,8 @@ pub const DISK_PLACES: u64 = 4;
 pub const ANCHOR_STEP_MS: u64 = 1000;
 
 /// Longest Checkpoint: [`RULES`] rules with the longest subjects and [`WINDOWS`] windows, every number at its
-/// greatest, need about 15,000 bytes; the built-in rules fit into one block (`tests/rule_checkpoint.rs` proves
-/// both), and whoever writes a Checkpoint writes the blocks in use, not the whole slot.
+/// greatest, need 15,009 bytes; the built-in rules fit into one block (`src/rule/checkpoint.rs` and
+/// `tests/rule_checkpoint.rs` prove it), and whoever writes a Checkpoint writes the blocks in use, not the whole slot.
 pub const CHECKPOINT_BYTES: usize = 4 * BLOCK_PAYLOAD_BYTES;
 
 /// Longest batch that an agent posts and a collector takes.
@@ -161,10 +164,13 @@ pub const LOG_LINE_BYTES: usize = 480;
 /// Lines a minute; transitions beyond it are counted in the next line.
 pub const LOG_LINES_PER_MINUTE: u32 = 60;
 
+/// Heap and other private memory of the forwarder (`RLIMIT_DATA`): a TLS session with the largest certificate chain
+/// that is accepted, a batch, and the index of the largest disk ring.
+pub const FORWARDER_DATA_BYTES: u64 = 64 * 1024 * 1024;
 /// A post ends within this.
 pub const POST_TIMEOUT_MS: u64 = 10_000;
-/// Readings in one packed frame.
-pub const READINGS_PER_FRAME: usize = 256;
+/// Readings in one packed frame: at a dozen bytes each they fill a block, and a hostile frame stays small when unpacked.
+pub const READINGS_PER_FRAME: usize = 512;
 /// State frames: parts of one State at most.
 pub const STATE_PARTS: u8 = 16;
 

@@ -1,8 +1,13 @@
 //! No file, however broken, panics the parser or escapes its bounds.
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "small numbers of generated cases"
+)]
 
-use hansho::config::plan::Plan;
+use hansho::config::plan::{DiskSize, Plan};
 use hansho::config::{parse, parse_bytes, show};
-use hansho::limit::CONFIG_ERRORS;
+use hansho::limit::{CONFIG_ERRORS, RULES};
+use hansho::rule::{Aggregate, Gate, GateTest, Kind, Level, Quantity, Rule, RuleSet, Unit};
 use proptest::prelude::{ProptestConfig, any, prop_oneof, proptest};
 use proptest::sample::Index;
 use proptest::strategy::{Just, Strategy};
@@ -32,6 +37,13 @@ fn judge(bytes: &[u8]) {
                 Ok(again) => assert_eq!(again.without_origins(), plan.without_origins()),
                 Err(errors) => assert!(errors.list().is_empty(), "{errors}\n{shown}"),
             }
+            let rules = plan
+                .rules
+                .iter()
+                .map(|effective| effective.rule.clone())
+                .collect();
+            let set = RuleSet::new(rules);
+            assert!(set.is_ok(), "{:?}\n{shown}", set.err());
             let bytes = plan.to_bytes().unwrap_or_default();
             assert_eq!(Plan::from_bytes(&bytes).ok(), Some(plan));
         }
@@ -120,6 +132,64 @@ proptest! {
             let again = plan.to_bytes().unwrap_or_default();
             assert_eq!(Plan::from_bytes(&again).ok(), Some(plan));
         }
+    }
+}
+
+/// A level of either kind that the quantity of `rule` can have, `raise` at or above `clear`.
+fn levels(rule: &Rule, seed: u64, both: bool) -> (Level, Level) {
+    let of = |permille, absolute| Level { permille, absolute };
+    let low = seed % 500;
+    let high = low + 1 + seed / 500 % 500;
+    let share = |value: u64| u16::try_from(value).ok();
+    match (rule.quantity().map(Quantity::unit), both) {
+        (Some(Unit::Kib), true) => (of(share(high), Some(high)), of(share(low), Some(low))),
+        (Some(Unit::Kib), false) => (of(share(high), None), of(share(low), None)),
+        _ => (of(None, Some(high)), of(None, Some(low))),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(128) })]
+
+    #[test]
+    fn every_plan_can_be_written_and_read(
+        seeds in proptest::collection::vec((any::<bool>(), any::<u64>(), any::<bool>(), 0_usize..4, 0_u32..=86_400_000), RULES),
+        intervals in (50_u32..=20_000, 0_u32..=100_000),
+        sizes in (256_u64..=262_144, 16_u32..=4096),
+        linger in proptest::option::of(0_u32..=86_400_000),
+    ) {
+        let mut plan = Plan::default();
+        plan.sample.interval_ms = intervals.0;
+        plan.sample.counters_interval_ms = intervals.0 + intervals.1;
+        plan.sample.report_interval_ms = intervals.0 + 1000 + intervals.1;
+        plan.spool.disk_size = DiskSize::Bytes(sizes.0 * 4096);
+        plan.spool.memory_size_bytes = sizes.1 * 4096;
+        plan.forward.linger_ms = linger;
+        plan.forward.post_interval_ms = 300_000;
+        for (effective, (enabled, seed, both, gate, millis)) in plan.rules.iter_mut().zip(seeds) {
+            let rule = &mut effective.rule;
+            rule.enabled = enabled;
+            let (raise, clear) = levels(rule, seed, both);
+            rule.raise = raise;
+            rule.clear_after_ms = millis.max(1000);
+            if rule.kind == Kind::Level {
+                rule.clear = clear;
+                rule.raise_after_ms = millis;
+                rule.window.aggregate = [Aggregate::Last, Aggregate::Mean, Aggregate::Minimum, Aggregate::Maximum][gate];
+                rule.window.length_ms = if gate == 0 { 0 } else { millis.max(240_000) };
+            }
+            let test = [None, Some(GateTest::Above), Some(GateTest::Below), Some(GateTest::Absent)][gate];
+            let (quantity, _, _) = Quantity::ALL[usize::try_from(seed % 36).unwrap()];
+            rule.gate = test.map(|test| {
+                let gated = Rule { quantity: quantity.number(), ..rule.clone() };
+                let level = if test == GateTest::Absent { Level::default() } else { levels(&gated, seed, both).0 };
+                Gate { quantity: quantity.number(), test, level }
+            });
+        }
+        let shown = show(&plan);
+        let again = parse(&shown, "s.toml").map_err(|errors| errors.to_string());
+        assert_eq!(again.map(|again| again.without_origins()), Ok(plan.without_origins()), "{shown}");
+        judge(shown.as_bytes());
     }
 }
 

@@ -24,13 +24,17 @@ use std::path::{Path, PathBuf};
 const ROOMS: &[(&str, &[&str])] = &[
     ("limit", &[]),
     ("clock", &[]),
-    ("sys", &[]),
     ("sample", &[]),
     ("rule", &["sample"]),
     ("code", &["sample", "rule"]),
     ("frame", &["sample", "rule", "code"]),
     ("spool", &["sample", "rule", "code", "frame"]),
-    ("forward", &["sample", "rule", "code", "frame", "spool"]),
+    // Implements the memory of a ring on a mapping; what stands left of it is given the time and the bytes.
+    ("sys", &["spool"]),
+    (
+        "forward",
+        &["sample", "rule", "code", "frame", "spool", "sys"],
+    ),
     ("machine", &["sample", "rule", "code", "frame", "spool"]),
     ("config", &["sample", "rule", "code"]),
     ("keeper", ANY),
@@ -38,9 +42,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("command", ANY),
 ];
 
-/// Rooms that all may import: bounds, the two types of time, and the few system calls that are `unsafe`,
-/// wrapped. They import one another only to the left.
-const COMMON: &[&str] = &["limit", "clock", "sys"];
+/// Rooms that all may import: bounds and the two types of time. They import one another only to the left.
+const COMMON: &[&str] = &["limit", "clock"];
 
 /// For rooms that wire others together.
 const ANY: &[&str] = &["*"];
@@ -71,39 +74,84 @@ const OUTSIDE: &[Outside] = &[
                 "src/sample/inventory.rs",
                 "what the host is, read once at start",
             ),
-            ("src/spool/file.rs", "the rings' files"),
-            ("src/config/file.rs", "agent.toml and the key file"),
+            ("src/spool/files.rs", "the rings' files"),
+            (
+                "src/sample/sysinfo_reader.rs",
+                "whether the kernel gives MemAvailable, which sysinfo does not tell",
+            ),
+            (
+                "src/config/file.rs",
+                "agent.toml and the key, and who may read them",
+            ),
+            (
+                "collector/src/keys.rs",
+                "the masters, and the key file of a new agent",
+            ),
+            (
+                "src/forward/connector.rs",
+                "certificates of the authorities, named in agent.toml",
+            ),
             ("src/keeper/*", "creates the rings and their folders"),
+            (
+                "src/hanshod/watch.rs",
+                "descriptors that the keeper opened: rings and pulse",
+            ),
+            (
+                "src/hanshod/scribe.rs",
+                "the disk ring and the log file, beside the tick thread",
+            ),
             ("src/scout/*", "whatever may hang is read here"),
             ("src/main.rs", "files named on the command line"),
             ("src/command/file.rs", "files named on the command line"),
-            ("src/bin/*", "files named on the command line"),
             (
-                "collector/src/store/day_file*.rs",
-                "raw frames, a file a day",
+                "src/command/run.rs",
+                "holds and locks the rings that it hands to the workers",
             ),
             (
+                "src/command/forward.rs",
+                "descriptors that the keeper opened: rings and pulse",
+            ),
+            ("src/bin/*", "files named on the command line"),
+            (
                 "collector/src/store/sqlite*.rs",
-                "the folder of the database",
+                "the database's folder, and raw frames, a file a day",
             ),
             ("collector/src/config*.rs", "collector.toml and the masters"),
             ("collector/src/main.rs", "files named on the command line"),
         ],
     },
     Outside {
-        things: &["std::net", "ureq", "rustls"],
+        // Addresses are plain data; sockets and names are what reaches out.
+        things: &[
+            "std::net::TcpStream",
+            "std::net::TcpListener",
+            "std::net::UdpSocket",
+            "std::net::ToSocketAddrs",
+            "ureq",
+            "rustls",
+        ],
         only_in: &[
             ("src/forward/client.rs", "one post: HTTP"),
             ("src/forward/connector.rs", "one connection: TCP and TLS"),
             ("src/forward/resolver.rs", "names to addresses, cached"),
-            ("collector/src/listen*.rs", "the two listeners"),
-            ("collector/src/tls*.rs", "the listeners' certificates"),
+            ("collector/src/ingest/tls.rs", "the listeners' certificates"),
         ],
     },
     Outside {
         things: &["std::net::TcpListener", "std::net::UdpSocket"],
-        // None in the agent: no network socket listens on the monitored host.
-        only_in: &[("collector/src/listen*.rs", "the two listeners")],
+        // No network socket listens on the monitored host, and the collector has tokio's.
+        only_in: &[],
+    },
+    Outside {
+        things: &["tokio::net"],
+        only_in: &[
+            ("collector/src/cli/serve.rs", "opens the two listeners"),
+            (
+                "collector/src/ingest/server.rs",
+                "takes connections of agents",
+            ),
+            ("collector/src/web/mod.rs", "takes connections of browsers"),
+        ],
     },
     Outside {
         things: &["sysinfo"],
@@ -145,6 +193,14 @@ const OUTSIDE: &[Outside] = &[
             (
                 "collector/src/clock.rs",
                 "reads the clocks; everything else is given the time",
+            ),
+            (
+                "src/forward/resolver.rs",
+                "how old a cached address is; ureq's interface gives no time",
+            ),
+            (
+                "collector/src/store/writer.rs",
+                "how long a commit took, and when to sweep next; the store is given the time",
             ),
         ],
     },
@@ -349,47 +405,43 @@ fn outside_things(
     paths: &[scan::Written],
     found: &mut Vec<String>,
 ) {
-    for outside in OUTSIDE {
-        if outside
+    // A single name outside a `use` is a variable or a field, unless a `use` says what it stands for.
+    let whole = scan::expanded(paths).into_iter().zip(paths);
+    let whole: Vec<(Vec<String>, usize)> = whole
+        .filter(|(names, path)| names.len() > 1 || path.in_use)
+        .map(|(names, path)| (names, path.line))
+        .collect();
+    let is_place = |outside: &&Outside| {
+        outside
             .only_in
             .iter()
             .any(|(name, _)| fits(name, &file.name))
-        {
-            continue;
-        }
+    };
+    for outside in OUTSIDE.iter().filter(|outside| !is_place(outside)) {
         for thing in outside.things {
             let mut lines: Vec<usize> = if *thing == "unsafe" {
-                tokens
-                    .iter()
-                    .filter(|token| token.name() == Some("unsafe"))
-                    .map(|token| token.line)
-                    .collect()
+                let words = tokens.iter().filter(|token| token.name() == Some("unsafe"));
+                words.map(|token| token.line).collect()
             } else {
-                let touching = paths.iter().filter(|path| touches(path, paths, thing));
-                touching.map(|path| path.line).collect()
+                let touching = whole.iter().filter(|(names, _)| touches(names, thing));
+                touching.map(|(_, line)| *line).collect()
             };
             lines.dedup();
-            found.extend(
-                lines.iter().map(|line| {
-                    format!("{}:{line}: `{thing}` has no place in this file", file.name)
-                }),
-            );
+            let complaint =
+                |line| format!("{}:{line}: `{thing}` has no place in this file", file.name);
+            found.extend(lines.into_iter().map(complaint));
         }
     }
 }
 
 /// Whether `path` names `thing`, something in it, or by a glob something around it.
-fn touches(path: &scan::Written, all: &[scan::Written], thing: &str) -> bool {
+fn touches(path: &[String], thing: &str) -> bool {
     let thing: Vec<&str> = thing.split("::").collect();
-    let path_names = scan::expanded(path, all);
-    if path_names.len() < 2 && !path.in_use {
-        return false;
-    }
-    match path_names.split_last() {
+    match path.split_last() {
         Some((last, around)) if last == "*" && around.len() < thing.len() => {
             around == &thing[..around.len()]
         }
-        _ => path_names.len() >= thing.len() && path_names[..thing.len()] == thing[..],
+        _ => path.len() >= thing.len() && path[..thing.len()] == thing[..],
     }
 }
 

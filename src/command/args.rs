@@ -19,6 +19,11 @@ impl Args {
         Self(Parser::from_args(words))
     }
 
+    /// Every word, as it is: for what only the agent itself calls.
+    pub(crate) fn words(&mut self) -> Result<Vec<OsString>, Stop> {
+        Ok(self.0.raw_args()?.collect())
+    }
+
     /// The next option or word; `None` at the end.
     ///
     /// # Errors

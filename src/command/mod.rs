@@ -8,13 +8,16 @@ mod decode;
 mod exit;
 mod explain;
 mod file;
+mod forward;
 mod output;
 mod plan;
 mod replay;
 mod ring;
+mod run;
 mod sample;
 mod status;
 mod status_words;
+mod test;
 
 use args::Args;
 use exit::{Exit, Outcome, Stop};
@@ -36,13 +39,16 @@ pub(crate) struct Command {
 
 /// The subcommands, in the order in which help lists them.
 const COMMANDS: &[Command] = &[
+    run::COMMAND,
     check::COMMAND,
+    status::COMMAND,
     sample::COMMAND,
     codes::COMMAND,
     explain::COMMAND,
-    status::COMMAND,
     replay::COMMAND,
     decode::COMMAND,
+    test::COMMAND,
+    forward::COMMAND,
 ];
 
 /// Runs the subcommand that the words name.

@@ -7,6 +7,7 @@ use super::file::{self, File, ReadOnly};
 use super::output::Output;
 use super::plan::{plan, rules};
 use super::status_words::words;
+use super::test::control_sockets;
 use hansho::clock::Uptime;
 use hansho::code::describe::amount;
 use hansho::code::{Language, display, name};
@@ -31,9 +32,6 @@ use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-
-/// Name of the control socket, beside the memory ring, or beside the disk ring where that is not in a file.
-const CONTROL_SOCKET: &str = "control.sock";
 
 pub(crate) const COMMAND: Command = Command {
     name: "status",
@@ -203,13 +201,7 @@ fn look(plan: &Plan) -> Result<Status, Stop> {
     let (last_sign, stopped_in_order) = last_sign(&mut reader, boot);
     let machine = restored(plan, &mut reader, boot)?;
     let newest = reader.runs().last().copied();
-    let because = because(
-        plan,
-        &memory_path,
-        locked,
-        stopped_in_order,
-        last_sign.is_some(),
-    );
+    let because = because(plan, locked, stopped_in_order, last_sign.is_some());
     Ok(Status {
         running: matches!(because, "lock_held" | "socket_answers"),
         because,
@@ -281,18 +273,10 @@ fn see(ring: &mut Ring, view: &RingView) {
 }
 
 /// Whether an agent runs, and how that is known.
-fn because(
-    plan: &Plan,
-    memory_path: &Path,
-    locked: bool,
-    stopped_in_order: bool,
-    written: bool,
-) -> &'static str {
-    let beside_memory = memory_path.with_file_name(CONTROL_SOCKET);
-    let sockets = [beside_memory, plan.spool.directory.join(CONTROL_SOCKET)];
+fn because(plan: &Plan, locked: bool, stopped_in_order: bool, written: bool) -> &'static str {
     if locked {
         "lock_held"
-    } else if sockets.iter().any(|path| answers(path)) {
+    } else if control_sockets(plan).iter().any(|path| answers(path)) {
         "socket_answers"
     } else if stopped_in_order {
         "stopped_in_order"

@@ -3,12 +3,10 @@
 //! Nothing of what stands in the file is ever shown: fields may be mixed up, and then any of them is the key.
 
 use super::error::ConfigError;
+use super::file::{self, KeyFile};
 use super::hex;
 use crate::limit::KEY_FILE_BYTES;
 use core::fmt;
-use rustix::fs::{FileType, Mode, OFlags, fstat, open};
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 /// First word of the file: its format.
@@ -45,37 +43,25 @@ impl fmt::Debug for AgentKey {
 pub fn read(path: &Path) -> Result<AgentKey, ConfigError> {
     let name = path.display().to_string();
     let refuse = |key: &str, found: String, allowed: String| fault(&name, 0, key, found, allowed);
-    let unreadable = |error: std::io::Error| {
-        let allowed = "a key file that can be read; hansho-collector agent add writes its line";
-        refuse("file", error.to_string(), allowed.into())
+    let bytes = match file::key(path, OTHERS) {
+        Ok(KeyFile::Content(bytes)) => bytes,
+        Ok(KeyFile::NotRegular) => {
+            let found = "something else than a regular file".into();
+            return Err(refuse("file", found, "a regular file".into()));
+        }
+        Ok(KeyFile::Open(mode)) => {
+            let found = format!("mode {mode:04o}: others than its owner have access to the key");
+            let allowed = format!("mode 0600: run chmod 600 {}", shell_quoted(&name));
+            return Err(refuse("mode", found, allowed));
+        }
+        Err(error) => {
+            let allowed = "a key file that can be read; hansho-collector agent add writes its line";
+            return Err(refuse("file", error.to_string(), allowed.into()));
+        }
     };
-    // A pipe in its place must not hold us up.
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let descriptor = open(path, flags, Mode::empty()).map_err(|error| unreadable(error.into()))?;
-    // Asked of the open file, so that nobody can exchange it in between.
-    let status = fstat(&descriptor).map_err(|error| unreadable(error.into()))?;
-    if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
-        let found = "something else than a regular file".into();
-        return Err(refuse("file", found, "a regular file".into()));
-    }
-    let mode = status.st_mode & 0o7777;
-    if mode & OTHERS != 0 {
-        let found = format!("mode {mode:04o}: others than its owner have access to the key");
-        let allowed = format!("mode 0600: run chmod 600 {}", shell_quoted(&name));
-        return Err(refuse("mode", found, allowed));
-    }
-    let most = u64::try_from(KEY_FILE_BYTES).unwrap_or(u64::MAX);
-    let mut bytes = Vec::new();
-    File::from(descriptor)
-        .take(most.saturating_add(1))
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
     if bytes.len() > KEY_FILE_BYTES {
-        return Err(refuse(
-            "file",
-            "a file larger than 4KiB".into(),
-            "at most 4KiB".into(),
-        ));
+        let found = "a file larger than 4KiB".into();
+        return Err(refuse("file", found, "at most 4KiB".into()));
     }
     parse(&bytes, &name)
 }

@@ -6,6 +6,7 @@
 //! repository.
 
 pub mod error;
+mod file;
 mod hex;
 pub mod key_file;
 mod level;
@@ -24,8 +25,6 @@ pub use show::show;
 
 use crate::limit::CONFIG_BYTES;
 use reader::{Reader, Section, describe};
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 use toml::de::{DeTable, DeValue};
 
@@ -50,10 +49,7 @@ const LATER: &[&str] = &["evidence", "service", "cache", "filesystem", "log"];
 /// Everything that is wrong with it, or why it cannot be read (line 0).
 pub fn load(path: &Path) -> Result<Plan, ConfigErrors> {
     let name = path.display().to_string();
-    let most = u64::try_from(CONFIG_BYTES).unwrap_or(u64::MAX);
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(most.saturating_add(1)).read_to_end(&mut bytes))
+    let bytes = file::configuration(path)
         .map_err(|error| whole(&name, 0, error.to_string(), "a file that can be read"))?;
     parse_bytes(&bytes, &name)
 }

@@ -409,7 +409,7 @@ fn named_quantity(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Quantity> 
 fn intervals(reader: &mut Reader<'_>, plan: &Plan) {
     for effective in &plan.rules {
         let rule = &effective.rule;
-        if rule.window.length_ms == 0 || !rule.enabled {
+        if rule.window.length_ms == 0 {
             continue;
         }
         let counter = rule.quantity().is_some_and(Quantity::is_counter);
@@ -428,7 +428,8 @@ fn intervals(reader: &mut Reader<'_>, plan: &Plan) {
         if let Some(line) = reader.given_line(&key) {
             let allowed = format!("at least {}, twice sample.{name}", time_text(least_ms));
             reader.refuse(line, &key, quote(&length), allowed);
-        } else {
+        } else if rule.enabled {
+            // A built-in window forbids an interval only while its rule judges.
             let key = format!("sample.{name}");
             let line = reader
                 .given_line(&key)

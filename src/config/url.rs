@@ -2,7 +2,7 @@
 
 use super::plan::CollectorUrl;
 use crate::limit::URL_BYTES;
-use std::net::{IpAddr, Ipv6Addr};
+use core::net::{IpAddr, Ipv6Addr};
 
 /// Why a text is no address of a collector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

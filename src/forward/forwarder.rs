@@ -3,7 +3,7 @@
 use super::batcher::{self, Built, Frames};
 use super::client::{Client, Posted};
 use super::cursors::{Cursors, Held};
-use super::news::{NEWS_BYTES, News};
+use super::news::News;
 use super::pace::{Next, Outcome, Pace};
 use super::trust::LastAnswer;
 use crate::clock::{Uptime, WallTime};
@@ -267,10 +267,4 @@ impl Sent {
     fn of(built: &Built<'_>) -> Self {
         Self { lost: built.lost }
     }
-}
-
-/// Writes news into a buffer for a datagram; `None` cannot occur, news are shorter than the buffer.
-#[must_use]
-pub fn datagram(news: News, buffer: &mut [u8; NEWS_BYTES]) -> Option<&[u8]> {
-    news.encode(buffer).ok()
 }

@@ -158,8 +158,15 @@ impl<'b> BatchWriter<'b> {
     /// Appends the next frame of the open section.
     ///
     /// # Errors
-    /// [`Full`]: no open section, no room, or the frame is longer than a frame may be; nothing is written then.
+    /// [`Full`]: no open section, no room, the frame is empty or longer than a frame may be, or it is a Loss, which
+    /// covers more than one sequence (see [`Self::loss`]); nothing is written then.
     pub fn frame(&mut self, frame: &[u8]) -> Result<(), Full> {
+        if frame
+            .first()
+            .is_none_or(|kind| *kind == Kind::Loss.number())
+        {
+            return Err(Full);
+        }
         self.put(frame, 1)
     }
 

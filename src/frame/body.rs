@@ -4,7 +4,7 @@
 use super::cursor::{Cut, Full, Reader, Writer};
 use super::kind::Kind;
 use crate::clock::Uptime;
-use crate::limit::FRAME_BYTES;
+use crate::limit::{ELEMENT_BYTES, FRAME_BYTES};
 use crate::rule::{Reason, TransitionKind};
 use serde::{Deserialize, Serialize};
 
@@ -135,6 +135,8 @@ pub const FLAG_TEST: u8 = 1;
 pub const FLAG_FLAPPING: u8 = 2;
 /// Flag of an [`OpenRecord`]: no reading.
 pub const FLAG_UNKNOWN: u8 = 4;
+/// Flag of an [`OpenRecord`]: fired in an earlier boot.
+pub const FLAG_EARLIER_BOOT: u8 = 8;
 /// Flag of an [`Alert`]: the fallback quantity was judged.
 pub const FLAG_FALLBACK: u8 = 8;
 
@@ -373,7 +375,17 @@ pub fn decode(frame: &[u8]) -> Result<(Uptime, Body<'_>), FrameFault> {
         Kind::History => Body::History(whole(kind, rest)?),
         Kind::Loss => Body::Loss(whole(kind, rest)?),
     };
-    Ok((uptime, body))
+    let possible = match &body {
+        Body::Config(config) => config.part < config.parts,
+        Body::State(state) => state.part < state.parts,
+        Body::Loss(loss) => loss.first <= loss.last,
+        _ => true,
+    };
+    if possible {
+        Ok((uptime, body))
+    } else {
+        Err(FrameFault::Body(kind))
+    }
 }
 
 /// A postcard value that fills `bytes` to the last one (`from_bytes` would ignore a rest).
@@ -388,13 +400,15 @@ fn whole<'a, T: Deserialize<'a>>(kind: Kind, bytes: &'a [u8]) -> Result<T, Frame
 /// Puts a frame together.
 ///
 /// # Errors
-/// [`Full`] where it does not fit `buffer`.
+/// [`Full`] where it does not fit `buffer`, or is longer than a frame may be.
 pub fn encode<'b, T: Serialize>(
     kind: Kind,
     uptime: Uptime,
     body: &T,
     buffer: &'b mut [u8],
 ) -> Result<&'b [u8], Full> {
+    let most = buffer.len().min(FRAME_BYTES);
+    let buffer = buffer.get_mut(..most).ok_or(Full)?;
     let header = {
         let mut writer = Writer::new(buffer);
         writer.u8(kind.number())?;
@@ -411,9 +425,9 @@ pub fn encode<'b, T: Serialize>(
 /// Appends an element behind its length.
 ///
 /// # Errors
-/// [`Full`]; nothing is written then.
+/// [`Full`], also where it is longer than [`ELEMENT_BYTES`]; nothing is written then.
 pub fn push_element<T: Serialize>(writer: &mut Writer<'_>, element: &T) -> Result<(), Full> {
-    let mut scratch = [0; 512];
+    let mut scratch = [0; ELEMENT_BYTES];
     let bytes = postcard::to_slice(element, &mut scratch).map_err(|_| Full)?;
     let before = writer.len();
     let outcome = writer

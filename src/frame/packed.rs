@@ -6,8 +6,12 @@
 //! docs/FRAME.md has every bit, and an example.
 
 mod bits;
+mod model;
 
 use self::bits::{BitReader, BitWriter};
+use self::model::{
+    Differences, Model, SLOTS, TOLD, indices, read_mask, told, unzigzag, write_mask, zigzag,
+};
 use super::body::Readings;
 use super::cursor::{Cut, Full};
 use crate::clock::{Uptime, WallTime};
@@ -15,10 +19,6 @@ use crate::limit::READINGS_PER_FRAME;
 use crate::sample::reading::FIELDS;
 use crate::sample::{Field, Reading, Scope};
 
-/// Fields that a reader can follow: those beyond [`FIELDS`] are of a later version, read and dropped.
-const SLOTS: usize = 64;
-/// Groups of four fields in a mask.
-const GROUPS: usize = SLOTS / 4;
 /// The fields that come from the file which is read more rarely.
 const COUNTER_FIELDS: u64 = 0b11111 << Field::MajorFaults as u64;
 const _: () =
@@ -27,13 +27,6 @@ const _: () =
 const NEAR: u32 = 16;
 /// Mask of the near fields.
 const NEAR_FIELDS: u64 = (1 << NEAR) - 1;
-
-/// Mean with which each field begins, in quarters.
-const MEAN_START: u32 = 16;
-/// From this mean on a field is live: it changes nearly always, and is written without being asked for.
-const MEAN_LIVE: u32 = 32;
-/// What enters a mean at most: one leap must not spoil the numbers after it.
-const MEAN_STEP: u64 = 1 << 20;
 
 /// Longest gap between two readings of a frame; a longer one takes a new frame.
 const GAP_MS: u64 = u32::MAX as u64;
@@ -44,77 +37,6 @@ const SHIFT: u8 = 31;
 const FLAG_CONTAINER: u8 = 1;
 /// Bit 1 of the body's flags.
 const FLAG_ESTIMATED: u8 = 2;
-
-/// What writer and reader know of the fields; both move it by the same steps.
-#[derive(Clone, Debug)]
-struct Model {
-    /// Last present value of each field: differences refer to it.
-    known: [u32; SLOTS],
-    /// Sliding mean of what was written for each field, in quarters.
-    mean: [u32; SLOTS],
-    present: u64,
-}
-
-impl Model {
-    const fn new() -> Self {
-        Self {
-            known: [0; SLOTS],
-            mean: [MEAN_START; SLOTS],
-            present: 0,
-        }
-    }
-
-    /// Those of `present` that are written without being asked for.
-    fn live(&self, present: u64) -> u64 {
-        let live = self
-            .mean
-            .iter()
-            .rev()
-            .fold(0, |mask, mean| mask << 1 | u64::from(*mean >= MEAN_LIVE));
-        live & present
-    }
-
-    /// Golomb parameter of a field: about the binary logarithm of half its mean.
-    fn shift(&self, index: usize) -> u32 {
-        let mean = self.mean.get(index).map_or(0, |mean| mean >> 2);
-        mean.checked_ilog2().unwrap_or(0)
-    }
-
-    fn learn(&mut self, index: usize, written: u64) {
-        if let Some(mean) = self.mean.get_mut(index) {
-            let written = u32::try_from(written.min(MEAN_STEP)).unwrap_or(u32::MAX);
-            *mean = mean.saturating_sub(*mean >> 2).saturating_add(written);
-        }
-    }
-}
-
-/// Differences of the fields; 0 where a field is absent.
-type Differences = [i64; SLOTS];
-
-fn difference(differences: &Differences, field: Field) -> i64 {
-    differences.get(field as usize).copied().unwrap_or(0)
-}
-
-/// What is expected of a field's difference, given those of others. No field that is told serves to tell another.
-fn told(differences: &Differences, field: Field) -> i64 {
-    match field {
-        // Busy is user, system and steal; what is left is rounding.
-        Field::CpuUser => difference(differences, Field::CpuBusy)
-            .saturating_sub(difference(differences, Field::CpuSystem))
-            .saturating_sub(difference(differences, Field::CpuSteal)),
-        // What programs take is no longer available.
-        Field::MemoryAvailable => difference(differences, Field::MemoryAnonymous).saturating_neg(),
-        _ => 0,
-    }
-}
-
-/// The fields that are told from others.
-const TOLD: [Field; 2] = [Field::CpuUser, Field::MemoryAvailable];
-
-/// Bits of a mask from low to high.
-fn indices(mask: u64) -> impl Iterator<Item = usize> {
-    (0..SLOTS).filter(move |index| mask & (1 << index) != 0)
-}
 
 /// Collects readings until they are taken as one frame body.
 #[derive(Clone, Debug)]
@@ -336,47 +258,6 @@ fn residuals(
         model.learn(index, written);
     }
     Ok(())
-}
-
-/// A mask of fields: which groups of four have any, then a nibble for each of those.
-fn write_mask(bits: &mut BitWriter<'_>, mask: u64) -> Result<(), Full> {
-    let group_of = |group: usize| mask >> (group * 4) & 0xF;
-    let groups = (0..GROUPS)
-        .filter(|group| group_of(*group) != 0)
-        .fold(0_u64, |groups, group| groups | 1 << group);
-    bits.number(groups)?;
-    for group in indices(groups) {
-        bits.bits(group_of(group), 4)?;
-    }
-    Ok(())
-}
-
-fn read_mask(bits: &mut BitReader<'_>) -> Result<u64, Cut> {
-    let groups = bits.number()?;
-    if groups >> GROUPS != 0 {
-        return Err(Cut);
-    }
-    let mut mask = 0_u64;
-    for group in indices(groups) {
-        mask |= bits.bits(4)? << (group * 4);
-    }
-    Ok(mask)
-}
-
-#[expect(
-    clippy::cast_sign_loss,
-    reason = "zigzag is a map of all 64-bit numbers onto themselves"
-)]
-fn zigzag(value: i64) -> u64 {
-    ((value << 1) ^ (value >> 63)) as u64
-}
-
-#[expect(
-    clippy::cast_possible_wrap,
-    reason = "zigzag is a map of all 64-bit numbers onto themselves"
-)]
-fn unzigzag(value: u64) -> i64 {
-    (value >> 1) as i64 ^ ((value & 1) as i64).wrapping_neg()
 }
 
 /// Takes the readings of a body apart, one after the other. An error is the last item: the count is 0 or beyond

@@ -1,5 +1,5 @@
 //! Rule state as bytes, so that a restart forgets nothing: `version:u8=1`, then in postcard the uptime and the number
-//! of records, and for each rule one record: code, subject, what its state is of ([`Origin`]), state, window.
+//! of records, and for each rule one record: code, subject, what its state was won from, state, window.
 //!
 //! Never sent. At most [`crate::limit::CHECKPOINT_BYTES`] long; whoever stores it adds length and checksum.
 
@@ -223,5 +223,91 @@ impl RuleSet {
         if let Some(slot) = self.states.get_mut(place) {
             *slot = state;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limit::{
+        CHECKPOINT_BYTES, FLAP_TRANSITIONS, RULE_UPTIME_MAX_MS, SUBJECT_BYTES, WINDOWS,
+    };
+    use crate::rule::{Aggregate, Fallback, Level, Quantity};
+
+    const LATEST: Uptime = Uptime::from_millis(RULE_UPTIME_MAX_MS);
+
+    fn fullest_state() -> RuleState {
+        RuleState {
+            phase: Phase::Firing,
+            flapping: true,
+            on_fallback: true,
+            episode: u32::MAX,
+            count: u32::MAX,
+            since: LATEST,
+            fired: LATEST,
+            clear_since: Some(LATEST),
+            told: Some(LATEST),
+            seen: Some(LATEST),
+            value: Some(u64::MAX),
+            worst: Some(u64::MAX),
+            history: [Some(LATEST); FLAP_TRANSITIONS - 1],
+        }
+    }
+
+    fn fullest_rule(place: usize) -> Rule {
+        let level = Level {
+            permille: None,
+            absolute: Some(u64::MAX),
+        };
+        let windowed = place < WINDOWS;
+        Rule {
+            code: u16::MAX.saturating_sub(u16::try_from(place).unwrap()),
+            subject: core::iter::repeat_n('/', SUBJECT_BYTES).collect(),
+            enabled: true,
+            kind: Kind::Level,
+            quantity: Quantity::RunAhead.number(),
+            window: Window {
+                aggregate: if windowed {
+                    Aggregate::Maximum
+                } else {
+                    Aggregate::Last
+                },
+                length_ms: u32::MAX,
+            },
+            direction: Direction::Below,
+            raise: level,
+            clear: level,
+            raise_after_ms: u32::MAX,
+            clear_after_ms: u32::MAX,
+            gate: None,
+            fallback: Some(Fallback {
+                quantity: Quantity::ForwardSilence.number(),
+                raise: level,
+                clear: level,
+            }),
+        }
+    }
+
+    #[test]
+    fn the_worst_case_fits_into_the_bound() {
+        let mut set = RuleSet::new((0..RULES).map(fullest_rule).collect()).unwrap();
+        assert_eq!(set.windows.len(), WINDOWS);
+        set.now = LATEST;
+        set.states.fill(fullest_state());
+        set.windows.fill(WindowState::fullest());
+        let mut buffer = [0; CHECKPOINT_BYTES];
+        let bytes = set.checkpoint(&mut buffer).unwrap();
+        assert_eq!(bytes.len(), 15_009);
+
+        let mut other = RuleSet::new((0..RULES).map(fullest_rule).collect()).unwrap();
+        other
+            .restore(bytes, false, &mut |_, _, _| panic!("nothing is withdrawn"))
+            .unwrap();
+        assert_eq!(other.states, set.states);
+        assert_eq!(other.windows, set.windows);
+        assert_eq!(other.now, set.now);
+
+        let mut short = [0; 15_008];
+        assert_eq!(set.checkpoint(&mut short), Err(CheckpointFault::TooLong));
     }
 }

@@ -7,6 +7,7 @@
 pub mod checkpoint;
 pub mod definition;
 mod level;
+mod plan;
 pub mod quantity;
 pub mod set;
 pub mod state;

@@ -192,6 +192,9 @@ impl RuleState {
 
     fn step_event(&mut self, rule: &Rule, now: Uptime, judged: &Judged) -> Option<Change> {
         let firing = self.phase == Phase::Firing;
+        if firing {
+            self.note_worst(rule, judged.value);
+        }
         if !judged.raised {
             return firing
                 .then(|| self.resolve_when_due(rule, now, Reason::Quiet))
@@ -207,7 +210,6 @@ impl RuleState {
             self.clear_since = Some(now);
             return Some(change);
         }
-        self.note_worst(rule, judged.value);
         self.count = self.count.saturating_add(judged.events);
         self.clear_since = Some(now);
         if self

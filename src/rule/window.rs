@@ -147,6 +147,20 @@ impl WindowState {
     }
 }
 
+#[cfg(test)]
+impl WindowState {
+    /// Every number as great as it can become.
+    pub(super) const fn fullest() -> Self {
+        use crate::limit::RULE_UPTIME_MAX_MS;
+        Self {
+            first: Some(Uptime::from_millis(RULE_UPTIME_MAX_MS)),
+            newest: RULE_UPTIME_MAX_MS,
+            held: [WINDOW_VALUE_MAX.saturating_mul(WINDOW_BUCKET_VALUES as u64); WINDOW_BUCKETS],
+            counts: [WINDOW_BUCKET_VALUES; WINDOW_BUCKETS],
+        }
+    }
+}
+
 /// Where a bucket is kept.
 fn place(bucket: u64) -> usize {
     usize::try_from(bucket % BUCKETS).unwrap_or(0)

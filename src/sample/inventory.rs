@@ -1,11 +1,11 @@
 //! Who this host is: read once at the start, for the Hello frame and for the anchor of a boot.
 
-use std::fs;
-use std::io::Read;
 use std::path::Path;
 
-/// Longest of these files: a host name has 64 bytes (uname(2)), a UUID 37.
-const FILE_BYTES: u64 = 256;
+use super::procfs::read_at_start;
+
+/// Longest of these values: a host name has 64 bytes (uname(2)), a UUID 36.
+const WORD_BYTES: usize = 255;
 
 /// Names and numbers of the host, each absent where it cannot be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,19 +57,13 @@ fn hex_128(text: &str) -> Option<u128> {
         .flatten()
 }
 
-/// A file of one word, without the blanks around it; `None` where it is empty or no UTF-8.
+/// A file of one word, without the blanks around it; `None` where it is empty, too long or no UTF-8.
 fn word(path: &Path) -> Option<String> {
-    if !fs::metadata(path).ok()?.is_file() {
-        return None;
-    }
-    let mut text = String::new();
-    fs::File::open(path)
-        .ok()?
-        .take(FILE_BYTES)
-        .read_to_string(&mut text)
-        .ok()?;
+    let text = String::from_utf8(read_at_start(path)?).ok()?;
     let word = text.trim();
-    (!word.is_empty()).then(|| word.to_owned())
+    (1..=WORD_BYTES)
+        .contains(&word.len())
+        .then(|| word.to_owned())
 }
 
 #[cfg(test)]

@@ -387,8 +387,8 @@ fn open_file(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
-/// A file that is read once; `None` where it cannot be, or is longer than any real one.
-fn read_at_start(path: &Path) -> Option<Vec<u8>> {
+/// A file that is read once, at the start; `None` where it cannot be, or is longer than any real one.
+pub(super) fn read_at_start(path: &Path) -> Option<Vec<u8>> {
     let mut text = Vec::new();
     let file = open_file(path).ok()?;
     let length = file.take(START_FILE_BYTES).read_to_end(&mut text).ok()?;

@@ -60,24 +60,24 @@ impl Source {
         Self::CgroupSwap,
     ];
 
-    /// The name in logs and alerts.
+    /// The name in logs and alerts, and the subject of its rule (8005).
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Meminfo => "meminfo",
-            Self::Stat => "stat",
-            Self::Loadavg => "loadavg",
-            Self::Vmstat => "vmstat",
-            Self::PressureCpu => "pressure_cpu",
-            Self::PressureMemory => "pressure_memory",
-            Self::PressureIo => "pressure_io",
-            Self::Arcstats => "arcstats",
-            Self::CpuOnline => "cpu_online",
-            Self::CgroupMax => "cgroup_max",
-            Self::CgroupCurrent => "cgroup_current",
-            Self::CgroupStat => "cgroup_stat",
-            Self::CgroupEvents => "cgroup_events",
-            Self::CgroupSwap => "cgroup_swap",
+            Self::Meminfo => "/proc/meminfo",
+            Self::Stat => "/proc/stat",
+            Self::Loadavg => "/proc/loadavg",
+            Self::Vmstat => "/proc/vmstat",
+            Self::PressureCpu => "/proc/pressure/cpu",
+            Self::PressureMemory => "/proc/pressure/memory",
+            Self::PressureIo => "/proc/pressure/io",
+            Self::Arcstats => "/proc/spl/kstat/zfs/arcstats",
+            Self::CpuOnline => "/sys/devices/system/cpu/online",
+            Self::CgroupMax => "memory.max",
+            Self::CgroupCurrent => "memory.current",
+            Self::CgroupStat => "memory.stat",
+            Self::CgroupEvents => "memory.events",
+            Self::CgroupSwap => "memory.swap.current",
         }
     }
 
@@ -145,10 +145,7 @@ mod tests {
         assert_eq!(presence.gone(), 0);
         presence.note(Source::Vmstat, true);
         presence.note(Source::Vmstat, false);
-        assert_eq!(
-            Source::gone(presence.gone()).collect::<Vec<_>>(),
-            [Source::Vmstat]
-        );
+        assert!(Source::gone(presence.gone()).eq([Source::Vmstat]));
         presence.note(Source::Vmstat, true);
         assert_eq!(presence.gone(), 0);
     }

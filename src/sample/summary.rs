@@ -108,7 +108,7 @@ mod tests {
             counters: Counters,
         ) {
             let snapshot = Snapshot {
-                uptime: Uptime::from_millis(second * 1000),
+                uptime: Uptime::from_millis(second.saturating_mul(1000)),
                 memory: Memory {
                     total_kib: Some(1000),
                     available_kib: Some(available_kib),

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
+use super::procfs::read_at_start;
 use super::snapshot::{Memory, Scope, Snapshot};
 use super::source::Reader;
 use crate::clock::{Uptime, WallTime};
@@ -29,8 +30,8 @@ impl SysinfoReader {
         let kinds = RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing());
         Ok(Self {
             system: System::new_with_specifics(kinds)?,
-            has_available: std::fs::read(Path::new("/proc/meminfo"))
-                .is_ok_and(|text| super::meminfo::parse(&text).available_kib.is_some()),
+            has_available: read_at_start(Path::new("/proc/meminfo"))
+                .is_some_and(|text| super::meminfo::parse(&text).available_kib.is_some()),
         })
     }
 }

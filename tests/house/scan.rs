@@ -363,26 +363,25 @@ impl Scan<'_> {
     }
 }
 
-/// `path` with its first name replaced by what a `use` of the same file says it stands for.
-pub(crate) fn expanded(path: &Written, all: &[Written]) -> Vec<String> {
-    let names: BTreeMap<&str, &[String]> = all
-        .iter()
-        .filter(|other| other.in_use)
-        .filter_map(|other| {
-            let last = other.segments.last()?;
-            Some((
-                other.alias.as_ref().unwrap_or(last).as_str(),
-                other.segments.as_slice(),
-            ))
+/// The segments of each of `paths`, the first name replaced by what a `use` of the same file says it stands for.
+pub(crate) fn expanded(paths: &[Written]) -> Vec<Vec<String>> {
+    let used = paths.iter().filter(|path| path.in_use);
+    let names: BTreeMap<&str, &[String]> = used
+        .filter_map(|path| {
+            let name = path.alias.as_ref().or(path.segments.last())?;
+            Some((name.as_str(), path.segments.as_slice()))
         })
         .collect();
-    match path.segments.split_first() {
-        Some((first, rest)) if !path.in_use => match names.get(first.as_str()) {
-            Some(stands_for) => [stands_for, rest].concat(),
-            None => path.segments.clone(),
-        },
-        _ => path.segments.clone(),
-    }
+    let whole = |path: &Written| match path.segments.split_first() {
+        Some((first, rest)) if !path.in_use => names
+            .get(first.as_str())
+            .map(|stands_for| [stands_for, rest].concat()),
+        _ => None,
+    };
+    paths
+        .iter()
+        .map(|path| whole(path).unwrap_or_else(|| path.segments.clone()))
+        .collect()
 }
 
 /// `segments` from the root of the crate, where they begin with `crate`, `self` or `super` in `module`.

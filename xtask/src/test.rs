@@ -28,18 +28,20 @@ impl Counts {
     /// Adds what `line` says if it is the closing line of a runner.
     fn add_line(&mut self, line: &str) {
         let line = without_colour(line);
-        let parts: Vec<&str> = if let Some((_, results)) = line.split_once("test result: ") {
+        // Both at the beginning of their line only: nextest shows the output of a failed test further in, and
+        // in it the closing line of that test alone.
+        let counts = if let Some(results) = line.strip_prefix("test result: ") {
             // test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 2 filtered out; finished in 0.00s
-            results
-                .split_once(". ")
-                .map_or(Vec::new(), |(_, counts)| counts.split(';').collect())
-        } else if line.trim_start().starts_with("Summary [") {
-            // Summary [   0.010s] 3 tests run: 2 passed (1 slow), 1 timed out, 0 skipped
-            line.split_once(" run: ")
-                .map_or(Vec::new(), |(_, counts)| counts.split(',').collect())
+            results.split_once(". ").map(|(_, counts)| counts)
+        } else if line.starts_with("     Summary [") {
+            // "     Summary [   0.010s] 3 tests run: 2 passed (1 slow), 1 timed out, 0 skipped"
+            line.split_once(" run: ").map(|(_, counts)| counts)
         } else {
-            return;
+            None
         };
+        let parts = counts
+            .into_iter()
+            .flat_map(|counts| counts.split([';', ',']));
         for part in parts {
             let Some((number, word)) = part.trim().split_once(' ') else {
                 continue;
@@ -173,6 +175,15 @@ mod tests {
                 failed: 0,
                 skipped: 0
             }
+        );
+    }
+
+    #[test]
+    fn the_output_of_a_failed_test_is_not_counted_again() {
+        let shown = "    test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 16 filtered out; finished in 0.26s";
+        assert_eq!(
+            counted(&[shown, "         Summary [ 0s] 1 tests run: 1 passed"]),
+            Counts::default()
         );
     }
 

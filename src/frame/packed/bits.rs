@@ -26,12 +26,8 @@ impl<'b> BitWriter<'b> {
     pub(super) fn truncate(&mut self, length: usize) {
         self.length = self.length.min(length);
         let used = self.length % 8;
-        if used != 0
-            && let Some(byte) = self.buffer.get_mut(self.length / 8)
-        {
-            *byte &= 0xFF_u8
-                .checked_shr(8_u32.saturating_sub(used as u32))
-                .unwrap_or(0);
+        if let Some(byte) = self.buffer.get_mut(self.length / 8) {
+            *byte &= (1_u8 << used).wrapping_sub(1);
         }
     }
 

@@ -1,0 +1,267 @@
+//! `hansho forward`: the worker that posts; started by the keeper, never by hand.
+
+use super::Command;
+use super::exit::{Exit, Stop};
+use hansho::clock::{Uptime, WallTime};
+use hansho::config::Plan;
+use hansho::forward::batcher::Frames;
+use hansho::forward::client::Client;
+use hansho::forward::connector::TrustSettings;
+use hansho::forward::cursors::Held;
+use hansho::forward::forwarder::{Forwarder, Host, Rings, Settings};
+use hansho::forward::news::{NEWS_BYTES, News};
+use hansho::forward::pace::Outcome;
+use hansho::frame::seal::AgentKey;
+use hansho::frame::{AgentId, BootId, RunId, Stream};
+use hansho::keeper::control;
+use hansho::keeper::launch::{Inherited, Launch};
+use hansho::keeper::pulse::{Pulse, Role};
+use hansho::keeper::supervise::Wake;
+use hansho::limit::{FORWARDER_DATA_BYTES, MESSAGE_BYTES};
+use hansho::spool::reader::{HeldStream, SpoolReader};
+use hansho::sys::{self, Mapping};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::ffi::OsString;
+use std::fs::File;
+use std::ops::ControlFlow;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+/// The longest sleep: the pulse beats at least this often.
+const LONGEST_MS: u64 = 1_000;
+/// Posts after the watcher has stopped: what does not get through then waits in the rings.
+const LAST_POSTS: u32 = 8;
+/// Where distributions keep the public authorities, in the order in which they are looked for.
+const AUTHORITIES: [&str; 3] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/cert.pem",
+];
+
+/// The subcommand; only the keeper calls it.
+pub(crate) const COMMAND: Command = Command {
+    name: "forward",
+    summary: "",
+    help: "hansho forward: the worker that posts. The keeper starts it; by hand it does nothing.\n",
+    run: |args, _| run(args.words()?.into_iter()).map_err(|why| Stop::failed(Exit::System, why)),
+};
+
+/// Runs the worker.
+fn run(arguments: impl Iterator<Item = OsString>) -> Result<Exit, String> {
+    let mut inherited = Inherited::parse(arguments)?;
+    sys::block_signals().map_err(|error| format!("sigprocmask: {error}"))?;
+    if let Some(parent) = inherited.parent() {
+        sys::die_with_parent(parent).map_err(|error| format!("the keeper is gone: {error}"))?;
+    }
+    if hansho::keeper::output::init_logger("hansho forward").is_err() {
+        // Somebody set one before: it serves as well.
+    }
+    bound_heap();
+    let launch = Launch::of(&mut File::from(inherited.demand("launch")?))
+        .map_err(|error| format!("launch: {error}"))?;
+    let memory = Mapping::of(&File::from(inherited.demand("memory")?), false)
+        .map_err(|error| format!("memory ring: {error}"))?;
+    let reader = SpoolReader::new(Some(memory), inherited.take("disk").map(File::from));
+    let link = inherited.demand("link")?;
+    let pulse = Pulse::of(&File::from(inherited.demand("pulse")?))
+        .map_err(|error| format!("pulse: {error}"))?;
+
+    let plan = &launch.plan;
+    let urls = plan
+        .forward
+        .urls
+        .iter()
+        .map(|url| url.url.clone())
+        .collect();
+    let client = Client::new(urls, trust(plan), BootId(launch.boot))?;
+    let settings = Settings {
+        agent: AgentId(launch.agent),
+        key_epoch: launch.key_epoch,
+        key: AgentKey(launch.key),
+        boot: BootId(launch.boot),
+        post_interval_ms: u64::from(plan.forward.post_interval_ms),
+    };
+    let linger_ms = plan.forward.linger_ms.map(u64::from);
+    let host = System {
+        link,
+        random_seed: sys::random_u64().map_err(|error| format!("getrandom: {error}"))?,
+    };
+    Ok(Worker {
+        forwarder: Forwarder::new(settings, client, ReadRings(reader), host),
+        pulse,
+        linger_ms,
+    }
+    .run())
+}
+
+/// A runaway heap ends this process, not the host; the keeper starts it again.
+fn bound_heap() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let limit = Rlimit {
+        current: Some(FORWARDER_DATA_BYTES),
+        maximum: Some(FORWARDER_DATA_BYTES),
+    };
+    if let Err(errno) = setrlimit(Resource::Data, limit) {
+        log::warn!("RLIMIT_DATA: {errno}");
+    }
+}
+
+fn trust(plan: &Plan) -> TrustSettings {
+    let pins = plan.forward.pin_sha256.clone();
+    let ca_file = plan.forward.ca_file.clone().or_else(|| {
+        let https = plan.forward.urls.iter().any(|url| url.https);
+        let found = AUTHORITIES
+            .iter()
+            .map(Path::new)
+            .find(|path| path.exists())
+            .map(PathBuf::from);
+        found.filter(|_| https && pins.is_empty())
+    });
+    TrustSettings { ca_file, pins }
+}
+
+struct Worker {
+    forwarder: Forwarder<ReadRings, System>,
+    pulse: Pulse,
+    linger_ms: Option<u64>,
+}
+
+impl Worker {
+    fn run(mut self) -> Exit {
+        let mut idle_since_ms = sys::monotonic_ms();
+        loop {
+            self.pulse.beat(Role::Forwarder);
+            let now_ms = sys::monotonic_ms();
+            if now_ms >= self.forwarder.next().at_ms {
+                self.forwarder.post();
+                idle_since_ms = sys::monotonic_ms();
+                continue;
+            }
+            let leave_at = self
+                .linger_ms
+                .map(|linger| idle_since_ms.saturating_add(linger));
+            if leave_at.is_some_and(|at| now_ms >= at) {
+                return Exit::Left;
+            }
+            let until = self
+                .forwarder
+                .next()
+                .at_ms
+                .min(leave_at.unwrap_or(u64::MAX));
+            match self.listen(until.saturating_sub(now_ms).min(LONGEST_MS)) {
+                Some(Wake::Alert) => self.forwarder.alert(),
+                Some(Wake::Stop) => {
+                    self.last_posts();
+                    return Exit::Done;
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// Posts what is left, as long as the collector takes it.
+    fn last_posts(&mut self) {
+        for _ in 0..LAST_POSTS {
+            self.pulse.beat(Role::Forwarder);
+            if !matches!(self.forwarder.post(), Outcome::More) {
+                return;
+            }
+        }
+    }
+
+    /// Waits for a message of the watcher; several of the same are one.
+    fn listen(&self, wait_ms: u64) -> Option<Wake> {
+        let link = &self.forwarder.host().link;
+        let timeout = Timespec {
+            tv_sec: i64::try_from(wait_ms / 1000).unwrap_or(1),
+            tv_nsec: i64::try_from((wait_ms % 1000).saturating_mul(1_000_000)).unwrap_or(0),
+        };
+        let mut fds = [PollFd::new(link, PollFlags::IN)];
+        // Interrupted or not: the socket is looked at.
+        if poll(&mut fds, Some(&timeout)).is_err() {}
+        let mut buffer = [0; MESSAGE_BYTES];
+        let mut heard = None;
+        while let Some(Ok(length @ 1..)) = control::receive(link, &mut buffer) {
+            let wake = buffer.get(..length).and_then(Wake::from_bytes);
+            if heard != Some(Wake::Stop) {
+                heard = wake.or(heard);
+            }
+        }
+        heard
+    }
+}
+
+/// Both rings.
+struct ReadRings(SpoolReader<Mapping, File>);
+
+impl Frames for ReadRings {
+    fn read(
+        &mut self,
+        run: RunId,
+        stream: Stream,
+        from: u64,
+        visit: &mut dyn FnMut(u64, &[u8]) -> ControlFlow<()>,
+    ) {
+        self.0.read(run, stream, from, visit);
+    }
+}
+
+impl Rings for ReadRings {
+    fn refresh(&mut self) {
+        self.0.refresh();
+    }
+
+    fn held(&self) -> Vec<Held> {
+        self.0.runs().iter().map(held).collect()
+    }
+}
+
+fn held(held: &HeldStream) -> Held {
+    Held {
+        run_number: held.run_number,
+        run: held.run,
+        boot: held.boot,
+        anchor: held.anchor,
+        stream: held.stream,
+        first: held.first_sequence,
+        next: held.next_sequence,
+    }
+}
+
+/// The real clocks, chance, and the way to the watcher.
+struct System {
+    link: OwnedFd,
+    random_seed: u64,
+}
+
+impl Host for System {
+    fn monotonic_ms(&self) -> u64 {
+        sys::monotonic_ms()
+    }
+
+    fn uptime(&self) -> Uptime {
+        sys::uptime()
+    }
+
+    fn wall(&self) -> WallTime {
+        sys::wall()
+    }
+
+    /// Jitter only (splitmix64): nothing secret hangs on it.
+    fn random(&mut self) -> u64 {
+        self.random_seed = self.random_seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed =
+            (self.random_seed ^ (self.random_seed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed ^ (mixed >> 27)
+    }
+
+    fn tell(&mut self, news: News) {
+        let mut buffer = [0; NEWS_BYTES];
+        let told = news
+            .encode(&mut buffer)
+            .map(|bytes| control::tell(&self.link, bytes));
+        if !matches!(told, Ok(Ok(()))) {
+            log::debug!("the watcher does not take {news:?} now");
+        }
+    }
+}

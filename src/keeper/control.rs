@@ -1,0 +1,189 @@
+//! The local socket of the keeper: SEQPACKET, messages of at most 2 KiB, peers checked by the kernel's word.
+//!
+//! A request is one line of text, an answer another: `ok …` or `error …`. Requests: `test CODE`, `ping`.
+
+use crate::limit::MESSAGE_BYTES;
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, accept_with,
+    bind, connect, listen, recv, send, socket_with,
+};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::time::Duration;
+
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 8;
+
+/// Opens the socket at `path`, in place of one that a dead keeper left.
+///
+/// # Errors
+/// As bind(2); a path above 107 bytes is refused.
+pub fn listen_at(path: &Path) -> io::Result<OwnedFd> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    bind(&socket, &SocketAddrUnix::new(path)?)?;
+    rustix::fs::chmod(path, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR)?;
+    listen(&socket, BACKLOG)?;
+    Ok(socket)
+}
+
+/// The next connection whose peer is root or of our own user; others are closed.
+#[must_use]
+pub fn accept(listener: &OwnedFd) -> Option<OwnedFd> {
+    let peer = accept_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK).ok()?;
+    let credentials = rustix::net::sockopt::socket_peercred(&peer).ok()?;
+    let own = rustix::process::geteuid();
+    (credentials.uid.is_root() || credentials.uid == own).then_some(peer)
+}
+
+/// One message, where one is there; `Some(Ok(0))` is the end.
+pub fn receive(peer: impl AsFd, buffer: &mut [u8; MESSAGE_BYTES]) -> Option<io::Result<usize>> {
+    match recv(peer, buffer.as_mut_slice(), RecvFlags::DONTWAIT) {
+        Ok((taken, _)) => Some(Ok(taken)),
+        Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => None,
+        Err(error) => Some(Err(error.into())),
+    }
+}
+
+/// Sends a message without waiting.
+///
+/// # Errors
+/// As send(2), `WouldBlock` among them.
+pub fn tell(peer: impl AsFd, message: &[u8]) -> io::Result<()> {
+    send(peer, message, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?;
+    Ok(())
+}
+
+/// Asks the keeper at `path` and waits for its answer.
+///
+/// # Errors
+/// As connect(2): `NotFound` or `ConnectionRefused` where no agent runs; `TimedOut` where it does not answer.
+pub fn ask(path: &Path, request: &str, timeout: Duration) -> io::Result<String> {
+    let socket = socket_with(
+        AddressFamily::UNIX,
+        SocketType::SEQPACKET,
+        SocketFlags::CLOEXEC,
+        None,
+    )?;
+    connect(&socket, &SocketAddrUnix::new(path)?)?;
+    rustix::net::sockopt::set_socket_timeout(
+        &socket,
+        rustix::net::sockopt::Timeout::Recv,
+        Some(timeout),
+    )?;
+    send(&socket, request.as_bytes(), SendFlags::NOSIGNAL)?;
+    let mut buffer = [0; MESSAGE_BYTES];
+    let (taken, _) =
+        recv(&socket, buffer.as_mut_slice(), RecvFlags::empty()).map_err(|error| match error {
+            rustix::io::Errno::AGAIN => io::Error::from(io::ErrorKind::TimedOut),
+            error => error.into(),
+        })?;
+    let answer = buffer.get(..taken).unwrap_or_default();
+    Ok(String::from_utf8_lossy(answer).into_owned())
+}
+
+/// A request to the keeper.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Is anybody there?
+    Ping,
+    /// Raise a test alert.
+    Test {
+        /// The code.
+        code: u16,
+    },
+}
+
+impl Request {
+    /// Reads a message.
+    ///
+    /// # Errors
+    /// The answer for the peer.
+    pub fn parse(message: &[u8]) -> Result<Self, &'static str> {
+        let text = str::from_utf8(message).map_err(|_| "error not text")?;
+        match text.trim_end().split_once(' ') {
+            None if text.trim_end() == "ping" => Ok(Self::Ping),
+            Some(("test", code)) => {
+                let code = code
+                    .parse()
+                    .map_err(|_| "error test: expected a code like 1002")?;
+                match crate::code::entry(code) {
+                    Some(_) => Ok(Self::Test { code }),
+                    None => Err("error test: no such code"),
+                }
+            }
+            _ => Err("error expected: ping, or test CODE"),
+        }
+    }
+}
+
+/// What the keeper tells the watcher.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Raise a test alert.
+    Test {
+        /// The code.
+        code: u16,
+    },
+    /// Say goodbye and end.
+    Stop,
+}
+
+impl Order {
+    /// As a message.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 3] {
+        match self {
+            Self::Stop => [1, 0, 0],
+            Self::Test { code } => {
+                let [low, high] = code.to_le_bytes();
+                [2, low, high]
+            }
+        }
+    }
+
+    /// From a message.
+    #[must_use]
+    pub const fn from_bytes(message: &[u8]) -> Option<Self> {
+        match message {
+            [1, 0, 0] => Some(Self::Stop),
+            [2, low, high] => Some(Self::Test {
+                code: u16::from_le_bytes([*low, *high]),
+            }),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_read_or_explained() {
+        assert_eq!(Request::parse(b"ping\n"), Ok(Request::Ping));
+        assert_eq!(
+            Request::parse(b"test 1002"),
+            Ok(Request::Test { code: 1002 })
+        );
+        for wrong in [&b""[..], b"test", b"test x", b"test 1", b"stop", b"\xFF"] {
+            assert!(
+                Request::parse(wrong).is_err_and(|answer| answer.starts_with("error")),
+                "{wrong:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn orders_go_there_and_back() {
+        for order in [Order::Stop, Order::Test { code: 9999 }] {
+            assert_eq!(Order::from_bytes(&order.to_bytes()), Some(order));
+        }
+        assert_eq!(Order::from_bytes(&[7, 7, 7]), None);
+    }
+}

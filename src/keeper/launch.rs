@@ -1,0 +1,202 @@
+//! What a worker is given: plain values in a sealed memory file, and open descriptors by number.
+
+use crate::config::Plan;
+use serde::{Deserialize, Serialize};
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::PathBuf;
+use std::process::{Child, Command};
+
+/// Longest launch file that is read.
+const LAUNCH_BYTES: u64 = 1024 * 1024;
+
+/// Plain values for all processes of one agent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Launch {
+    /// The checked configuration.
+    pub plan: Plan,
+    /// The agent.
+    pub agent: u64,
+    /// Which of its keys.
+    pub key_epoch: u8,
+    /// The key.
+    pub key: [u8; 32],
+    /// The boot, from the kernel's boot_id.
+    pub boot: u64,
+    /// Host name.
+    pub host: String,
+    /// Kernel release.
+    pub kernel: String,
+    /// Architecture.
+    pub architecture: String,
+    /// Hash of the machine id; 0 where there is none.
+    pub machine_id_hash: u64,
+    /// The memory ring is on tmpfs and survives a restart of the keeper.
+    pub memory_survives: bool,
+    /// The control socket.
+    pub control: PathBuf,
+}
+
+impl Launch {
+    /// Writes the values into a sealed memory file.
+    ///
+    /// # Errors
+    /// As memfd_create(2); encoding errors as `InvalidData`.
+    pub fn to_file(&self) -> io::Result<File> {
+        use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+        let bytes = postcard::to_stdvec(self).map_err(io::Error::other)?;
+        let mut file = File::from(memfd_create(
+            "hansho-launch",
+            MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING,
+        )?);
+        file.write_all(&bytes)?;
+        fcntl_add_seals(
+            &file,
+            SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL,
+        )?;
+        Ok(file)
+    }
+
+    /// Reads them back.
+    ///
+    /// # Errors
+    /// As read(2); anything that `to_file` of the same program does not write is `InvalidData`.
+    pub fn of(file: &mut File) -> io::Result<Self> {
+        let mut bytes = Vec::new();
+        file.rewind()?;
+        Read::by_ref(file)
+            .take(LAUNCH_BYTES)
+            .read_to_end(&mut bytes)?;
+        let (launch, rest) =
+            postcard::take_from_bytes(&bytes).map_err(|_| io::ErrorKind::InvalidData)?;
+        if rest.is_empty() {
+            Ok(launch)
+        } else {
+            Err(io::ErrorKind::InvalidData.into())
+        }
+    }
+}
+
+/// A descriptor with the word under which the started program finds it.
+#[derive(Clone, Copy, Debug)]
+pub struct Given<'f> {
+    /// The word.
+    pub name: &'static str,
+    /// The descriptor.
+    pub descriptor: &'f OwnedFd,
+}
+
+/// Starts a program of ours beside this one, with these descriptors and no others.
+///
+/// # Errors
+/// As fork(2) and execve(2); the message names the program.
+pub fn start(program: &str, mode: &str, given: &[Given<'_>]) -> io::Result<Child> {
+    let path = beside(program)?;
+    let mut command = Command::new(&path);
+    command
+        .arg(mode)
+        .arg(format!("parent={}", std::process::id()));
+    command.args(given.iter().map(argument));
+    inherit(given, true)?;
+    let started = command.spawn();
+    inherit(given, false)?;
+    started.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+}
+
+/// Becomes a program of ours, with these descriptors.
+pub fn become_program(program: &str, mode: &str, given: &[Given<'_>]) -> io::Error {
+    use std::os::unix::process::CommandExt;
+    let path = match beside(program) {
+        Ok(path) => path,
+        Err(error) => return error,
+    };
+    let mut command = Command::new(&path);
+    command.arg(mode).args(given.iter().map(argument));
+    if let Err(error) = inherit(given, true) {
+        return error;
+    }
+    let error = command.exec();
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+fn argument(given: &Given<'_>) -> OsString {
+    format!("{}={}", given.name, given.descriptor.as_raw_fd()).into()
+}
+
+fn inherit(given: &[Given<'_>], on: bool) -> io::Result<()> {
+    let flags = if on {
+        rustix::io::FdFlags::empty()
+    } else {
+        rustix::io::FdFlags::CLOEXEC
+    };
+    for one in given {
+        rustix::io::fcntl_setfd(one.descriptor.as_fd(), flags)?;
+    }
+    Ok(())
+}
+
+/// The program of that name in the folder of this one.
+fn beside(program: &str) -> io::Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    // A running program that was replaced by an upgrade is shown with this ending.
+    let folder = own.parent().ok_or(io::ErrorKind::NotFound)?;
+    Ok(folder.join(program))
+}
+
+/// The descriptors and the parent that a started program finds on its command line.
+#[derive(Debug, Default)]
+pub struct Inherited {
+    descriptors: Vec<(String, OwnedFd)>,
+    parent: Option<u32>,
+}
+
+impl Inherited {
+    /// Reads `name=number` arguments.
+    ///
+    /// # Errors
+    /// A sentence that names the argument.
+    pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Self, String> {
+        let mut inherited = Self::default();
+        for argument in arguments {
+            let wrong = || format!("{}: expected name=number", argument.to_string_lossy());
+            let text = argument.to_str().ok_or_else(wrong)?;
+            let (name, number) = text.split_once('=').ok_or_else(wrong)?;
+            if name == "parent" {
+                inherited.parent = Some(number.parse().map_err(|_| wrong())?);
+                continue;
+            }
+            let number = number.parse().map_err(|_| wrong())?;
+            let descriptor =
+                crate::sys::inherited(number).map_err(|error| format!("{text}: {error}"))?;
+            inherited.descriptors.push((name.to_owned(), descriptor));
+        }
+        Ok(inherited)
+    }
+
+    /// The process that started this one, where it said so.
+    #[must_use]
+    pub const fn parent(&self) -> Option<u32> {
+        self.parent
+    }
+
+    /// Takes a descriptor out.
+    #[must_use]
+    pub fn take(&mut self, name: &str) -> Option<OwnedFd> {
+        let place = self
+            .descriptors
+            .iter()
+            .position(|(known, _)| known == name)?;
+        Some(self.descriptors.swap_remove(place).1)
+    }
+
+    /// Takes a descriptor out that must be there.
+    ///
+    /// # Errors
+    /// A sentence that names it.
+    pub fn demand(&mut self, name: &str) -> Result<OwnedFd, String> {
+        self.take(name)
+            .ok_or_else(|| format!("no descriptor {name}=: this program is started by hansho run"))
+    }
+}

@@ -1,0 +1,138 @@
+//! Frames for the property tests.
+#![expect(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    reason = "a test may stop"
+)]
+
+use hansho::clock::Uptime;
+use hansho::frame::Kind;
+use hansho::frame::body::{self, Alert, Config, Goodbye, Hello, Readings, State};
+use hansho::limit::FRAME_BYTES;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+fn word() -> impl Strategy<Value = String> {
+    "[a-z0-9/._ あ-ん]{0,24}"
+}
+
+/// A frame of `body`.
+pub(crate) fn encode<T: serde::Serialize>(kind: Kind, uptime: Uptime, body: &T) -> Vec<u8> {
+    body::encode(kind, uptime, body, &mut [0; FRAME_BYTES])
+        .unwrap()
+        .to_vec()
+}
+
+/// A valid frame of any kind but Loss.
+#[expect(clippy::too_many_lines, reason = "one arm a kind")]
+pub(crate) fn frame() -> impl Strategy<Value = Vec<u8>> {
+    let uptime = prop_oneof![0..100_000_u64, any::<u64>()].prop_map(Uptime::from_millis);
+    let numbers = (
+        any::<[u64; 4]>(),
+        any::<[u32; 4]>(),
+        any::<[u8; 4]>(),
+        any::<[Option<u64>; 5]>(),
+    );
+    (
+        0..7_u8,
+        uptime,
+        [word(), word(), word(), word()],
+        numbers,
+        vec(any::<u8>(), 0..200),
+    )
+        .prop_map(|(which, uptime, words, (long, int, byte, maybe), bytes)| {
+            let [version, host, kernel, architecture] = &words;
+            let code = u16::from(byte[0]) << 5;
+            match which {
+                0 => {
+                    let body = Hello {
+                        version,
+                        host,
+                        kernel,
+                        architecture,
+                        cores: int[0],
+                        memory_total_kib: long[0],
+                        run_number: long[1],
+                        sample_interval_ms: int[1],
+                        report_interval_ms: int[2],
+                        post_interval_ms: int[3],
+                        registry_version: code,
+                        registry_hash: long[2],
+                        config_hash: long[3],
+                        machine_id_hash: long[0],
+                        flags: byte[1],
+                    };
+                    encode(Kind::Hello, uptime, &body)
+                }
+                1 => {
+                    let parts = byte[0].saturating_add(1);
+                    let body = Config {
+                        config_hash: long[0],
+                        part: byte[1] % parts,
+                        parts,
+                        rules: &bytes,
+                    };
+                    encode(Kind::Config, uptime, &body)
+                }
+                2 => {
+                    let parts = byte[0].saturating_add(1);
+                    encode(
+                        Kind::State,
+                        uptime,
+                        &State {
+                            part: byte[1] % parts,
+                            parts,
+                            open: &bytes,
+                        },
+                    )
+                }
+                3 => {
+                    let body = Alert {
+                        code,
+                        subject: host,
+                        transition: byte[0],
+                        reason: byte[1],
+                        flags: byte[2],
+                        episode: int[0],
+                        fired_ms: long[0],
+                        since_ms: long[1],
+                        quantity: byte[3],
+                        value: maybe[0],
+                        total: maybe[1],
+                        level: maybe[2],
+                        worst: maybe[3],
+                        forecast_ms: maybe[4],
+                        count: int[1],
+                    };
+                    encode(Kind::Alert, uptime, &body)
+                }
+                4 => encode(
+                    Kind::Goodbye,
+                    uptime,
+                    &Goodbye {
+                        reason: byte[0],
+                        planned_ms: long[0],
+                        text: host,
+                    },
+                ),
+                _ => {
+                    let body = Readings {
+                        interval_ms: int[0],
+                        quantum_shift: byte[0],
+                        flags: byte[1],
+                        count: code,
+                        packed: &bytes,
+                    };
+                    encode(
+                        if which == 5 {
+                            Kind::Readings
+                        } else {
+                            Kind::History
+                        },
+                        uptime,
+                        &body,
+                    )
+                }
+            }
+        })
+}
