@@ -12,7 +12,7 @@ pub(crate) enum Exit {
     Done = 0,
     /// The answer is no: a code that this version does not know.
     Nothing = 1,
-    /// The forwarder leaves until the next post; only its keeper sees it.
+    /// The forwarder leaves until the next post is due; only its keeper ever sees it.
     Left = 4,
     /// The command line is wrong (EX_USAGE).
     Usage = 64,
@@ -30,8 +30,8 @@ pub(crate) enum Exit {
     CannotCreate = 73,
     /// Reading or writing failed (EX_IOERR).
     Io = 74,
-    /// Another agent runs with the same rings (EX_TEMPFAIL).
-    Taken = 75,
+    /// Not now: another agent runs with the same rings (EX_TEMPFAIL).
+    Temporary = 75,
     /// Bytes that are no ring, batch or frame (EX_PROTOCOL).
     Format = 76,
     /// The system does not allow it (EX_NOPERM).
@@ -42,15 +42,11 @@ pub(crate) enum Exit {
 
 impl Exit {
     /// Every way to end, with the words of `hansho --help`.
-    pub(crate) const ALL: [(Self, &str); 15] = [
+    pub(crate) const ALL: [(Self, &str); 14] = [
         (Self::Done, "all is well"),
         (
             Self::Nothing,
             "the answer is no, such as a code that this version does not know",
-        ),
-        (
-            Self::Left,
-            "only between the agent's own processes: the forwarder leaves until the next post",
         ),
         (Self::Usage, "wrong command line"),
         (Self::Data, "a line of the input is wrong"),
@@ -63,7 +59,10 @@ impl Exit {
             "a ring, directory or socket cannot be created",
         ),
         (Self::Io, "reading or writing failed"),
-        (Self::Taken, "another agent runs with the same rings"),
+        (
+            Self::Temporary,
+            "not now: another agent runs with the same rings",
+        ),
         (Self::Format, "bytes that are no ring, batch or frame"),
         (Self::NoPermission, "not allowed"),
         (

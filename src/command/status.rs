@@ -7,7 +7,7 @@ use super::file::{self, File, ReadOnly};
 use super::output::Output;
 use super::plan::{plan, rules};
 use super::status_words::words;
-use super::test::control_sockets;
+use super::test::CONTROL_SOCKET;
 use hansho::clock::Uptime;
 use hansho::code::describe::amount;
 use hansho::code::{Language, display, name};
@@ -201,7 +201,13 @@ fn look(plan: &Plan) -> Result<Status, Stop> {
     let (last_sign, stopped_in_order) = last_sign(&mut reader, boot);
     let machine = restored(plan, &mut reader, boot)?;
     let newest = reader.runs().last().copied();
-    let because = because(plan, locked, stopped_in_order, last_sign.is_some());
+    let because = because(
+        plan,
+        &memory_path,
+        locked,
+        stopped_in_order,
+        last_sign.is_some(),
+    );
     Ok(Status {
         running: matches!(because, "lock_held" | "socket_answers"),
         because,
@@ -273,10 +279,18 @@ fn see(ring: &mut Ring, view: &RingView) {
 }
 
 /// Whether an agent runs, and how that is known.
-fn because(plan: &Plan, locked: bool, stopped_in_order: bool, written: bool) -> &'static str {
+fn because(
+    plan: &Plan,
+    memory_path: &Path,
+    locked: bool,
+    stopped_in_order: bool,
+    written: bool,
+) -> &'static str {
+    let beside_memory = memory_path.with_file_name(CONTROL_SOCKET);
+    let sockets = [beside_memory, plan.spool.directory.join(CONTROL_SOCKET)];
     if locked {
         "lock_held"
-    } else if control_sockets(plan).iter().any(|path| answers(path)) {
+    } else if sockets.iter().any(|path| answers(path)) {
         "socket_answers"
     } else if stopped_in_order {
         "stopped_in_order"

@@ -3,7 +3,9 @@
 //! Both rings have the same layout, so that a copy of either is read by its size alone.
 
 use crate::frame::Stream;
-use crate::limit::{BLOCK_BYTES, BLOCK_PAYLOAD_BYTES, CHECKPOINT_BYTES, DISK_RING_BYTES, MEMORY_RING_BYTES};
+use crate::limit::{
+    BLOCK_BYTES, BLOCK_PAYLOAD_BYTES, CHECKPOINT_BYTES, DISK_RING_BYTES, MEMORY_RING_BYTES,
+};
 
 /// Superblocks, written in turn.
 pub const SUPERBLOCKS: u32 = 2;

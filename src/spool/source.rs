@@ -230,7 +230,10 @@ fn checkpoint_parts<S: Source + ?Sized>(
 pub(super) fn split_checkpoint(bytes: &[u8]) -> (u8, impl Iterator<Item = &[u8]>) {
     let none = bytes.is_empty().then_some(bytes);
     let parts = bytes.len().div_ceil(BLOCK_PAYLOAD_BYTES).max(1);
-    (u8::try_from(parts).unwrap_or(u8::MAX), bytes.chunks(BLOCK_PAYLOAD_BYTES).chain(none))
+    (
+        u8::try_from(parts).unwrap_or(u8::MAX),
+        bytes.chunks(BLOCK_PAYLOAD_BYTES).chain(none),
+    )
 }
 
 /// Blocks that a scan met.
