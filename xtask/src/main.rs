@@ -6,6 +6,7 @@
 
 mod codes;
 mod cross;
+mod kill;
 mod process;
 mod test;
 
@@ -25,7 +26,12 @@ struct Subcommand {
 }
 
 /// In the order in which a newcomer needs them.
-const SUBCOMMANDS: &[Subcommand] = &[test::SUBCOMMAND, codes::SUBCOMMAND, cross::SUBCOMMAND];
+const SUBCOMMANDS: &[Subcommand] = &[
+    test::SUBCOMMAND,
+    codes::SUBCOMMAND,
+    cross::SUBCOMMAND,
+    kill::SUBCOMMAND,
+];
 
 fn main() -> ExitCode {
     let mut arguments = lexopt::Parser::from_env();
