@@ -106,7 +106,11 @@ const OUTSIDE: &[Outside] = &[
                 "collector/src/store/sqlite*.rs",
                 "the folder of the database",
             ),
-            ("collector/src/config*.rs", "collector.toml and the masters"),
+            ("collector/src/config*.rs", "collector.toml"),
+            (
+                "collector/src/keys.rs",
+                "masters and key files, and who may read them",
+            ),
             ("collector/src/main.rs", "files named on the command line"),
         ],
     },
@@ -125,7 +129,10 @@ const OUTSIDE: &[Outside] = &[
             ("src/forward/connector.rs", "one connection: TCP and TLS"),
             ("src/forward/resolver.rs", "names to addresses, cached"),
             ("collector/src/listen*.rs", "the two listeners"),
-            ("collector/src/tls*.rs", "the listeners' certificates"),
+            (
+                "collector/src/ingest/tls.rs",
+                "the ingest listener's certificate",
+            ),
         ],
     },
     Outside {

@@ -28,10 +28,13 @@ fn wrong(room: usize, text: &str) -> Option<&'static str> {
         .filter(|line| !line.trim_start().starts_with("//"))
         .collect();
     let code = code.join("\n");
-    ROOMS.into_iter().skip(room.saturating_add(1)).find(|right| {
-        code.contains(&format!("crate::{right}"))
-            || code.contains(&format!("use super::super::{right}"))
-    })
+    ROOMS
+        .into_iter()
+        .skip(room.saturating_add(1))
+        .find(|right| {
+            code.contains(&format!("crate::{right}"))
+                || code.contains(&format!("use super::super::{right}"))
+        })
 }
 
 #[test]
