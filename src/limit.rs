@@ -70,8 +70,8 @@ pub const LEVEL_NUMBER: u64 = 0xffff_ffff;
 pub const WINDOW_MIN_SAMPLES: u64 = 2;
 /// Disk ring.
 pub const DISK_RING_BYTES: RangeInclusive<u64> = 1024 * 1024..=1024 * 1024 * 1024;
-/// Memory ring: locked memory, so never large.
-pub const MEMORY_RING_BYTES: RangeInclusive<u64> = 64 * 1024..=16 * 1024 * 1024;
+/// Memory ring: locked memory, so never large; below, superblocks and checkpoints would leave no room for frames.
+pub const MEMORY_RING_BYTES: RangeInclusive<u64> = 128 * 1024..=16 * 1024 * 1024;
 /// The log file of the agent's own.
 pub const LOG_FILE_BYTES: RangeInclusive<u64> = 64 * 1024..=1024 * 1024 * 1024;
 /// Longest key file: its one line has at most 96 bytes.

@@ -64,7 +64,7 @@ fn a_disk_ring_is_made_continued_and_moved_aside() {
         "no file is left over"
     );
 
-    let memory = HeapMemory::zeroed(64 * 1024);
+    let memory = HeapMemory::zeroed(128 * 1024);
     let (mut memory_ring, _) = open(&memory, 2);
     let bytes = frame(2, Stream::Alerts, 0, 100);
     memory_ring.append(Stream::Alerts, at(1), &bytes).unwrap();

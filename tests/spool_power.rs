@@ -299,7 +299,7 @@ fn a_file_that_is_no_ring_is_told_by_its_kind() {
     let mut image = disk.seen();
     image[..8192].fill(0xEE);
     assert!(fault(&PowerDisk::with(image.clone()), SIZE).is_some());
-    let memory = HeapMemory::zeroed(64 * KIB);
+    let memory = HeapMemory::zeroed(128 * KIB);
     let (mut ring, _) = open(&memory, 2);
     ring.append(Stream::Alerts, at(1), &frame(2, Stream::Alerts, 0, LENGTH))
         .unwrap();
@@ -324,9 +324,9 @@ fn a_ring_whose_creation_was_cut_short_opens_as_empty_or_not_at_all() {
         step += 1;
         let disk = PowerDisk::new(0);
         disk.set_failing(Failing::From(step));
-        let created = create(&disk, 64 * KIB as u64, &identity(1)).is_ok();
+        let created = create(&disk, 128 * KIB as u64, &identity(1)).is_ok();
         let disk = PowerDisk::with(disk.after_power_cut(step));
-        match DiskRing::open(&disk, AGENT, 64 * KIB as u64) {
+        match DiskRing::open(&disk, AGENT, 128 * KIB as u64) {
             Ok((_, recovered)) => assert_eq!(recovered.scan.taken, 0),
             Err(_) => assert!(!created),
         }

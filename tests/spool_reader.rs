@@ -55,7 +55,7 @@ fn sequences(frames: &Frames, run: u64, stream: Stream) -> Vec<u64> {
 #[test]
 fn every_area_goes_round_and_the_oldest_go_first() {
     const COUNT: u64 = 600;
-    let memory = HeapMemory::zeroed(64 * KIB);
+    let memory = HeapMemory::zeroed(128 * KIB);
     let disk = new_disk(128 * KIB);
     let (mut ring, _) = open(&memory, 2);
     let (disk_ring, _) = DiskRing::open(&disk, AGENT, 128 * KIB as u64).unwrap();
@@ -113,14 +113,14 @@ fn every_area_goes_round_and_the_oldest_go_first() {
 
 #[test]
 fn what_memory_has_lost_the_disk_has_and_the_other_way_round() {
-    let memory = HeapMemory::zeroed(64 * KIB);
+    let memory = HeapMemory::zeroed(128 * KIB);
     let disk = new_disk(512 * KIB);
     let mut expected = Vec::new();
     for run in 2..5 {
         let (mut ring, _) = open(&memory, run);
         let (disk_ring, _) = DiskRing::open(&disk, AGENT, 512 * KIB as u64).unwrap();
         let mut scribe = Scribe::new(&memory, disk_ring);
-        for sequence in 0..40 {
+        for sequence in 0..80 {
             let bytes = frame(run, Stream::Readings, sequence, LENGTH);
             ring.append(Stream::Readings, at(sequence), &bytes).unwrap();
             expected.push((run, Stream::Readings.number(), sequence));
@@ -130,7 +130,7 @@ fn what_memory_has_lost_the_disk_has_and_the_other_way_round() {
     let mut reader = both(&memory, &disk);
     let found = everything(&mut reader);
     assert!(found.keys().copied().eq(expected));
-    assert!(in_memory(&memory).len() < 40 && on_disk(&disk).len() < 120);
+    assert!(in_memory(&memory).len() < 80 && on_disk(&disk).len() < 240);
     let order: Vec<u64> = reader.runs().iter().map(|held| held.run_number).collect();
     assert_eq!(order, [1, 2, 3]);
     // Copies read the same, also the memory ring's as a file.
@@ -142,7 +142,7 @@ fn what_memory_has_lost_the_disk_has_and_the_other_way_round() {
 
 #[test]
 fn alerts_after_the_checkpoint_are_those_it_does_not_include() {
-    let memory = HeapMemory::zeroed(64 * KIB);
+    let memory = HeapMemory::zeroed(128 * KIB);
     let mut reader = SpoolReader::<_, PowerDisk>::new(Some(&memory), None);
     let mut after = |from_checkpoint: bool| {
         reader.refresh();
@@ -176,7 +176,7 @@ fn alerts_after_the_checkpoint_are_those_it_does_not_include() {
 
 #[test]
 fn the_newest_anchor_of_a_run_is_told_at_once() {
-    let memory = HeapMemory::zeroed(64 * KIB);
+    let memory = HeapMemory::zeroed(128 * KIB);
     let (mut ring, _) = open(&memory, 2);
     ring.append(Stream::Alerts, at(5), b"alert").unwrap();
     let mut reader = SpoolReader::<_, PowerDisk>::new(Some(&memory), None);
@@ -193,7 +193,7 @@ fn the_newest_anchor_of_a_run_is_told_at_once() {
 #[test]
 fn a_reader_beside_a_writer_sees_only_what_was_written() {
     const COUNT: u64 = 4_000;
-    let memory = HeapMemory::zeroed(64 * KIB);
+    let memory = HeapMemory::zeroed(128 * KIB);
     let (mut ring, _) = open(&memory, 2);
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -229,7 +229,7 @@ fn a_reader_beside_a_writer_sees_only_what_was_written() {
 
 #[test]
 fn what_was_overwritten_since_the_last_look_is_left_out_and_nothing_else() {
-    let memory = HeapMemory::zeroed(64 * KIB);
+    let memory = HeapMemory::zeroed(128 * KIB);
     let (mut ring, _) = open(&memory, 2);
     let mut append = |sequences: std::ops::Range<u64>| {
         for sequence in sequences {
@@ -237,11 +237,11 @@ fn what_was_overwritten_since_the_last_look_is_left_out_and_nothing_else() {
             ring.append(Stream::Readings, at(sequence), &bytes).unwrap();
         }
     };
-    // Three blocks of seven frames; the index is made, then the first block is recycled.
-    append(0..21);
+    // Eight blocks of seven frames; the index is made, then the first block is recycled.
+    append(0..56);
     let mut reader = SpoolReader::<_, PowerDisk>::new(Some(&memory), None);
     reader.refresh();
-    append(21..23);
+    append(56..58);
     let mut read = |refresh: bool| {
         if refresh {
             reader.refresh();
@@ -253,20 +253,20 @@ fn what_was_overwritten_since_the_last_look_is_left_out_and_nothing_else() {
         });
         found
     };
-    assert_eq!(read(false), (7..21).collect::<Vec<_>>());
-    assert_eq!(read(true), (7..23).collect::<Vec<_>>());
+    assert_eq!(read(false), (7..56).collect::<Vec<_>>());
+    assert_eq!(read(true), (7..58).collect::<Vec<_>>());
 }
 
 /// Two runs in both rings, and all their frames.
 fn images() -> &'static (Vec<u8>, Vec<u8>, Frames) {
     static IMAGES: OnceLock<(Vec<u8>, Vec<u8>, Frames)> = OnceLock::new();
     IMAGES.get_or_init(|| {
-        let memory = HeapMemory::zeroed(64 * KIB);
-        let disk = new_disk(64 * KIB);
+        let memory = HeapMemory::zeroed(128 * KIB);
+        let disk = new_disk(128 * KIB);
         let mut all = Frames::new();
         for run in 2..4 {
             let (mut ring, _) = open(&memory, run);
-            let (disk_ring, _) = DiskRing::open(&disk, AGENT, 64 * KIB as u64).unwrap();
+            let (disk_ring, _) = DiskRing::open(&disk, AGENT, 128 * KIB as u64).unwrap();
             let mut scribe = Scribe::new(&memory, disk_ring);
             for sequence in 0..20 {
                 for stream in Stream::ALL {
@@ -291,11 +291,11 @@ enum Damage {
 
 fn damage() -> impl Strategy<Value = Vec<Damage>> {
     let one = prop_oneof![
-        (0..64 * KIB, any::<u8>()).prop_map(|(at, byte)| Damage::Byte(at, byte)),
+        (0..128 * KIB, any::<u8>()).prop_map(|(at, byte)| Damage::Byte(at, byte)),
         // Headers, where every byte counts.
         (0..16_usize, 0..100_usize, any::<u8>())
             .prop_map(|(block, at, byte)| Damage::Byte(block * 4096 + at, byte)),
-        (0..64 * KIB, 1..9000_usize).prop_map(|(at, length)| Damage::Zero(at, length)),
+        (0..128 * KIB, 1..9000_usize).prop_map(|(at, length)| Damage::Zero(at, length)),
         (0..16_usize, 0..16_usize).prop_map(|(from, to)| Damage::Copy(from, to)),
     ];
     prop::collection::vec(one, 0..12)
@@ -339,7 +339,7 @@ proptest! {
         let (mut ring, _) = MemoryRing::open(&memory, identity(9), at(0), Anchor::default()).unwrap();
         let bytes = frame(9, Stream::Alerts, 0, LENGTH);
         prop_assert_eq!(ring.append(Stream::Alerts, at(1), &bytes), Ok(0));
-        if let Ok((disk_ring, _)) = DiskRing::open(&disk, AGENT, 64 * KIB as u64) {
+        if let Ok((disk_ring, _)) = DiskRing::open(&disk, AGENT, 128 * KIB as u64) {
             let turn = Scribe::new(&memory, disk_ring).turn(at(1), true);
             prop_assert_eq!(turn.fault, None);
             let key = (9, Stream::Alerts.number(), 0);

@@ -85,7 +85,7 @@ fn run(args: &mut Args, out: &mut Output) -> Outcome {
     };
     let warnings = plan.as_ref().map_or_else(Vec::new, warnings);
     for error in &errors {
-        say(&error.to_string());
+        say(&shown(&error.to_string()));
     }
     for warning in &warnings {
         say(&format!("warning: {}: {}", warning.about, warning.text));

@@ -211,7 +211,7 @@ fn lock(memory: &File, directory: Option<&Path>) -> Result<(), Stop> {
         if sys::monotonic_ms() >= deadline {
             let place = directory.unwrap_or(Path::new("memory")).display();
             return Err(Stop::failed(
-                Exit::Taken,
+                Exit::Temporary,
                 format!("{place}: another agent runs with this memory ring"),
             ));
         }

@@ -42,9 +42,13 @@ fn nothing_is_lost_doubled_or_contradictory_through_any_kill() {
 fn the_same_test_finds_each_planted_bug() {
     let programs = planted_programs();
     for plant in ["no-dedup", "answer-before-commit", "cursor-before-answer"] {
-        let found = (1..=PLANTED_RUNS).find_map(|seed| run(&programs, plant, PLANTED_KILLS, seed).err());
+        let found =
+            (1..=PLANTED_RUNS).find_map(|seed| run(&programs, plant, PLANTED_KILLS, seed).err());
         let faults = found.unwrap_or_else(|| panic!("{plant}: not found in {PLANTED_RUNS} runs"));
-        eprintln!("{plant} is found: {}", faults.first().map_or("", String::as_str));
+        eprintln!(
+            "{plant} is found: {}",
+            faults.first().map_or("", String::as_str)
+        );
     }
 }
 
@@ -71,7 +75,11 @@ fn run(programs: &std::path::Path, plant: &str, kills: u64, seed: u64) -> Result
         }
         // The phase is held on from here: no kill of the watcher or its keeper until a watcher has lived long enough.
         site.let_watcher_live(script::HOLD / 2);
-        site.kill(if random.below(2) == 0 || away { Victim::Forwarder } else { Victim::Collector });
+        site.kill(if random.below(2) == 0 || away {
+            Victim::Forwarder
+        } else {
+            Victim::Collector
+        });
         killed += 1;
         if !away {
             site.collector_up();
@@ -91,7 +99,11 @@ fn run(programs: &std::path::Path, plant: &str, kills: u64, seed: u64) -> Result
     faults.extend(stopped.err());
     faults.extend(verdict::check(&site, &script).err().unwrap_or_default());
     faults.dedup();
-    if faults.is_empty() { Ok(()) } else { Err(faults) }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(faults)
+    }
 }
 
 /// Builds the programs with the feature that plants bugs, into a folder of their own.
@@ -100,8 +112,20 @@ fn planted_programs() -> PathBuf {
     let target = root.join("target/planted");
     let status = Command::new(env!("CARGO"))
         .current_dir(&root)
-        .args(["build", "--locked", "--package", "hansho", "--package", "hansho-collector", "--bins"])
-        .args(["--features", "hansho/planted,hansho-collector/planted", "--target-dir"])
+        .args([
+            "build",
+            "--locked",
+            "--package",
+            "hansho",
+            "--package",
+            "hansho-collector",
+            "--bins",
+        ])
+        .args([
+            "--features",
+            "hansho/planted,hansho-collector/planted",
+            "--target-dir",
+        ])
         .arg(&target)
         .env_remove("CARGO_TARGET_DIR")
         .status()
@@ -111,5 +135,8 @@ fn planted_programs() -> PathBuf {
 }
 
 fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}: {text:?} is no number")))
+    std::env::var(name).ok().map(|text| {
+        text.parse()
+            .unwrap_or_else(|_| panic!("{name}: {text:?} is no number"))
+    })
 }

@@ -54,7 +54,10 @@ impl Script {
     /// Another level than the present one.
     pub(crate) fn next_phase(&mut self, random: &mut Random) {
         let now = self.level();
-        let others: Vec<_> = [LOW, MIDDLE, HIGH].into_iter().filter(|level| *level != now).collect();
+        let others: Vec<_> = [LOW, MIDDLE, HIGH]
+            .into_iter()
+            .filter(|level| *level != now)
+            .collect();
         let choice = usize::try_from(random.below(others.len() as u64)).expect("small");
         self.levels.push(others[choice]);
     }
@@ -62,9 +65,16 @@ impl Script {
     /// For each code: how many episodes there were, and whether the last is still open.
     pub(crate) fn expected(&self) -> Vec<(u16, usize, bool)> {
         let episodes = |tenths: u64| {
-            let raised: Vec<bool> = self.levels.iter().map(|level| 10 - level.0 >= tenths).collect();
+            let raised: Vec<bool> = self
+                .levels
+                .iter()
+                .map(|level| 10 - level.0 >= tenths)
+                .collect();
             let starts = raised.windows(2).filter(|pair| !pair[0] && pair[1]).count();
-            (starts + usize::from(raised[0]), *raised.last().expect("not empty"))
+            (
+                starts + usize::from(raised[0]),
+                *raised.last().expect("not empty"),
+            )
         };
         RAISE_TENTHS
             .iter()
@@ -77,6 +87,9 @@ impl Script {
 
     /// Values of available memory that may have been recorded.
     pub(crate) fn recorded_kib(&self) -> Vec<u64> {
-        self.levels.iter().map(|level| level.recorded_kib()).collect()
+        self.levels
+            .iter()
+            .map(|level| level.recorded_kib())
+            .collect()
     }
 }

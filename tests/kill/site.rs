@@ -22,7 +22,12 @@ pub(crate) enum Victim {
 }
 
 impl Victim {
-    const ALL: [Self; 4] = [Self::Keeper, Self::Watcher, Self::Forwarder, Self::Collector];
+    const ALL: [Self; 4] = [
+        Self::Keeper,
+        Self::Watcher,
+        Self::Forwarder,
+        Self::Collector,
+    ];
 
     pub(crate) fn any(random: &mut Random) -> Self {
         Self::ALL[usize::try_from(random.below(4)).expect("small")]
@@ -44,7 +49,10 @@ pub(crate) struct Site {
 /// The folder of the programs under test.
 pub(crate) fn programs() -> PathBuf {
     let agent = Path::new(env!("CARGO_BIN_EXE_hansho"));
-    let folder = agent.parent().expect("a program is in a folder").to_path_buf();
+    let folder = agent
+        .parent()
+        .expect("a program is in a folder")
+        .to_path_buf();
     if !folder.join("hansho-collector").exists() {
         let status = Command::new(env!("CARGO"))
             .current_dir(env!("CARGO_MANIFEST_DIR"))
@@ -68,7 +76,10 @@ impl Site {
         }
         let root = folder.join("root");
         lay_root(&root);
-        let meminfo = fs::OpenOptions::new().write(true).open(root.join("proc/meminfo")).expect("meminfo");
+        let meminfo = fs::OpenOptions::new()
+            .write(true)
+            .open(root.join("proc/meminfo"))
+            .expect("meminfo");
         let text = fs::read_to_string(root.join("proc/meminfo")).expect("meminfo");
         let digit_at = text.find("9000000 kB").expect("the available line") as u64;
         let mut site = Self {
@@ -83,13 +94,27 @@ impl Site {
             kills: [0; 4],
         };
         site.set_level(level);
-        let ports: Vec<_> = (0..2).map(|_| TcpListener::bind("127.0.0.1:0").expect("a port")).collect();
+        let ports: Vec<_> = (0..2)
+            .map(|_| TcpListener::bind("127.0.0.1:0").expect("a port"))
+            .collect();
         let port = |place: usize| ports[place].local_addr().expect("an address").port();
         let toml = site.folder.join("collector.toml");
         fs::write(&toml, collector_toml(&site.folder, port(0), port(1))).expect("collector.toml");
         let key = site.folder.join("agent.key");
-        site.ask(&["agent", "add", "web01", "--system", "demo/shop", "--key-file", &key.display().to_string()]);
-        fs::write(site.agent_file(), agent_toml(&site.folder, &site.memory, port(0))).expect("agent.toml");
+        site.ask(&[
+            "agent",
+            "add",
+            "web01",
+            "--system",
+            "demo/shop",
+            "--key-file",
+            &key.display().to_string(),
+        ]);
+        fs::write(
+            site.agent_file(),
+            agent_toml(&site.folder, &site.memory, port(0)),
+        )
+        .expect("agent.toml");
         drop(ports);
         site.collector_up();
         site.start_agent();
@@ -103,7 +128,9 @@ impl Site {
     /// Changes the one digit of the host's available memory.
     pub(crate) fn set_level(&self, level: Level) {
         let digit = [b'0' + u8::try_from(level.0).expect("one digit")];
-        self.meminfo.write_all_at(&digit, self.digit_at).expect("meminfo is written");
+        self.meminfo
+            .write_all_at(&digit, self.digit_at)
+            .expect("meminfo is written");
     }
 
     /// Asks the collector's command; what it prints.
@@ -114,12 +141,20 @@ impl Site {
             .arg(self.folder.join("collector.toml"))
             .output()
             .expect("the collector's command runs");
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8(output.stdout).expect("text")
     }
 
     fn log(&self, name: &str) -> Stdio {
-        let file = fs::OpenOptions::new().create(true).append(true).open(self.folder.join(name)).expect("a log");
+        let file = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.folder.join(name))
+            .expect("a log");
         file.into()
     }
 
@@ -166,7 +201,11 @@ impl Site {
                 self.start_agent();
             }
             Victim::Watcher | Victim::Forwarder => {
-                let pid = self.worker(if victim == Victim::Watcher { "watch" } else { "forward" });
+                let pid = self.worker(if victim == Victim::Watcher {
+                    "watch"
+                } else {
+                    "forward"
+                });
                 // It may just have been killed with its keeper.
                 if kill_process(pid, Signal::KILL).is_err() {}
             }
@@ -183,15 +222,27 @@ impl Site {
             if let Some(pid) = child_in_mode(keeper, mode) {
                 return pid;
             }
-            assert!(Instant::now() < deadline, "no {mode} within {PATIENCE:?}: {}", self.tail("agent.log"));
+            assert!(
+                Instant::now() < deadline,
+                "no {mode} within {PATIENCE:?}: {}",
+                self.tail("agent.log")
+            );
             std::thread::sleep(Duration::from_millis(2));
         }
     }
 
     fn keeper_lives(&mut self) {
-        let ended = self.keeper.as_mut().expect("it runs").try_wait().expect("waitpid");
+        let ended = self
+            .keeper
+            .as_mut()
+            .expect("it runs")
+            .try_wait()
+            .expect("waitpid");
         if let Some(status) = ended {
-            panic!("the keeper ended by itself: {status}; {}", self.tail("agent.log"));
+            panic!(
+                "the keeper ended by itself: {status}; {}",
+                self.tail("agent.log")
+            );
         }
     }
 
@@ -206,7 +257,11 @@ impl Site {
                 Some((known, _)) if known == pid => {}
                 _ => since = Some((pid, Instant::now())),
             }
-            assert!(Instant::now() < deadline, "no watcher lives for {long:?}: {}", self.tail("agent.log"));
+            assert!(
+                Instant::now() < deadline,
+                "no watcher lives for {long:?}: {}",
+                self.tail("agent.log")
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -220,11 +275,19 @@ impl Site {
             terminate(&collector);
             collector.wait().expect("it is reaped");
         }
-        if status.success() { Ok(()) } else { Err(format!("the agent stopped with {status}")) }
+        if status.success() {
+            Ok(())
+        } else {
+            Err(format!("the agent stopped with {status}"))
+        }
     }
 
     pub(crate) fn kills(&self) -> String {
-        let each: Vec<_> = Victim::ALL.iter().zip(self.kills).map(|(victim, count)| format!("{victim:?} {count}")).collect();
+        let each: Vec<_> = Victim::ALL
+            .iter()
+            .zip(self.kills)
+            .map(|(victim, count)| format!("{victim:?} {count}"))
+            .collect();
         each.join(", ")
     }
 
@@ -237,7 +300,10 @@ impl Site {
 
 impl Drop for Site {
     fn drop(&mut self) {
-        for child in [&mut self.keeper, &mut self.collector].into_iter().flatten() {
+        for child in [&mut self.keeper, &mut self.collector]
+            .into_iter()
+            .flatten()
+        {
             // It may have ended already.
             if child.kill().is_ok() && child.wait().is_err() {}
         }
@@ -258,12 +324,22 @@ fn terminate(child: &Child) {
 /// A child of `parent` whose first argument is `mode`.
 fn child_in_mode(parent: u32, mode: &str) -> Option<Pid> {
     for entry in fs::read_dir("/proc").ok()?.flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
-        let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else { continue };
+        let Some(pid) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<i32>().ok())
+        else {
+            continue;
+        };
+        let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else {
+            continue;
+        };
         // After the name in brackets: state, parent.
         let after = stat.rsplit(')').next().unwrap_or_default();
         let mut fields = after.split_whitespace();
-        let living = fields.next().is_some_and(|state| state != "Z" && state != "X");
+        let living = fields
+            .next()
+            .is_some_and(|state| state != "Z" && state != "X");
         if !living || fields.next().and_then(|field| field.parse::<u32>().ok()) != Some(parent) {
             continue;
         }
@@ -278,12 +354,24 @@ fn child_in_mode(parent: u32, mode: &str) -> Option<Pid> {
 /// A small host: what the rules of this test need, and nothing that moves by itself.
 fn lay_root(root: &Path) {
     let files = [
-        ("proc/meminfo", format!("MemTotal:       {TOTAL_KIB} kB\nMemFree:          500000 kB\nMemAvailable:    9000000 kB\nBuffers:           10000 kB\nCached:           100000 kB\nAnonPages:        100000 kB\nShmem:             10000 kB\nSReclaimable:      10000 kB\nSUnreclaim:        10000 kB\nSwapTotal:             0 kB\nSwapFree:              0 kB\nDirty:                 0 kB\nCommitted_AS:     100000 kB\n")),
-        ("proc/stat", "cpu  100 0 100 10000 0 0 0 0 0 0\ncpu0 100 0 100 10000 0 0 0 0 0 0\nprocs_running 1\n".to_owned()),
+        (
+            "proc/meminfo",
+            format!(
+                "MemTotal:       {TOTAL_KIB} kB\nMemFree:          500000 kB\nMemAvailable:    9000000 kB\nBuffers:           10000 kB\nCached:           100000 kB\nAnonPages:        100000 kB\nShmem:             10000 kB\nSReclaimable:      10000 kB\nSUnreclaim:        10000 kB\nSwapTotal:             0 kB\nSwapFree:              0 kB\nDirty:                 0 kB\nCommitted_AS:     100000 kB\n"
+            ),
+        ),
+        (
+            "proc/stat",
+            "cpu  100 0 100 10000 0 0 0 0 0 0\ncpu0 100 0 100 10000 0 0 0 0 0 0\nprocs_running 1\n"
+                .to_owned(),
+        ),
         ("proc/loadavg", "0.00 0.00 0.00 1/50 1\n".to_owned()),
         ("proc/sys/kernel/hostname", "web01\n".to_owned()),
         ("proc/sys/kernel/osrelease", "6.1.0\n".to_owned()),
-        ("proc/sys/kernel/random/boot_id", "01234567-89ab-cdef-0123-456789abcdef\n".to_owned()),
+        (
+            "proc/sys/kernel/random/boot_id",
+            "01234567-89ab-cdef-0123-456789abcdef\n".to_owned(),
+        ),
     ];
     for (name, content) in files {
         let path = root.join(name);

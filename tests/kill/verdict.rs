@@ -29,7 +29,11 @@ pub(crate) fn check(site: &Site, script: &Script) -> Result<(), Vec<String>> {
     faults.extend(sequences(site));
     faults.extend(readings(site, script));
     faults.extend(totals(site));
-    if faults.is_empty() { Ok(()) } else { Err(faults) }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(faults)
+    }
 }
 
 /// A line for whoever reads the log.
@@ -38,11 +42,15 @@ pub(crate) fn summary(site: &Site) -> String {
 }
 
 fn lines(text: &str) -> Vec<Value> {
-    text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+    text.lines()
+        .map(|line| serde_json::from_str(line).expect("a line of JSON"))
+        .collect()
 }
 
 fn number(value: &Value, key: &str) -> u64 {
-    value[key].as_u64().unwrap_or_else(|| panic!("{key} in {value}"))
+    value[key]
+        .as_u64()
+        .unwrap_or_else(|| panic!("{key} in {value}"))
 }
 
 /// Each episode once, none by inference, each ended but perhaps the last.
@@ -51,16 +59,29 @@ fn alerts(site: &Site, script: &Script) -> Vec<String> {
     let all: Vec<Value> = serde_json::from_str(&text).expect("a list");
     let mut faults = Vec::new();
     for (code, expected, open) in script.expected() {
-        let mut of_code: Vec<_> = all.iter().filter(|alert| number(alert, "code") == u64::from(code)).collect();
+        let mut of_code: Vec<_> = all
+            .iter()
+            .filter(|alert| number(alert, "code") == u64::from(code))
+            .collect();
         of_code.sort_by_key(|alert| number(alert, "episode"));
         if of_code.len() != expected {
-            let much = if of_code.len() > expected { "too many" } else { "too few" };
-            faults.push(format!("{much}: {code} has {} episodes, the script {expected}", of_code.len()));
+            let much = if of_code.len() > expected {
+                "too many"
+            } else {
+                "too few"
+            };
+            faults.push(format!(
+                "{much}: {code} has {} episodes, the script {expected}",
+                of_code.len()
+            ));
         }
         for (place, alert) in of_code.iter().enumerate() {
             let what = format!("{code} episode {}", alert["episode"]);
             if number(alert, "episode") != place as u64 + 1 {
-                faults.push(format!("too many: {what} is number {} of its code", place + 1));
+                faults.push(format!(
+                    "too many: {what} is number {} of its code",
+                    place + 1
+                ));
             }
             let firing = alert["state"] == "firing";
             let should_fire = open && place + 1 == expected;
@@ -71,13 +92,26 @@ fn alerts(site: &Site, script: &Script) -> Vec<String> {
                 faults.push(format!("{what} was inferred, not told"));
             }
             if number(alert, "continuations") != 0 {
-                faults.push(format!("too many: {what} was told {} times more", alert["continuations"]));
+                faults.push(format!(
+                    "too many: {what} was told {} times more",
+                    alert["continuations"]
+                ));
             }
         }
     }
-    let codes: Vec<_> = script.expected().iter().map(|(code, ..)| u64::from(*code)).collect();
-    for alert in all.iter().filter(|alert| !codes.contains(&number(alert, "code"))) {
-        faults.push(format!("too many: {} was raised, and no phase gives it", alert["display"]));
+    let codes: Vec<_> = script
+        .expected()
+        .iter()
+        .map(|(code, ..)| u64::from(*code))
+        .collect();
+    for alert in all
+        .iter()
+        .filter(|alert| !codes.contains(&number(alert, "code")))
+    {
+        faults.push(format!(
+            "too many: {} was raised, and no phase gives it",
+            alert["display"]
+        ));
     }
     faults
 }
@@ -87,15 +121,27 @@ fn sequences(site: &Site) -> Vec<String> {
     let mut faults = Vec::new();
     let mut streams = BTreeMap::<(String, u64), Vec<u64>>::new();
     for frame in lines(&site.ask(&["frames", "web01", "--json"])) {
-        let key = (frame["run"].as_str().expect("a run").to_owned(), number(&frame, "stream"));
-        streams.entry(key).or_default().push(number(&frame, "sequence"));
+        let key = (
+            frame["run"].as_str().expect("a run").to_owned(),
+            number(&frame, "stream"),
+        );
+        streams
+            .entry(key)
+            .or_default()
+            .push(number(&frame, "sequence"));
     }
     for ((run, stream), mut sequences) in streams {
         sequences.sort_unstable();
         let expected: Vec<u64> = (0..sequences.len() as u64).collect();
         if sequences != expected {
-            let wrong = sequences.iter().zip(&expected).find(|(found, expected)| found != expected);
-            faults.push(format!("run {run} stream {stream}: {} frames, first wrong (found, expected) {wrong:?}", sequences.len()));
+            let wrong = sequences
+                .iter()
+                .zip(&expected)
+                .find(|(found, expected)| found != expected);
+            faults.push(format!(
+                "run {run} stream {stream}: {} frames, first wrong (found, expected) {wrong:?}",
+                sequences.len()
+            ));
         }
     }
     for loss in lines(&site.ask(&["losses", "web01", "--json"])) {
@@ -115,7 +161,9 @@ fn readings(site: &Site, script: &Script) -> Vec<String> {
     for reading in stored {
         let available = number(&reading["memory"], "available_kib");
         if !allowed.contains(&available) {
-            faults.push(format!("a reading that the script does not have: {available} KiB in {reading}"));
+            faults.push(format!(
+                "a reading that the script does not have: {available} KiB in {reading}"
+            ));
         }
     }
     faults
