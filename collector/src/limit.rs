@@ -37,6 +37,13 @@ pub const RETRY_AFTER_S: u32 = 5;
 
 /// How long a command waits for another one's transaction.
 pub const BUSY_MS: u64 = 5_000;
+/// Simultaneous connections to the pages: a team and its monitors; the store is asked for each.
+pub const PAGE_CONNECTIONS: usize = 128;
+/// A connection to the pages ends after this, whatever the client does: pages are fetched in milliseconds and refresh
+/// themselves over new connections.
+pub const PAGE_CONNECTION_MS: u64 = 60_000;
+/// When the collector stops, pages that are being fetched have this long to end.
+pub const STOP_MS: u64 = 5_000;
 /// Alerts shown on the main page; the rest is counted there.
 pub const PAGE_ALERTS: usize = 200;
 /// Resolved alerts shown on the main page.
