@@ -8,6 +8,10 @@ pub const INVENTORY_CHARACTERS: usize = 128;
 /// writes a frame a microsecond gets there in 100,000 years.
 pub const NUMBER_LIMIT: u64 = 1 << 62;
 
+/// Batches that make a run the current one which did not follow the one before by uptime: one may be a straggler from the
+/// network, three in order while the current run is silent are an agent that lives.
+pub const CLAIMS: u32 = 3;
+
 /// Batches that wait for the writer. 1,024 of 64 KiB are 64 MiB at worst; more means overload: 503.
 pub const QUEUE_BATCHES: usize = 1024;
 /// Batches of one transaction: bounds how long the first of them waits for its answer.
