@@ -76,8 +76,8 @@ pub const MEMORY_RING_BYTES: RangeInclusive<u64> = 128 * 1024..=16 * 1024 * 1024
 pub const LOG_FILE_BYTES: RangeInclusive<u64> = 64 * 1024..=1024 * 1024 * 1024;
 /// Longest key file: its one line has at most 96 bytes.
 pub const KEY_FILE_BYTES: usize = 4096;
-/// Locked memory that the agent asks for beside its memory ring: mlockall(2) counts all that is mapped (code, heap and
-/// the stacks of its threads), not only what is resident.
+/// Locked memory that the agent needs at least beside its memory ring: mlockall(2) counts all that is mapped (code, heap
+/// and the stacks of its threads), not only what is resident. Linked with glibc it is refused at this limit.
 pub const MEMLOCK_BYTES: u64 = 8 * 1024 * 1024;
 /// Posts without an answer before a collector counts as silent: one may be lost, and two may be.
 pub const POSTS_BEFORE_SILENCE: u64 = 3;

@@ -98,7 +98,8 @@ fn a_key_that_others_can_read_is_refused_with_what_mends_it() {
 fn warnings_are_told_and_do_not_fail() {
     let folder = Folder::new();
     let text = "config_version = 1\n[spool]\nmemory_directory = \"/proc/hansho\"\n\
-         [forward]\nurls = [\"https://collector.example/\"]\npost_interval = \"5m\"\n";
+         [forward]\nurls = [\"https://collector.example/\"]\npost_interval = \"5m\"\n\
+         [[rule]]\ncode = 8008\nraise = \"300s\"\nclear = \"299s\"\n";
     let ended = check(&folder, text, &["--no-key", "--json"]);
     assert_eq!(ended.code, 0, "{ended:?}");
     let report = &json_lines(&ended.out)[0];
@@ -112,8 +113,9 @@ fn warnings_are_told_and_do_not_fail() {
     assert!(about.contains(&"spool.memory_directory"), "{report}");
     assert!(ended.err.contains("HNS8008-W"), "{}", ended.err);
 
-    let mended = format!("{text}[[rule]]\ncode = 8008\nraise = \"900s\"\n");
-    let ended = check(&folder, &mended, &["--no-key"]);
+    // Left alone, the built-in rule waits for three posts.
+    let mended = text.split("[[rule]]").next().unwrap();
+    let ended = check(&folder, mended, &["--no-key"]);
     assert_eq!(ended.code, 0, "{ended:?}");
     assert!(!ended.err.contains("8008"), "{}", ended.err);
 }

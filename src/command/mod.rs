@@ -41,10 +41,10 @@ pub(crate) struct Command {
 const COMMANDS: &[Command] = &[
     run::COMMAND,
     check::COMMAND,
+    status::COMMAND,
     sample::COMMAND,
     codes::COMMAND,
     explain::COMMAND,
-    status::COMMAND,
     replay::COMMAND,
     decode::COMMAND,
     test::COMMAND,

@@ -7,6 +7,17 @@
 //!
 //! `HANSHO_KILLS` (default 100) and `HANSHO_SEED` choose how many and which; a failure prints the seed.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    clippy::needless_ifs,
+    reason = "a test that fails may panic"
+)]
+
 mod random;
 mod script;
 mod site;
