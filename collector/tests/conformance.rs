@@ -400,7 +400,7 @@ fn an_older_run_does_not_contradict_a_newer_one() {
         assert_eq!(now.len(), 4);
         assert!(!of(1001, 1).firing && of(1001, 1).by.closed_by_state);
         assert_eq!(of(1001, 1).resolved.unwrap().wall, at(5000));
-        assert!(of(2001, 1).firing);
+        assert!(of(2001, 1).firing && !of(2001, 1).by.state());
         assert_eq!(of(2001, 1).firing_sequence, Some(2));
         assert!(of(1002, 7).firing);
         assert!(!of(1002, 6).firing && !of(1002, 6).by.closed_by_state);
@@ -435,6 +435,41 @@ fn last_seen_follows_the_newest_batch_of_the_newest_run() {
         let sign = *batch_in(7, 2, 60, &[]).header();
         store.alive(&[(sign, at(600))]).unwrap();
         assert_eq!(seen(), Some(at(600)));
+    });
+}
+
+/// A snapshot rolled back by an hour: the same boot, another run, uptimes that went back.
+#[test]
+fn a_rolled_back_host_is_heard_again_and_a_straggler_is_not_taken_for_it() {
+    on_both(|store| {
+        let seen = || store.agents().unwrap()[0].last_seen;
+        let current = || store.agents().unwrap()[0].current_run;
+        send(store, &batch(5, 4_000_000, &[]), at(4_000_000));
+        // Stragglers of a run that never was heard: between them the current run speaks.
+        for n in 0..6 {
+            send(store, &batch(4, 100 + n, &[]), at(4_000_100 + n));
+            if n % 2 == 1 {
+                send(store, &batch(5, 4_000_100 + n, &[]), at(4_000_150 + n));
+            }
+        }
+        assert_eq!(current(), Some(RunId(5)));
+        // The same one again and again is no sign of life.
+        for n in 0..6 {
+            send(store, &batch(6, 400_000, &[]), at(4_001_000 + n));
+        }
+        assert_eq!(current(), Some(RunId(5)));
+        send(store, &batch(6, 410_000, &[]), at(4_010_000));
+        assert_eq!(seen(), Some(at(4_000_155)));
+        let reading = part(6, Stream::Readings, 0, &[readings(419_000, &[5])]);
+        send(store, &batch(6, 420_000, &[reading]), at(4_020_000));
+        assert_eq!((current(), seen()), (Some(RunId(6)), Some(at(4_020_000))));
+        // Dated by the clock as it runs now.
+        let latest = store.latest(AGENT).unwrap().unwrap();
+        assert_eq!(latest.dated.wall, at(4_019_000));
+        send(store, &batch(5, 4_100_000, &[]), at(4_100_000));
+        send(store, &batch(5, 4_100_001, &[]), at(4_100_001));
+        send(store, &batch(5, 4_100_002, &[]), at(4_100_002));
+        assert_eq!(current(), Some(RunId(6)));
     });
 }
 

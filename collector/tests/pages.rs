@@ -359,3 +359,41 @@ fn metrics_are_prometheus_text_of_what_is_stored() {
     }
     assert_eq!(pages.store.frames(AgentId(1)).unwrap().len(), 7);
 }
+
+#[test]
+fn a_connection_to_the_pages_ends_at_its_time_and_places_come_back() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let listener = runtime
+        .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
+        .unwrap();
+    let address = listener.local_addr().unwrap();
+    let bounded = web::listen::Bounded::with(listener, 1, Duration::from_millis(200));
+    let (queue, _jobs) = sync_channel(4);
+    let site = Site {
+        store: Arc::new(MemoryStore::default()),
+        queue,
+        metrics: Arc::new(Metrics::default()),
+        now: || at(0),
+    };
+    runtime.spawn(async move { axum::serve(bounded, web::router(Arc::new(site))).await });
+    // One that dawdles holds the only place; the next is served when its time is over.
+    let mut slow = TcpStream::connect(address).unwrap();
+    slow.write_all(b"GET / HTTP/1.1\r\nHost: ").unwrap();
+    let mut next = TcpStream::connect(address).unwrap();
+    next.set_read_timeout(Some(Duration::from_secs(30)))
+        .unwrap();
+    write!(
+        next,
+        "GET / HTTP/1.1\r\nHost: c\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut page = String::new();
+    next.read_to_string(&mut page).unwrap();
+    assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+    let mut rest = Vec::new();
+    assert_eq!(slow.read_to_end(&mut rest).unwrap_or(0), 0);
+}

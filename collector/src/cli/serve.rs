@@ -8,7 +8,7 @@ use crate::ingest::request::{Intake, Patience};
 use crate::ingest::server::Server;
 use crate::ingest::{Job, Keys, Metrics, Refusal, SignsOfLife, tls};
 use crate::keys::Masters;
-use crate::limit::{KEY_CACHE, QUEUE_BATCHES};
+use crate::limit::{KEY_CACHE, QUEUE_BATCHES, STOP_MS};
 use crate::store::writer::Writer;
 use crate::store::{SqliteStore, Store};
 use crate::web;
@@ -172,10 +172,16 @@ async fn listen(
     }
     // A receiver that is gone has stopped already.
     stop.send(true).ok();
-    for task in [ingest, pages] {
-        if task.await.is_err() {
-            return Err(Failure::new(IO, "a listener failed"));
+    if ingest.await.is_err() {
+        return Err(Failure::new(IO, "the ingest listener failed"));
+    }
+    let grace = std::time::Duration::from_millis(STOP_MS);
+    match tokio::time::timeout(grace, pages).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) => Err(Failure::new(IO, "the pages' listener failed")),
+        Err(_) => {
+            log::warn!("somebody is still fetching a page; not waited for");
+            Ok(())
         }
     }
-    Ok(())
 }
