@@ -167,10 +167,16 @@ pub const LOG_LINES_PER_MINUTE: u32 = 60;
 /// Heap and other private memory of the forwarder (`RLIMIT_DATA`): a TLS session with the largest certificate chain
 /// that is accepted, a batch, and the index of the largest disk ring.
 pub const FORWARDER_DATA_BYTES: u64 = 64 * 1024 * 1024;
-/// A post ends within this.
+/// A post ends within this, a second attempt on a fresh connection included.
 pub const POST_TIMEOUT_MS: u64 = 10_000;
 /// Readings in one packed frame: at a dozen bytes each they fill a block, and a hostile frame stays small when unpacked.
 pub const READINGS_PER_FRAME: usize = 512;
+/// Bytes that are read for one attempt, TLS handshake and headers included; an answer is [`ANSWER_BYTES`] at most.
+pub const POST_INPUT_BYTES: usize = 64 * 1024;
+const _: () = assert!(ANSWER_BYTES * 4 < POST_INPUT_BYTES);
+/// Posts without a pause in a row, then one of a second: a full disk ring of 32 MiB goes out in 512 posts, and no
+/// answers whatever make more of them.
+pub const POSTS_AT_ONCE: u32 = 64;
 /// State frames: parts of one State at most.
 pub const STATE_PARTS: u8 = 16;
 
