@@ -13,7 +13,7 @@ use hansho::forward::forwarder::{Host, Rings, Settings};
 use hansho::forward::news::News;
 use hansho::forward::trust::BUILD_WALL;
 use hansho::frame::answer::{Answer, Stored};
-use hansho::frame::batch::open_batch;
+use hansho::frame::batch::{BatchHeader, BatchWriter, open_batch};
 use hansho::frame::body::{Body, Goodbye, encode};
 use hansho::frame::seal::AgentKey;
 use hansho::frame::{AgentId, BootId, Kind, RunId, Stream};
@@ -198,4 +198,19 @@ impl Collector {
         let mut buffer = [0; 8192];
         answer.seal(&KEY, &mut buffer).unwrap().to_vec()
     }
+}
+
+/// A batch without sections: a sign of life.
+pub(crate) fn empty_batch() -> Vec<u8> {
+    let header = BatchHeader {
+        key_epoch: 0,
+        agent: settings().agent,
+        run: run_of(1),
+        boot: BOOT,
+        sent_uptime: Uptime::from_millis(1),
+        sent_wall: BUILD_WALL,
+    };
+    let mut buffer = vec![0; 8192];
+    let writer = BatchWriter::new(&mut buffer, 8192, &header).unwrap();
+    writer.seal(&KEY).unwrap().to_vec()
 }
