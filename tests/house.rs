@@ -93,7 +93,7 @@ const OUTSIDE: &[Outside] = &[
             ),
             ("src/keeper/*", "creates the rings and their folders"),
             (
-                "src/hanshod/watch.rs",
+                "src/hanshod/start.rs",
                 "descriptors that the keeper opened: rings and pulse",
             ),
             (
