@@ -6,8 +6,10 @@
 
 mod codes;
 mod cross;
+mod demo;
 mod kill;
 mod process;
+mod site;
 mod test;
 
 use process::Failure;
@@ -27,6 +29,7 @@ struct Subcommand {
 
 /// In the order in which a newcomer needs them.
 const SUBCOMMANDS: &[Subcommand] = &[
+    demo::SUBCOMMAND,
     test::SUBCOMMAND,
     codes::SUBCOMMAND,
     cross::SUBCOMMAND,
@@ -110,6 +113,7 @@ mod tests {
             &["--nonsense"],
             &["test", "--nonsense"],
             &["cross", "--nonsense"],
+            &["demo", "--for", "soon"],
         ] {
             assert_eq!(run(words).unwrap_err().exit_code(), 64, "{words:?}");
         }
