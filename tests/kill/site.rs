@@ -1,6 +1,7 @@
 //! A collector, an agent, and the scripted host: started, killed by pid, started again.
 
 use crate::random::Random;
+use crate::relay::Relay;
 use crate::script::{Level, TOTAL_KIB};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
@@ -41,6 +42,7 @@ pub(crate) struct Site {
     memory: PathBuf,
     meminfo: fs::File,
     digit_at: u64,
+    relay: Option<Relay>,
     collector: Option<Child>,
     keeper: Option<Child>,
     kills: [u64; 4],
@@ -65,7 +67,7 @@ pub(crate) fn programs() -> PathBuf {
 }
 
 impl Site {
-    pub(crate) fn new(programs: &Path, plant: &str, level: Level) -> Self {
+    pub(crate) fn new(programs: &Path, plant: &str, level: Level, seed: u64) -> Self {
         let unique = format!("hansho-kill-{}-{plant}", std::process::id());
         let folder = std::env::temp_dir().join(&unique);
         let memory = Path::new("/dev/shm").join(&unique);
@@ -89,6 +91,7 @@ impl Site {
             memory,
             meminfo,
             digit_at,
+            relay: None,
             collector: None,
             keeper: None,
             kills: [0; 4],
@@ -97,10 +100,15 @@ impl Site {
         let ports: Vec<_> = (0..2)
             .map(|_| TcpListener::bind("127.0.0.1:0").expect("a port"))
             .collect();
-        let port = |place: usize| ports[place].local_addr().expect("an address").port();
+        let address = |place: usize| ports[place].local_addr().expect("an address");
         let toml = site.folder.join("collector.toml");
-        fs::write(&toml, collector_toml(&site.folder, port(0), port(1))).expect("collector.toml");
-        let key = site.folder.join("agent.key");
+        let (ingest, pages) = (address(0), address(1));
+        fs::write(
+            &toml,
+            collector_toml(&site.folder, ingest.port(), pages.port()),
+        )
+        .expect("collector.toml");
+        let key = site.folder.join("agent.key").display().to_string();
         site.ask(&[
             "agent",
             "add",
@@ -108,13 +116,12 @@ impl Site {
             "--system",
             "demo/shop",
             "--key-file",
-            &key.display().to_string(),
+            &key,
         ]);
-        fs::write(
-            site.agent_file(),
-            agent_toml(&site.folder, &site.memory, port(0)),
-        )
-        .expect("agent.toml");
+        let relay = Relay::start(ingest, seed);
+        let toml = agent_toml(&site.folder, &site.memory, relay.address.port());
+        fs::write(site.agent_file(), toml).expect("agent.toml");
+        site.relay = Some(relay);
         drop(ports);
         site.collector_up();
         site.start_agent();
@@ -289,6 +296,10 @@ impl Site {
             .map(|(victim, count)| format!("{victim:?} {count}"))
             .collect();
         each.join(", ")
+    }
+
+    pub(crate) fn answers_lost(&self) -> u64 {
+        self.relay.as_ref().map_or(0, Relay::lost)
     }
 
     fn tail(&self, name: &str) -> String {
