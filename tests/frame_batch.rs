@@ -1,6 +1,7 @@
 //! Properties of batches and answers: what goes in comes out, nothing spoilt is taken, and no input does harm.
 #![expect(
     clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
     clippy::unwrap_used,
     reason = "a test may stop"
 )]

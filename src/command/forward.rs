@@ -57,7 +57,7 @@ fn run(arguments: impl Iterator<Item = OsString>) -> Result<Exit, String> {
         // Somebody set one before: it serves as well.
     }
     bound_heap();
-    let launch = Launch::of(&mut File::from(inherited.demand("launch")?))
+    let launch = Launch::of(&File::from(inherited.demand("launch")?))
         .map_err(|error| format!("launch: {error}"))?;
     let memory = Mapping::of(&File::from(inherited.demand("memory")?), false)
         .map_err(|error| format!("memory ring: {error}"))?;
@@ -181,7 +181,7 @@ impl Worker {
         };
         let mut fds = [PollFd::new(link, PollFlags::IN)];
         // Interrupted or not: the socket is looked at.
-        if poll(&mut fds, Some(&timeout)).is_err() {}
+        let _outcome = poll(&mut fds, Some(&timeout));
         let mut buffer = [0; MESSAGE_BYTES];
         let mut heard = None;
         while let Some(Ok(length @ 1..)) = control::receive(link, &mut buffer) {

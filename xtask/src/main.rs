@@ -6,7 +6,10 @@
 
 mod codes;
 mod cross;
+mod demo;
+mod kill;
 mod process;
+mod site;
 mod test;
 
 use process::Failure;
@@ -25,7 +28,13 @@ struct Subcommand {
 }
 
 /// In the order in which a newcomer needs them.
-const SUBCOMMANDS: &[Subcommand] = &[test::SUBCOMMAND, codes::SUBCOMMAND, cross::SUBCOMMAND];
+const SUBCOMMANDS: &[Subcommand] = &[
+    demo::SUBCOMMAND,
+    test::SUBCOMMAND,
+    codes::SUBCOMMAND,
+    cross::SUBCOMMAND,
+    kill::SUBCOMMAND,
+];
 
 fn main() -> ExitCode {
     let mut arguments = lexopt::Parser::from_env();
@@ -104,6 +113,7 @@ mod tests {
             &["--nonsense"],
             &["test", "--nonsense"],
             &["cross", "--nonsense"],
+            &["demo", "--for", "soon"],
         ] {
             assert_eq!(run(words).unwrap_err().exit_code(), 64, "{words:?}");
         }

@@ -1,0 +1,395 @@
+//! The command line: parsing and wiring. `serve` stands in [`serve`], what reading commands print in [`json`].
+
+pub mod json;
+pub mod serve;
+
+use crate::clock::{self, utc};
+use crate::config::{self, Config};
+use crate::exit::{CONFIG, DATA, FAILURE, Failure, IO, OK, USAGE};
+use crate::keys::{self, Masters};
+use crate::limit::{NAME_CHARACTERS, READINGS};
+use crate::logger;
+use crate::store::{Agent, AlertFilter, NewAgent, Range, SqliteStore, Store, StoreError};
+use hansho::clock::WallTime;
+use hansho::frame::kind::AgentId;
+use lexopt::prelude::*;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+const HELP: &str = "\
+hansho-collector: receives the frames of hansho agents, keeps them, and shows what to do now
+
+usage: hansho-collector COMMAND [--config FILE] [options]
+
+  serve                       take frames and serve pages until SIGTERM or SIGINT
+  check                       check configuration, certificate, masters and store
+  agent add NAME --system CUSTOMER/SYSTEM [--key-file PATH]
+                              add an agent; its key goes to PATH (mode 0600) or stdout
+  agent list [--json]         list the agents
+  alerts [--json] [--all]     firing alerts; with --all resolved ones too
+  readings AGENT [--json] [--since-ms N]
+                              stored readings, from N milliseconds since 1970 UTC
+  frames AGENT [--json]       raw frames still kept
+  losses AGENT [--json]       ranges that will never come, with the reason
+  stats [--json]              what was stored, came again, was lost
+
+AGENT is NAME, CUSTOMER/SYSTEM/NAME, or the agent's 16 hexadecimal digits.
+--config FILE is ./collector.toml where it is not given. Every command takes --help.
+Reading commands work beside a running serve.
+
+exit codes: 0 done, 1 not done, 2 usage, 65 store damaged or too new, 74 I/O, 78 configuration or key file
+";
+
+/// What the command line says.
+#[derive(Debug, Default)]
+struct Arguments {
+    config: Option<PathBuf>,
+    words: Vec<String>,
+    json: bool,
+    all: bool,
+    help: bool,
+    version: bool,
+    system: Option<String>,
+    key_file: Option<PathBuf>,
+    since_ms: u64,
+}
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    logger::start(log::LevelFilter::Info);
+    let outcome = arguments(lexopt::Parser::from_env())
+        .map_err(|error| Failure::new(USAGE, format!("{error}; see --help")))
+        .and_then(|arguments| run(&arguments));
+    match outcome {
+        Ok(()) => ExitCode::from(OK),
+        Err(failure) => {
+            // Where stderr is gone, the exit code still speaks.
+            drop(writeln!(
+                std::io::stderr(),
+                "hansho-collector: {}",
+                failure.message
+            ));
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+fn arguments(mut parser: lexopt::Parser) -> Result<Arguments, lexopt::Error> {
+    let mut arguments = Arguments::default();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("config") => arguments.config = Some(parser.value()?.into()),
+            Long("json") => arguments.json = true,
+            Long("all") => arguments.all = true,
+            Long("help") | Short('h') => arguments.help = true,
+            Long("version") | Short('V') => arguments.version = true,
+            Long("system") => arguments.system = Some(parser.value()?.string()?),
+            Long("key-file") => arguments.key_file = Some(parser.value()?.into()),
+            Long("since-ms") => arguments.since_ms = parser.value()?.parse()?,
+            Value(word) => arguments.words.push(word.string()?),
+            other => return Err(other.unexpected()),
+        }
+    }
+    Ok(arguments)
+}
+
+fn run(arguments: &Arguments) -> Result<(), Failure> {
+    if arguments.help {
+        return print(HELP);
+    }
+    if arguments.version {
+        return print(concat!(
+            "hansho-collector ",
+            env!("CARGO_PKG_VERSION"),
+            "\n"
+        ));
+    }
+    let words: Vec<&str> = arguments.words.iter().map(String::as_str).collect();
+    misplaced(arguments, &words)?;
+    match words.as_slice() {
+        ["serve"] => serve::serve(&configuration(arguments)?),
+        ["check"] => check(&configuration(arguments)?),
+        ["agent", "add", name] => agent_add(arguments, name),
+        ["agent", "list"] => agent_list(arguments),
+        ["alerts"] => alerts(arguments),
+        ["readings", agent] => readings(arguments, agent),
+        ["frames", agent] => frames(arguments, agent),
+        ["losses", agent] => losses(arguments, agent),
+        ["stats"] => stats(arguments),
+        [] => Err(Failure::new(USAGE, "no command; see --help")),
+        other => Err(Failure::new(
+            USAGE,
+            format!("no command `{}`; see --help", other.join(" ")),
+        )),
+    }
+}
+
+/// An option that its command does not know is a mistake, not decoration.
+fn misplaced(arguments: &Arguments, words: &[&str]) -> Result<(), Failure> {
+    let add = matches!(words, ["agent", "add", ..]);
+    let command = words.first().copied().unwrap_or("");
+    let prints = !add && !matches!(command, "serve" | "check");
+    let wrong = [
+        ("--system", arguments.system.is_some() && !add),
+        ("--key-file", arguments.key_file.is_some() && !add),
+        ("--all", arguments.all && command != "alerts"),
+        (
+            "--since-ms",
+            arguments.since_ms != 0 && command != "readings",
+        ),
+        ("--json", arguments.json && !prints),
+    ]
+    .into_iter()
+    .find(|(_, wrong)| *wrong);
+    match wrong {
+        Some((option, _)) => Err(Failure::new(
+            USAGE,
+            format!("{option} does not belong to `{}`", words.join(" ")),
+        )),
+        None => Ok(()),
+    }
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = std::io::stdout().lock();
+    stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+        .map_err(|error| Failure::new(IO, format!("stdout: {error}")))
+}
+
+fn configuration(arguments: &Arguments) -> Result<Config, Failure> {
+    let path = arguments
+        .config
+        .as_deref()
+        .unwrap_or(Path::new("collector.toml"));
+    config::read(path)
+}
+
+/// The exit code of a store's error.
+pub(crate) fn store_failure(error: &StoreError) -> Failure {
+    let code = match error {
+        StoreError::Corrupt(_) | StoreError::Newer(_) => DATA,
+        StoreError::Full(_) | StoreError::Io(_) | StoreError::Busy => IO,
+        StoreError::Taken(_)
+        | StoreError::Fenced
+        | StoreError::IdTaken
+        | StoreError::NameTaken
+        | StoreError::NoAgent => FAILURE,
+    };
+    Failure::new(code, error.to_string())
+}
+
+fn reader(arguments: &Arguments) -> Result<SqliteStore, Failure> {
+    let config = configuration(arguments)?;
+    SqliteStore::open_reader(&config.directory).map_err(|error| store_failure(&error))
+}
+
+fn check(config: &Config) -> Result<(), Failure> {
+    if let Some((certificate, key)) = &config.ingest.tls {
+        crate::ingest::tls::acceptor(certificate, key)
+            .map_err(|said| Failure::new(CONFIG, said))?;
+    }
+    let main = config.directory.join(crate::store::sqlite::MAIN_FILE);
+    let fresh = !main.exists();
+    if !fresh || config.masters.exists() {
+        Masters::read(&config.masters)?;
+    }
+    if fresh {
+        return print("configuration good; no store yet, `agent add` or `serve` creates it\n");
+    }
+    let store =
+        SqliteStore::open_reader(&config.directory).map_err(|error| store_failure(&error))?;
+    store.check().map_err(|error| store_failure(&error))?;
+    let totals = store.totals().map_err(|error| store_failure(&error))?;
+    print(&format!(
+        "configuration good; masters good; store good: {} agents, {} frames stored\n",
+        totals.agents,
+        totals.all().frames_stored
+    ))
+}
+
+/// A name that fits pages, mails, URLs and selectors.
+fn name(what: &str, text: &str) -> Result<String, Failure> {
+    let length = text.chars().count();
+    let fits = (1..=NAME_CHARACTERS).contains(&length)
+        && !text.chars().any(|c| c.is_control() || c == '/')
+        && text.trim() == text;
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err(Failure::new(
+            USAGE,
+            format!(
+                "{what} {text:?}: allowed are 1 to {NAME_CHARACTERS} characters without `/`, control characters and \
+                 spaces at the ends"
+            ),
+        ))
+    }
+}
+
+fn agent_add(arguments: &Arguments, agent: &str) -> Result<(), Failure> {
+    let agent_name = name("NAME", agent)?;
+    let system = arguments
+        .system
+        .as_deref()
+        .and_then(|system| system.split_once('/'))
+        .ok_or_else(|| Failure::new(USAGE, "agent add needs --system CUSTOMER/SYSTEM"))?;
+    let (customer, system) = (name("CUSTOMER", system.0)?, name("SYSTEM", system.1)?);
+    let config = configuration(arguments)?;
+    if let Some(path) = arguments.key_file.as_deref().filter(|path| path.exists()) {
+        return Err(Failure::new(
+            FAILURE,
+            format!("{} exists; a key is never overwritten", path.display()),
+        ));
+    }
+    let store =
+        SqliteStore::open_beside(&config.directory).map_err(|error| store_failure(&error))?;
+    let masters = Masters::read_or_create(&config.masters)?;
+    let master_id = masters.newest();
+    let key_epoch = 1;
+    let id = loop {
+        let id = AgentId(u64::from_le_bytes(keys::random()?));
+        let new = NewAgent {
+            id,
+            customer: customer.clone(),
+            system: system.clone(),
+            name: agent_name.clone(),
+            key_epoch,
+            master_id,
+        };
+        match store.add_agent(&new, clock::now()) {
+            Ok(()) => break id,
+            Err(StoreError::IdTaken) => {}
+            Err(error) => return Err(store_failure(&error)),
+        }
+    };
+    let key = masters
+        .key(master_id, id, key_epoch)
+        .ok_or_else(|| Failure::new(CONFIG, "the masters file changed meanwhile"))?;
+    let line = keys::key_line(id, key_epoch, &key);
+    match arguments.key_file.as_deref() {
+        None => print(&line),
+        Some(path) => {
+            keys::write_secret(path, &line)
+                .map_err(|error| Failure::new(IO, format!("{}: {error}", path.display())))?;
+            print(&format!(
+                "agent {id} {customer}/{system}/{agent_name} added; its key is in {}\n",
+                path.display()
+            ))
+        }
+    }
+}
+
+fn agent_list(arguments: &Arguments) -> Result<(), Failure> {
+    let agents = reader(arguments)?
+        .agents()
+        .map_err(|error| store_failure(&error))?;
+    let mut text = String::new();
+    for agent in &agents {
+        if arguments.json {
+            text.push_str(&json::agent(agent));
+        } else {
+            let seen = agent
+                .last_seen
+                .map_or_else(|| "never heard".to_owned(), |seen| utc(seen.as_millis()));
+            text.push_str(&format!("{} {} {seen}", agent.id, agent.path()));
+        }
+        text.push('\n');
+    }
+    print(&text)
+}
+
+fn alerts(arguments: &Arguments) -> Result<(), Failure> {
+    let store = reader(arguments)?;
+    let filter = AlertFilter {
+        firing: (!arguments.all).then_some(true),
+        ..AlertFilter::default()
+    };
+    let agents = store.agents().map_err(|error| store_failure(&error))?;
+    let alerts = store
+        .alerts(&filter)
+        .map_err(|error| store_failure(&error))?;
+    if arguments.json {
+        return print(&json::alerts(&alerts, &agents));
+    }
+    let mut text = String::new();
+    for alert in &alerts {
+        text.push_str(&json::alert_line(alert, &agents));
+        text.push('\n');
+    }
+    print(&text)
+}
+
+fn one_agent(store: &dyn Store, selector: &str) -> Result<Agent, Failure> {
+    let mut found = store
+        .find_agent(selector)
+        .map_err(|error| store_failure(&error))?;
+    match (found.pop(), found.is_empty()) {
+        (Some(agent), true) => Ok(agent),
+        (None, _) => Err(Failure::new(FAILURE, format!("no agent `{selector}`"))),
+        (Some(_), false) => Err(Failure::new(
+            FAILURE,
+            format!("more than one agent `{selector}`; write CUSTOMER/SYSTEM/NAME"),
+        )),
+    }
+}
+
+fn readings(arguments: &Arguments, selector: &str) -> Result<(), Failure> {
+    let store = reader(arguments)?;
+    let agent = one_agent(&store, selector)?;
+    let range = Range {
+        from: WallTime::from_millis(arguments.since_ms),
+        ..Range::all(READINGS)
+    };
+    let readings = store
+        .readings(agent.id, &range)
+        .map_err(|error| store_failure(&error))?;
+    let mut text = String::new();
+    for reading in &readings {
+        if arguments.json {
+            text.push_str(&json::reading(reading));
+        } else {
+            text.push_str(&json::reading_line(reading));
+        }
+        text.push('\n');
+    }
+    print(&text)
+}
+
+fn frames(arguments: &Arguments, selector: &str) -> Result<(), Failure> {
+    let store = reader(arguments)?;
+    let agent = one_agent(&store, selector)?;
+    let frames = store
+        .frames(agent.id)
+        .map_err(|error| store_failure(&error))?;
+    let mut text = String::new();
+    for frame in &frames {
+        text.push_str(&json::frame(frame, arguments.json));
+        text.push('\n');
+    }
+    print(&text)
+}
+
+fn losses(arguments: &Arguments, selector: &str) -> Result<(), Failure> {
+    let store = reader(arguments)?;
+    let agent = one_agent(&store, selector)?;
+    let losses = store
+        .losses(agent.id)
+        .map_err(|error| store_failure(&error))?;
+    let mut text = String::new();
+    for loss in &losses {
+        text.push_str(&json::loss(loss, arguments.json));
+        text.push('\n');
+    }
+    print(&text)
+}
+
+fn stats(arguments: &Arguments) -> Result<(), Failure> {
+    let totals = reader(arguments)?
+        .totals()
+        .map_err(|error| store_failure(&error))?;
+    print(&json::stats(&totals, arguments.json))
+}

@@ -1,0 +1,187 @@
+//! `serve`: wires ingest, store and pages, and stops them in order.
+
+use super::store_failure;
+use crate::clock;
+use crate::config::Config;
+use crate::exit::{CONFIG, Failure, IO};
+use crate::ingest::request::{Intake, Patience};
+use crate::ingest::server::Server;
+use crate::ingest::{Job, Keys, Metrics, Refusal, SignsOfLife, tls};
+use crate::keys::Masters;
+use crate::limit::{KEY_CACHE, QUEUE_BATCHES, STOP_MS};
+use crate::store::writer::Writer;
+use crate::store::{SqliteStore, Store};
+use crate::web;
+use core::net::SocketAddr;
+use hansho::frame::kind::AgentId;
+use hansho::frame::seal::AgentKey;
+use std::collections::HashMap;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+/// Keys by the store's rows and the masters, remembered.
+struct StoredKeys {
+    store: Arc<dyn Store>,
+    masters: Masters,
+    known: Mutex<HashMap<(AgentId, u8), AgentKey>>,
+}
+
+impl StoredKeys {
+    fn remembered(&self) -> MutexGuard<'_, HashMap<(AgentId, u8), AgentKey>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Keys for StoredKeys {
+    fn key(&self, agent: AgentId, epoch: u8) -> Result<Option<AgentKey>, Refusal> {
+        let place = (agent, epoch);
+        // Not held while the store is asked: other agents' posts go on.
+        if let Some(key) = self.remembered().get(&place) {
+            return Ok(Some(key.clone()));
+        }
+        let master = self.store.master_of(agent, epoch).map_err(|error| {
+            log::error!("the key of agent {agent} cannot be looked up: {error}");
+            Refusal::Store
+        })?;
+        let Some(master) = master else {
+            return Ok(None);
+        };
+        let Some(key) = self.masters.key(master, agent, epoch) else {
+            log::error!("agent {agent} needs master {master}, which is not in the masters file");
+            return Ok(None);
+        };
+        let mut known = self.remembered();
+        if known.len() >= KEY_CACHE {
+            known.clear();
+        }
+        known.insert(place, key.clone());
+        Ok(Some(key))
+    }
+}
+
+/// Runs until SIGTERM or SIGINT.
+///
+/// # Errors
+/// [`Failure`] where it cannot start.
+pub fn serve(config: &Config) -> Result<(), Failure> {
+    let masters = Masters::read_or_create(&config.masters)?;
+    let acceptor = match &config.ingest.tls {
+        Some((certificate, key)) => {
+            Some(tls::acceptor(certificate, key).map_err(|said| Failure::new(CONFIG, said))?)
+        }
+        None => None,
+    };
+    let open = |error: crate::store::StoreError| store_failure(&error);
+    let writing: Arc<dyn Store> =
+        Arc::new(SqliteStore::open_writer(&config.directory, clock::now()).map_err(open)?);
+    let reading: Arc<dyn Store> =
+        Arc::new(SqliteStore::open_reader(&config.directory).map_err(open)?);
+    let looking_up: Arc<dyn Store> =
+        Arc::new(SqliteStore::open_reader(&config.directory).map_err(open)?);
+    let (queue, jobs) = sync_channel(QUEUE_BATCHES);
+    let metrics = Arc::new(Metrics::default());
+    let signs = Arc::new(SignsOfLife::default());
+    let writer = Writer {
+        store: writing,
+        retention_days: config.retention_days,
+        signs: Arc::clone(&signs),
+        metrics: Arc::clone(&metrics),
+        now: clock::now,
+    };
+    let thread = std::thread::Builder::new()
+        .name("writer".to_owned())
+        .spawn(move || writer.run(&jobs))
+        .map_err(|error| Failure::new(IO, format!("the writer cannot be started: {error}")))?;
+    let intake = Arc::new(Intake {
+        keys: Arc::new(StoredKeys {
+            store: looking_up,
+            masters,
+            known: Mutex::default(),
+        }),
+        queue: queue.clone(),
+        metrics: Arc::clone(&metrics),
+        signs,
+        now: clock::now,
+        patience: Patience::default(),
+    });
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(
+            std::thread::available_parallelism()
+                .map_or(2, usize::from)
+                .clamp(2, 8),
+        )
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(IO, format!("the runtime cannot be started: {error}")))?;
+    let outcome = runtime.block_on(listen(config, acceptor, intake, reading, queue, metrics));
+    // Every sender of the queue is gone with the runtime; the writer stores what waits and ends.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(5));
+    if thread.join().is_err() {
+        return Err(Failure::new(IO, "the writer failed"));
+    }
+    outcome
+}
+
+async fn bind(what: &str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
+    let failed =
+        |error: std::io::Error| Failure::new(IO, format!("[{what}] listen {address}: {error}"));
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}
+
+async fn listen(
+    config: &Config,
+    tls: Option<tokio_rustls::TlsAcceptor>,
+    intake: Arc<Intake>,
+    reading: Arc<dyn Store>,
+    queue: SyncSender<Job>,
+    metrics: Arc<Metrics>,
+) -> Result<(), Failure> {
+    let no_signal = |error: std::io::Error| Failure::new(IO, format!("signals: {error}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(no_signal)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signal)?;
+    let (ingest, ingest_address) = bind("ingest", config.ingest.listen).await?;
+    let (pages, pages_address) = bind("pages", config.pages).await?;
+    let (stop, stopping) = watch::channel(false);
+    let server = Server {
+        listener: ingest,
+        tls,
+        max_connections: config.ingest.max_connections,
+        header_ms: config.ingest.idle_timeout_ms,
+        intake,
+        stop: stopping.clone(),
+    };
+    let ingest = tokio::spawn(server.run());
+    let site = web::Site {
+        store: reading,
+        queue,
+        metrics,
+        now: clock::now,
+    };
+    let pages = tokio::spawn(web::serve(pages, Arc::new(site), stopping));
+    super::print(&format!(
+        "listening ingest={ingest_address} pages={pages_address}\n"
+    ))?;
+    tokio::select! {
+        _ = terminate.recv() => log::info!("SIGTERM: stopping"),
+        _ = interrupt.recv() => log::info!("SIGINT: stopping"),
+    }
+    // A receiver that is gone has stopped already.
+    stop.send(true).ok();
+    if ingest.await.is_err() {
+        return Err(Failure::new(IO, "the ingest listener failed"));
+    }
+    let grace = std::time::Duration::from_millis(STOP_MS);
+    match tokio::time::timeout(grace, pages).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) => Err(Failure::new(IO, "the pages' listener failed")),
+        Err(_) => {
+            log::warn!("somebody is still fetching a page; not waited for");
+            Ok(())
+        }
+    }
+}

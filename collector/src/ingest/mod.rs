@@ -1,0 +1,52 @@
+//! Taking batches from the network: mac before decode, bounds on everything, the answer after the commit.
+//!
+//! [`batch`] what passes on; [`server`] connections and their timeouts; [`request`] one post; [`tls`] certificates;
+//! [`metrics`] what is counted. What stores the batches is on the other end of a bounded queue.
+
+pub mod batch;
+pub mod metrics;
+pub mod request;
+pub mod server;
+pub mod signs;
+pub mod tls;
+
+pub use batch::{AuthenticatedBatch, Frame, Section};
+pub use metrics::Metrics;
+pub use signs::SignsOfLife;
+
+use hansho::frame::answer::Answer;
+use hansho::frame::kind::AgentId;
+use hansho::frame::seal::AgentKey;
+use tokio::sync::oneshot;
+
+/// What the queue to the writer carries.
+#[derive(Debug)]
+pub enum Job {
+    /// A batch to store, and where to answer.
+    Batch(
+        Box<AuthenticatedBatch>,
+        oneshot::Sender<Result<Answer, Refusal>>,
+    ),
+    /// Says whether the writer can write.
+    Ping(oneshot::Sender<bool>),
+}
+
+/// Why an authenticated batch was not stored: 503, the agent keeps its frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The queue is full.
+    Overload,
+    /// The store cannot: disk full, locked, damaged.
+    Store,
+    /// The collector stops.
+    Stopping,
+}
+
+/// Finds the key of an agent's epoch.
+pub trait Keys: Send + Sync {
+    /// `Ok(None)` where there is no such agent or epoch.
+    ///
+    /// # Errors
+    /// Where it cannot be found out now.
+    fn key(&self, agent: AgentId, epoch: u8) -> Result<Option<AgentKey>, Refusal>;
+}

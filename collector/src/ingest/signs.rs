@@ -1,0 +1,38 @@
+//! Signs of life of agents whose batches could not be stored: overload of the collector must not look like silence of its
+//! agents.
+
+use crate::limit::SIGNS_OF_LIFE;
+use hansho::clock::WallTime;
+use hansho::frame::batch::BatchHeader;
+use hansho::frame::kind::AgentId;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+/// The newest sign of each agent, until the store can note it.
+#[derive(Debug, Default)]
+pub struct SignsOfLife {
+    heard: Mutex<BTreeMap<AgentId, (BatchHeader, WallTime)>>,
+}
+
+impl SignsOfLife {
+    /// Notes an authenticated batch.
+    pub fn heard(&self, header: &BatchHeader, now: WallTime) {
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        if heard.len() >= SIGNS_OF_LIFE && !heard.contains_key(&header.agent) {
+            return;
+        }
+        let newest = heard.entry(header.agent).or_insert((*header, now));
+        let same_run_earlier =
+            newest.0.run == header.run && newest.0.sent_uptime > header.sent_uptime;
+        if !same_run_earlier && newest.1 <= now {
+            *newest = (*header, now);
+        }
+    }
+
+    /// Takes all.
+    #[must_use]
+    pub fn take(&self) -> Vec<(BatchHeader, WallTime)> {
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *heard).into_values().collect()
+    }
+}

@@ -1,0 +1,20 @@
+//! The collector: receives the frames of hansho agents, keeps them, and shows what to do now.
+//!
+//! The map. Data flows to the right, and a room imports only what stands left of it:
+//!
+//! `ingest → store → web → cli` (presence, notify and report come between store and web, and beside it)
+//!
+//! All may import [`limit`], [`clock`], [`config`], [`keys`] and [`planted`]; [`cli`] wires everything.
+#![forbid(unsafe_code)]
+
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod exit;
+pub mod ingest;
+pub mod keys;
+pub mod limit;
+pub mod logger;
+pub mod planted;
+pub mod store;
+pub mod web;

@@ -1,0 +1,62 @@
+//! Every bound of the collector, each with its reason. Bounds of the protocol stand in `hansho::limit`.
+
+/// Longest customer, system or agent name, in characters: fits a page's column and a mail's subject.
+pub const NAME_CHARACTERS: usize = 64;
+/// Longest text of a Hello that is kept, in characters; host names have at most 64 bytes on Linux, kernel releases too.
+pub const INVENTORY_CHARACTERS: usize = 128;
+/// Sequences and uptimes at or above this are refused as malformed: SQLite's integers are signed, and no agent that
+/// writes a frame a microsecond gets there in 100,000 years.
+pub const NUMBER_LIMIT: u64 = 1 << 62;
+
+/// Batches that make a run the current one which did not follow the one before by uptime: one may be a straggler from the
+/// network, three in order while the current run is silent are an agent that lives.
+pub const CLAIMS: u32 = 3;
+
+/// Batches that wait for the writer. 1,024 of 64 KiB are 64 MiB at worst; more means overload: 503.
+pub const QUEUE_BATCHES: usize = 1024;
+/// Batches of one transaction: bounds how long the first of them waits for its answer.
+pub const GROUP_BATCHES: usize = 256;
+/// Bytes of one transaction, for the same reason.
+pub const GROUP_BYTES: usize = 4 * 1024 * 1024;
+/// Agents remembered with a sign of life that could not be stored: one each, so this bounds memory.
+pub const SIGNS_OF_LIFE: usize = 65_536;
+/// Agent keys kept in memory; beyond it the cache is emptied and fills again from the store.
+pub const KEY_CACHE: usize = 65_536;
+
+/// Simultaneous connections on the ingest listener, by default.
+pub const CONNECTIONS: usize = 4096;
+/// A TLS handshake ends within this.
+pub const HANDSHAKE_MS: u64 = 10_000;
+/// The body of a request is complete within this: the agent's own limit for a whole post is 10 s.
+pub const BODY_MS: u64 = 10_000;
+/// A whole request, answer included, ends within this.
+pub const REQUEST_MS: u64 = 20_000;
+/// A connection without a complete request header is closed after this. It is also how long a kept-alive connection
+/// may be idle, so it is longer than the default post interval (30 s) and its jitter.
+pub const HEADER_MS: u64 = 75_000;
+/// Longest request header in bytes.
+pub const HEADER_BYTES: usize = 8 * 1024;
+/// `Retry-After` of a 503, seconds.
+pub const RETRY_AFTER_S: u32 = 5;
+
+/// How long a command waits for another one's transaction.
+pub const BUSY_MS: u64 = 5_000;
+/// Simultaneous connections to the pages: a team and its monitors; the store is asked for each.
+pub const PAGE_CONNECTIONS: usize = 128;
+/// A connection to the pages ends after this, whatever the client does: pages are fetched in milliseconds and refresh
+/// themselves over new connections.
+pub const PAGE_CONNECTION_MS: u64 = 60_000;
+/// When the collector stops, pages that are being fetched have this long to end.
+pub const STOP_MS: u64 = 5_000;
+/// Alerts shown on the main page; the rest is counted there.
+pub const PAGE_ALERTS: usize = 200;
+/// Resolved alerts shown on the main page.
+pub const PAGE_RESOLVED: usize = 20;
+/// Readings that one query returns at most: a month of one agent at 10 s is 259,200.
+pub const READINGS: usize = 1_000_000;
+/// Days of raw frames kept, by default.
+pub const RETENTION_DAYS: u32 = 30;
+/// How often expired day files are looked for.
+pub const SWEEP_MS: u64 = 10 * 60 * 1000;
+/// Without an answer of the writer within this, `/healthz` says 503.
+pub const PING_MS: u64 = 3_000;

@@ -1,0 +1,469 @@
+//! What a batch changes, decided on single rows: the same code for both stores.
+//!
+//! **Which run is current.** A run becomes the agent's current one when it sends its first batch, unless that batch is
+//! older than what is known: sent in the boot of the current run but not after its last batch, sent in a boot
+//! that was left before, or by a run that appeared in another run's batch before. Such a run still becomes the current
+//! one with the third batch, each sent later than the one before, that comes while the current run is silent: a snapshot that was
+//! rolled back goes on like that. A run that another followed never comes back. Only the current run moves last-seen and clock offset, and only with a batch sent later than all before.
+//!
+//! **Which run is older.** The current run is the newest. Of others the run number of their Hello decides where both are
+//! known and differ, else the order in which they were first heard of; the runs whose frames a sender brings
+//! along are heard of before the sender.
+
+use super::rows::{ConfigPart, Latest, Rows};
+use super::types::{
+    Agent, Boot, Counts, Dated, Inventory, LostRange, LostReason, Run, StoredFrame, signed,
+};
+use super::{StoreError, check};
+use crate::ingest::{AuthenticatedBatch, Section};
+use crate::limit::{CLAIMS, INVENTORY_CHARACTERS, NUMBER_LIMIT};
+use crate::planted;
+use hansho::clock::{Anchor, Uptime, WallTime};
+use hansho::frame::answer::{Answer, Refused, Stored};
+use hansho::frame::batch::BatchHeader;
+use hansho::frame::body::{Body, Hello, LossReason};
+use hansho::frame::kind::{BootId, RunId, Stream};
+
+/// Applies a batch within an open transaction, and answers it.
+///
+/// # Errors
+/// [`StoreError`]; the transaction must be rolled back.
+pub fn accept<R: Rows>(
+    rows: &mut R,
+    batch: &AuthenticatedBatch,
+    now: WallTime,
+) -> Result<Answer, StoreError> {
+    let header = *batch.header();
+    let agent = rows.agent(header.agent)?.ok_or(StoreError::NoAgent)?;
+    let mut applying = Applying { rows, agent, now };
+    for section in batch.sections() {
+        applying.know(section, header.run)?;
+    }
+    applying.hear(&header)?;
+    let mut answer = Answer {
+        echo: batch.mac(),
+        collector_wall: now,
+        ..Answer::default()
+    };
+    for section in batch.sections() {
+        applying.section(section, &mut answer)?;
+    }
+    let agent = applying.agent;
+    rows.put_agent(&agent)?;
+    Ok(answer)
+}
+
+/// Notes that a batch with this header came, without storing it.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn alive<R: Rows>(rows: &mut R, header: &BatchHeader, now: WallTime) -> Result<(), StoreError> {
+    let Some(agent) = rows.agent(header.agent)? else {
+        return Ok(());
+    };
+    let mut applying = Applying { rows, agent, now };
+    applying.hear(header)?;
+    let agent = applying.agent;
+    rows.put_agent(&agent)
+}
+
+/// A batch being applied.
+pub(super) struct Applying<'r, R: Rows> {
+    pub(super) rows: &'r mut R,
+    pub(super) agent: Agent,
+    pub(super) now: WallTime,
+}
+
+/// Where a frame stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) run: Run,
+    pub(super) boot: Boot,
+    pub(super) sequence: u64,
+    pub(super) uptime: Uptime,
+}
+
+impl Place {
+    pub(super) fn date(&self, uptime_ms: u64) -> Dated {
+        self.boot.date(Uptime::from_millis(uptime_ms))
+    }
+}
+
+impl<R: Rows> Applying<'_, R> {
+    /// Makes the run and boot of a section known.
+    fn know(&mut self, section: &Section, sender: RunId) -> Result<(), StoreError> {
+        let header = &section.header;
+        let id = self.agent.id;
+        let anchor = Anchor {
+            uptime: bounded(header.anchor.uptime),
+            wall: WallTime::from_millis(header.anchor.wall.as_millis().min(NUMBER_LIMIT)),
+            quality: header.anchor.quality,
+        };
+        let boot = match self.rows.boot(id, header.boot)? {
+            Some(boot) if boot.anchor.uptime >= anchor.uptime => boot,
+            Some(boot) => Boot { anchor, ..boot },
+            None => Boot {
+                id: header.boot,
+                offset_ms: None,
+                anchor,
+            },
+        };
+        self.rows.put_boot(id, &boot)?;
+        // The sender is heard of after those that it brings along.
+        if header.run != sender && self.rows.run(id, header.run)?.is_none() {
+            self.new_run(header.run, header.boot)?;
+        }
+        Ok(())
+    }
+
+    fn new_run(&mut self, id: RunId, boot: BootId) -> Result<Run, StoreError> {
+        let run = Run {
+            id,
+            boot,
+            arrival: self.agent.runs,
+            number: None,
+            last_sent: None,
+            followed: false,
+            claims: 0,
+            claimed_at: None,
+        };
+        self.agent.runs = self.agent.runs.saturating_add(1);
+        self.rows.put_run(self.agent.id, &run)?;
+        Ok(run)
+    }
+
+    /// Moves current run, last-seen and clock offset, where the batch is news.
+    fn hear(&mut self, header: &BatchHeader) -> Result<(), StoreError> {
+        let id = self.agent.id;
+        let sent_uptime = bounded(header.sent_uptime);
+        let (mut run, follows) = match self.rows.run(id, header.run)? {
+            Some(run) => (run, false),
+            None => {
+                let follows = self.follows(header)?;
+                (self.new_run(header.run, header.boot)?, follows)
+            }
+        };
+        let newer = run.last_sent.is_none_or(|last| sent_uptime > last);
+        if run.followed || !newer {
+            return Ok(());
+        }
+        run.last_sent = Some(sent_uptime);
+        let current = self.agent.current_run == Some(run.id);
+        let claimed = !current && !follows && self.claims(&mut run);
+        self.rows.put_run(id, &run)?;
+        if !current {
+            if !follows && !claimed {
+                return Ok(());
+            }
+            self.take_over(run.id)?;
+        }
+        self.agent.last_seen = Some(self.now);
+        let offset_ms =
+            signed(self.now.as_millis()).saturating_sub(signed(sent_uptime.as_millis()));
+        let mut boot = self.rows.boot(id, header.boot)?.unwrap_or(Boot {
+            id: header.boot,
+            offset_ms: None,
+            anchor: Anchor::default(),
+        });
+        // Uptimes that went back within a boot (a snapshot rolled back) have another offset from now on.
+        let least = boot.offset_ms.filter(|_| !claimed);
+        boot.offset_ms = Some(least.map_or(offset_ms, |least| least.min(offset_ms)));
+        self.rows.put_boot(id, &boot)
+    }
+
+    /// Counts the batches that a run, which did not follow the current one when it was first heard, has sent while the
+    /// current one was silent; true when they are enough.
+    fn claims(&mut self, run: &mut Run) -> bool {
+        if run.claimed_at == self.agent.last_seen {
+            run.claims = run.claims.saturating_add(1);
+        } else {
+            run.claimed_at = self.agent.last_seen;
+            run.claims = 1;
+        }
+        run.claims >= CLAIMS
+    }
+
+    fn take_over(&mut self, run: RunId) -> Result<(), StoreError> {
+        let before = match self.agent.current_run {
+            Some(before) => self.rows.run(self.agent.id, before)?,
+            None => None,
+        };
+        if let Some(before) = before {
+            let followed = Run {
+                followed: true,
+                ..before
+            };
+            self.rows.put_run(self.agent.id, &followed)?;
+        }
+        self.agent.current_run = Some(run);
+        Ok(())
+    }
+
+    /// Whether a run that never was heard of follows the current one.
+    fn follows(&mut self, header: &BatchHeader) -> Result<bool, StoreError> {
+        let id = self.agent.id;
+        let Some(current) = self.agent.current_run else {
+            return Ok(true);
+        };
+        let Some(current) = self.rows.run(id, current)? else {
+            return Ok(true);
+        };
+        if current.boot == header.boot {
+            return Ok(current
+                .last_sent
+                .is_none_or(|last| header.sent_uptime > last));
+        }
+        let boot = self.rows.boot(id, header.boot)?;
+        Ok(boot.is_none_or(|boot| boot.offset_ms.is_none()))
+    }
+
+    /// Whether what run `a` says is older than what run `b` says.
+    pub(super) fn older(&mut self, a: RunId, b: RunId) -> Result<bool, StoreError> {
+        if a == b || self.agent.current_run == Some(a) {
+            return Ok(false);
+        }
+        if self.agent.current_run == Some(b) {
+            return Ok(true);
+        }
+        let (a, b) = (
+            self.rows.run(self.agent.id, a)?,
+            self.rows.run(self.agent.id, b)?,
+        );
+        let (Some(a), Some(b)) = (a, b) else {
+            return Ok(false);
+        };
+        Ok(match (a.number, b.number) {
+            (Some(a), Some(b)) if a != b => a < b,
+            _ => a.arrival < b.arrival,
+        })
+    }
+
+    fn section(&mut self, section: &Section, answer: &mut Answer) -> Result<(), StoreError> {
+        let id = self.agent.id;
+        let (run_id, stream) = (section.header.run, section.header.stream);
+        let before = self.rows.next(id, run_id, stream)?;
+        let mut next = before.unwrap_or(0);
+        let mut counts = Counts::default();
+        let mut refusing = false;
+        let place = match section.frames.first() {
+            Some(first) => Some(self.place(section, first.sequence)?),
+            None => None,
+        };
+        for frame in &section.frames {
+            if frame.last < next && !planted::no_dedup() {
+                counts.duplicates = counts.duplicates.saturating_add(1);
+                continue;
+            }
+            let (uptime, body) = match check::check(stream, frame.last, &frame.bytes) {
+                Ok(checked) => checked,
+                Err(reason) => {
+                    refusing = true;
+                    counts.refused = counts.refused.saturating_add(1);
+                    // Beyond the bound more are named in the next answer.
+                    answer
+                        .refused
+                        .push(Refused {
+                            run: run_id,
+                            stream,
+                            sequence: frame.sequence,
+                            reason,
+                        })
+                        .ok();
+                    continue;
+                }
+            };
+            if refusing {
+                // Nothing may pass a refused frame; what follows is only looked through for more of them.
+                continue;
+            }
+            if frame.sequence > next && stream != Stream::History {
+                let gap = (next, frame.sequence.saturating_sub(1));
+                self.lose(run_id, stream, gap, LostReason::Gap, &mut counts)?;
+            }
+            let Some(place) = place.map(|place| Place {
+                sequence: frame.sequence,
+                uptime,
+                ..place
+            }) else {
+                break;
+            };
+            if let Body::Loss(loss) = &body {
+                let reason = match LossReason::from_u8(loss.reason) {
+                    LossReason::Unknown => LostReason::Unknown,
+                    LossReason::Overwritten => LostReason::Overwritten,
+                    LossReason::Refused => LostReason::Refused,
+                };
+                let range = (frame.sequence.max(next), frame.last);
+                self.lose(run_id, stream, range, reason, &mut counts)?;
+            } else {
+                let stored = StoredFrame {
+                    run: run_id,
+                    stream,
+                    sequence: frame.sequence,
+                    received: self.now,
+                    frame: frame.bytes.clone(),
+                };
+                self.rows.put_frame(id, &stored)?;
+                counts.frames_stored = counts.frames_stored.saturating_add(1);
+                self.body(&place, &body, &frame.bytes, &mut counts)?;
+            }
+            next = next.max(frame.last.saturating_add(1));
+        }
+        if Some(next) != before && !section.frames.is_empty() {
+            self.rows.put_next(id, run_id, stream, next)?;
+        }
+        if counts != Counts::default() {
+            self.rows.count(id, stream, &counts)?;
+        }
+        // A batch has no more sections than an answer has room for.
+        answer
+            .stored
+            .push(Stored {
+                run: run_id,
+                stream,
+                next,
+            })
+            .ok();
+        Ok(())
+    }
+
+    /// Where the frames of a section stand.
+    fn place(&mut self, section: &Section, sequence: u64) -> Result<Place, StoreError> {
+        let id = self.agent.id;
+        let run = match self.rows.run(id, section.header.run)? {
+            Some(run) => run,
+            None => self.new_run(section.header.run, section.header.boot)?,
+        };
+        // The boot of a run is what its first section said.
+        let boot = self.rows.boot(id, run.boot)?.unwrap_or(Boot {
+            id: run.boot,
+            offset_ms: None,
+            anchor: Anchor::default(),
+        });
+        Ok(Place {
+            run,
+            boot,
+            sequence,
+            uptime: Uptime::default(),
+        })
+    }
+
+    fn lose(
+        &mut self,
+        run: RunId,
+        stream: Stream,
+        (first, last): (u64, u64),
+        reason: LostReason,
+        counts: &mut Counts,
+    ) -> Result<(), StoreError> {
+        let span = last.saturating_sub(first).saturating_add(1);
+        counts.lost = counts.lost.saturating_add(span);
+        self.rows.put_loss(
+            self.agent.id,
+            &LostRange {
+                run,
+                stream,
+                first,
+                last,
+                reason,
+                recorded: self.now,
+            },
+        )
+    }
+
+    fn body(
+        &mut self,
+        place: &Place,
+        body: &Body<'_>,
+        bytes: &[u8],
+        counts: &mut Counts,
+    ) -> Result<(), StoreError> {
+        match body {
+            Body::Hello(hello) => self.hello(place, hello),
+            Body::Config(config) if self.speaks(place) => {
+                let part = ConfigPart {
+                    config_hash: config.config_hash,
+                    part: config.part,
+                    parts: config.parts,
+                    rules: config.rules,
+                };
+                self.rows.put_config(self.agent.id, &part)
+            }
+            Body::State(state) => self.state(place, state, counts),
+            Body::Alert(alert) => self.alert(place, alert, counts),
+            Body::Readings(readings) => {
+                let count = u64::from(readings.count);
+                counts.readings_stored = counts.readings_stored.saturating_add(count);
+                self.newest_readings(place, bytes)
+            }
+            Body::Unknown(_) => {
+                counts.skipped = counts.skipped.saturating_add(1);
+                Ok(())
+            }
+            // Kept raw: a Config of an older run is history, presence reads Goodbyes, History is read on demand.
+            Body::Config(_) | Body::Goodbye(_) | Body::History(_) | Body::Loss(_) => Ok(()),
+        }
+    }
+
+    /// Whether the run of a frame speaks for the agent as it is now.
+    fn speaks(&self, place: &Place) -> bool {
+        self.agent.current_run == Some(place.run.id)
+    }
+
+    fn hello(&mut self, place: &Place, hello: &Hello<'_>) -> Result<(), StoreError> {
+        let run = Run {
+            number: Some(hello.run_number),
+            ..place.run
+        };
+        self.rows.put_run(self.agent.id, &run)?;
+        if self.speaks(place) || self.agent.inventory.is_none() {
+            self.agent.inventory = Some(inventory(hello));
+        }
+        Ok(())
+    }
+
+    fn newest_readings(&mut self, place: &Place, bytes: &[u8]) -> Result<(), StoreError> {
+        let id = self.agent.id;
+        let newest = match self.rows.latest(id)? {
+            Some(latest) if latest.run == place.run.id => place.sequence >= latest.sequence,
+            Some(latest) => !self.older(place.run.id, latest.run)?,
+            None => true,
+        };
+        if !newest {
+            return Ok(());
+        }
+        self.rows.put_latest(
+            id,
+            &Latest {
+                run: place.run.id,
+                sequence: place.sequence,
+                frame: bytes.to_vec(),
+            },
+        )
+    }
+}
+
+/// Uptimes beyond what the store holds are nonsense; they stay in order.
+fn bounded(uptime: Uptime) -> Uptime {
+    Uptime::from_millis(uptime.as_millis().min(NUMBER_LIMIT))
+}
+
+fn inventory(hello: &Hello<'_>) -> Inventory {
+    let kept = |text: &str| text.chars().take(INVENTORY_CHARACTERS).collect();
+    Inventory {
+        version: kept(hello.version),
+        host: kept(hello.host),
+        kernel: kept(hello.kernel),
+        architecture: kept(hello.architecture),
+        cores: hello.cores,
+        memory_total_kib: hello.memory_total_kib,
+        sample_interval_ms: hello.sample_interval_ms,
+        report_interval_ms: hello.report_interval_ms,
+        post_interval_ms: hello.post_interval_ms,
+        registry_version: hello.registry_version,
+        registry_hash: hello.registry_hash,
+        config_hash: hello.config_hash,
+        machine_id_hash: hello.machine_id_hash,
+        flags: hello.flags,
+    }
+}

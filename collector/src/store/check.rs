@@ -1,0 +1,101 @@
+//! Which frames are taken. What is refused here is refused for ever: the agent replaces it by a Loss.
+
+use crate::limit::NUMBER_LIMIT;
+use hansho::clock::Uptime;
+use hansho::frame::answer::RefusedReason;
+use hansho::frame::body::{self, Alert, Body, OpenRecord, Readings, RuleRecord};
+use hansho::frame::kind::Stream;
+use hansho::frame::packed::Unpacker;
+use hansho::limit::{STATE_PARTS, SUBJECT_BYTES};
+
+/// Decodes a frame of `stream` that covers the sequences up to `last`, to the bottom of its body.
+///
+/// # Errors
+/// Why it is refused.
+pub fn check(stream: Stream, last: u64, frame: &[u8]) -> Result<(Uptime, Body<'_>), RefusedReason> {
+    let (uptime, body) = body::decode(frame).map_err(|_| RefusedReason::Malformed)?;
+    if !belongs(stream, &body) {
+        return Err(RefusedReason::WrongStream);
+    }
+    let numbers = last < NUMBER_LIMIT && uptime.as_millis() < NUMBER_LIMIT;
+    if numbers && whole(&body, uptime) {
+        Ok((uptime, body))
+    } else {
+        Err(RefusedReason::Malformed)
+    }
+}
+
+fn belongs(stream: Stream, body: &Body<'_>) -> bool {
+    match body {
+        Body::Hello(_) | Body::Config(_) | Body::State(_) | Body::Alert(_) | Body::Goodbye(_) => {
+            stream == Stream::Alerts
+        }
+        Body::Readings(_) => stream == Stream::Readings,
+        Body::History(_) => stream == Stream::History,
+        Body::Loss(_) | Body::Unknown(_) => true,
+    }
+}
+
+/// Whether what postcard took as bytes is well formed too.
+fn whole(body: &Body<'_>, uptime: Uptime) -> bool {
+    match body {
+        Body::Readings(readings) | Body::History(readings) => {
+            readings.quantum_shift < 32 && unpacks(readings, uptime)
+        }
+        Body::Alert(alert) => alert.subject.len() <= SUBJECT_BYTES && alert_numbers(alert),
+        Body::State(state) => {
+            state.parts <= STATE_PARTS
+                && state.part < state.parts
+                && body::elements::<OpenRecord<'_>>(state.open)
+                    .all(|record| record.is_ok_and(|record| open_record(&record)))
+        }
+        Body::Config(config) => {
+            config.part < config.parts
+                && body::elements::<RuleRecord<'_>>(config.rules)
+                    .all(|record| record.is_ok_and(|record| record.subject.len() <= SUBJECT_BYTES))
+        }
+        Body::Hello(_) | Body::Goodbye(_) | Body::Loss(_) | Body::Unknown(_) => true,
+    }
+}
+
+/// No honest agent gets near the limit: greatest values of windows are below 2^44.
+fn small(value: Option<u64>) -> bool {
+    value.is_none_or(|value| value < NUMBER_LIMIT)
+}
+
+fn alert_numbers(alert: &Alert<'_>) -> bool {
+    [
+        Some(alert.fired_ms),
+        Some(alert.since_ms),
+        alert.value,
+        alert.total,
+        alert.level,
+        alert.worst,
+        alert.forecast_ms,
+    ]
+    .into_iter()
+    .all(small)
+}
+
+fn open_record(record: &OpenRecord<'_>) -> bool {
+    record.subject.len() <= SUBJECT_BYTES
+        && [
+            Some(record.fired_ms),
+            Some(record.since_ms),
+            record.value,
+            record.worst,
+        ]
+        .into_iter()
+        .all(small)
+}
+
+fn unpacks(readings: &Readings<'_>, uptime: Uptime) -> bool {
+    let mut count = 0_u16;
+    for reading in Unpacker::new(readings, uptime) {
+        if reading.is_err() {
+            return false;
+        }
+        count = count.saturating_add(1);
+    }
+    count == readings.count
+}

@@ -1,0 +1,400 @@
+//! The store in memory: the model that SQLite is compared with, and the store of simulations. Maps, nothing else.
+
+use super::apply;
+use super::decode::{readings_of, rules_of};
+use super::rows::{ConfigPart, Latest, Rows, StatePart};
+use super::types::{
+    Agent, AgentRule, AlertFilter, AlertId, Boot, Counts, Identity, LostRange, NewAgent, Range,
+    Run, StoredAlert, StoredFrame, StoredReading, Totals,
+};
+use super::{Store, StoreError};
+use crate::clock::DAY_MS;
+use crate::ingest::AuthenticatedBatch;
+use hansho::clock::{Uptime, WallTime};
+use hansho::frame::answer::Answer;
+use hansho::frame::batch::BatchHeader;
+use hansho::frame::kind::{AgentId, BootId, RunId, Stream};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// A store in memory.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    tables: Mutex<Tables>,
+}
+
+/// One transaction works on a copy, which takes the place of the original when it ends well.
+#[derive(Clone, Debug, Default)]
+struct Tables {
+    agents: BTreeMap<AgentId, Agent>,
+    keys: BTreeMap<(AgentId, u8), u32>,
+    runs: BTreeMap<(AgentId, RunId), Run>,
+    boots: BTreeMap<(AgentId, BootId), Boot>,
+    watermarks: BTreeMap<(AgentId, RunId, Stream), u64>,
+    frames: BTreeMap<(AgentId, RunId, Stream, u64), StoredFrame>,
+    losses: BTreeMap<AgentId, Vec<LostRange>>,
+    counts: BTreeMap<(AgentId, Stream), Counts>,
+    alerts: BTreeMap<AlertId, StoredAlert>,
+    state_parts: BTreeMap<(AgentId, RunId), Vec<StatePart>>,
+    configs: BTreeMap<AgentId, StoredConfig>,
+    latest: BTreeMap<AgentId, Latest>,
+}
+
+/// Effective rules: hash, number of parts, and the parts that came.
+type StoredConfig = (u64, u8, BTreeMap<u8, Vec<u8>>);
+
+impl MemoryStore {
+    fn lock(&self) -> MutexGuard<'_, Tables> {
+        // A transaction that panicked worked on a copy.
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn transaction<T>(
+        &self,
+        work: impl FnOnce(&mut Tables) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut tables = self.lock();
+        let mut copy = tables.clone();
+        let outcome = work(&mut copy)?;
+        *tables = copy;
+        Ok(outcome)
+    }
+}
+
+impl Store for MemoryStore {
+    fn accept(
+        &self,
+        batches: &[&AuthenticatedBatch],
+        now: WallTime,
+    ) -> Result<Vec<Answer>, StoreError> {
+        self.transaction(|tables| {
+            batches
+                .iter()
+                .map(|batch| apply::accept(tables, batch, now))
+                .collect()
+        })
+    }
+
+    fn alive(&self, heard: &[(BatchHeader, WallTime)]) -> Result<(), StoreError> {
+        self.transaction(|tables| {
+            heard
+                .iter()
+                .try_for_each(|(header, now)| apply::alive(tables, header, *now))
+        })
+    }
+
+    fn add_agent(&self, agent: &NewAgent, now: WallTime) -> Result<(), StoreError> {
+        self.transaction(|tables| {
+            if tables.agents.contains_key(&agent.id) {
+                return Err(StoreError::IdTaken);
+            }
+            let taken = tables.agents.values().any(|known| {
+                known.customer == agent.customer
+                    && known.system == agent.system
+                    && known.name == agent.name
+            });
+            if taken {
+                return Err(StoreError::NameTaken);
+            }
+            tables
+                .keys
+                .insert((agent.id, agent.key_epoch), agent.master_id);
+            tables.agents.insert(agent.id, Agent::new(agent, now));
+            Ok(())
+        })
+    }
+
+    fn master_of(&self, agent: AgentId, epoch: u8) -> Result<Option<u32>, StoreError> {
+        Ok(self.lock().keys.get(&(agent, epoch)).copied())
+    }
+
+    fn agents(&self) -> Result<Vec<Agent>, StoreError> {
+        let mut agents: Vec<Agent> = self.lock().agents.values().cloned().collect();
+        agents.sort_by(|a, b| {
+            (&a.customer, &a.system, &a.name).cmp(&(&b.customer, &b.system, &b.name))
+        });
+        Ok(agents)
+    }
+
+    fn alerts(&self, filter: &AlertFilter) -> Result<Vec<StoredAlert>, StoreError> {
+        let mut alerts: Vec<StoredAlert> = self
+            .lock()
+            .alerts
+            .values()
+            .filter(|alert| filter.agent.is_none_or(|agent| agent == alert.agent))
+            .filter(|alert| filter.firing.is_none_or(|firing| firing == alert.firing))
+            .cloned()
+            .collect();
+        alerts.sort_by_key(|alert| core::cmp::Reverse((alert.stored, alert.id)));
+        alerts.truncate(filter.limit.unwrap_or(usize::MAX));
+        Ok(alerts)
+    }
+
+    fn alert(&self, id: AlertId) -> Result<Option<StoredAlert>, StoreError> {
+        Ok(self.lock().alerts.get(&id).cloned())
+    }
+
+    fn readings(&self, agent: AgentId, range: &Range) -> Result<Vec<StoredReading>, StoreError> {
+        let mut tables = self.lock();
+        let frames: Vec<StoredFrame> = tables
+            .frames
+            .range((agent, RunId(0), Stream::Alerts, 0)..)
+            .take_while(|((of, ..), _)| *of == agent)
+            .map(|(_, frame)| frame.clone())
+            .filter(|frame| frame.stream == Stream::Readings)
+            .collect();
+        let mut readings = Vec::new();
+        for frame in frames {
+            if let Some(boot) = boot_of(&mut tables, agent, frame.run)? {
+                readings.extend(readings_of(frame.run, frame.sequence, &frame.frame, &boot));
+            }
+        }
+        Ok(range.cut(readings))
+    }
+
+    fn latest(&self, agent: AgentId) -> Result<Option<StoredReading>, StoreError> {
+        let mut tables = self.lock();
+        let Some(latest) = tables.latest.get(&agent).cloned() else {
+            return Ok(None);
+        };
+        let boot = boot_of(&mut tables, agent, latest.run)?;
+        Ok(boot.and_then(|boot| {
+            readings_of(latest.run, latest.sequence, &latest.frame, &boot)
+                .into_iter()
+                .next_back()
+        }))
+    }
+
+    fn frames(&self, agent: AgentId) -> Result<Vec<StoredFrame>, StoreError> {
+        Ok(self
+            .lock()
+            .frames
+            .iter()
+            .filter(|((of, ..), _)| *of == agent)
+            .map(|(_, frame)| frame.clone())
+            .collect())
+    }
+
+    fn losses(&self, agent: AgentId) -> Result<Vec<LostRange>, StoreError> {
+        let mut losses = self.lock().losses.get(&agent).cloned().unwrap_or_default();
+        losses.sort();
+        Ok(losses)
+    }
+
+    fn rules(&self, agent: AgentId) -> Result<Vec<AgentRule>, StoreError> {
+        let tables = self.lock();
+        let Some((_, parts, rules)) = tables.configs.get(&agent) else {
+            return Ok(Vec::new());
+        };
+        if rules.len() != usize::from(*parts) {
+            return Ok(Vec::new());
+        }
+        Ok(rules.values().flat_map(|part| rules_of(part)).collect())
+    }
+
+    fn totals(&self) -> Result<Totals, StoreError> {
+        let tables = self.lock();
+        let mut totals = Totals {
+            agents: tables.agents.len() as u64,
+            alerts: tables.alerts.len() as u64,
+            firing: tables.alerts.values().filter(|alert| alert.firing).count() as u64,
+            ..Totals::default()
+        };
+        for ((_, stream), counts) in &tables.counts {
+            if let Some(sum) = totals.streams.get_mut(usize::from(stream.number())) {
+                sum.add(counts);
+            }
+        }
+        Ok(totals)
+    }
+
+    fn sweep(&self, now: WallTime, retention_days: u32) -> Result<usize, StoreError> {
+        self.transaction(|tables| {
+            let today = now.as_millis() / DAY_MS;
+            let oldest = today.saturating_sub(u64::from(retention_days));
+            let mut days: Vec<u64> = Vec::new();
+            tables.frames.retain(|_, frame| {
+                let day = frame.received.as_millis() / DAY_MS;
+                if day < oldest && !days.contains(&day) {
+                    days.push(day);
+                }
+                day >= oldest
+            });
+            Ok(days.len())
+        })
+    }
+
+    fn ping(&self, _now: WallTime) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn idle(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+fn boot_of(tables: &mut Tables, agent: AgentId, run: RunId) -> Result<Option<Boot>, StoreError> {
+    match tables.run(agent, run)? {
+        Some(run) => tables.boot(agent, run.boot),
+        None => Ok(None),
+    }
+}
+
+impl Rows for Tables {
+    fn agent(&mut self, agent: AgentId) -> Result<Option<Agent>, StoreError> {
+        Ok(self.agents.get(&agent).cloned())
+    }
+
+    fn put_agent(&mut self, agent: &Agent) -> Result<(), StoreError> {
+        self.agents.insert(agent.id, agent.clone());
+        Ok(())
+    }
+
+    fn run(&mut self, agent: AgentId, run: RunId) -> Result<Option<Run>, StoreError> {
+        Ok(self.runs.get(&(agent, run)).copied())
+    }
+
+    fn put_run(&mut self, agent: AgentId, run: &Run) -> Result<(), StoreError> {
+        self.runs.insert((agent, run.id), *run);
+        Ok(())
+    }
+
+    fn boot(&mut self, agent: AgentId, boot: BootId) -> Result<Option<Boot>, StoreError> {
+        Ok(self.boots.get(&(agent, boot)).copied())
+    }
+
+    fn put_boot(&mut self, agent: AgentId, boot: &Boot) -> Result<(), StoreError> {
+        self.boots.insert((agent, boot.id), *boot);
+        Ok(())
+    }
+
+    fn next(
+        &mut self,
+        agent: AgentId,
+        run: RunId,
+        stream: Stream,
+    ) -> Result<Option<u64>, StoreError> {
+        Ok(self.watermarks.get(&(agent, run, stream)).copied())
+    }
+
+    fn put_next(
+        &mut self,
+        agent: AgentId,
+        run: RunId,
+        stream: Stream,
+        next: u64,
+    ) -> Result<(), StoreError> {
+        self.watermarks.insert((agent, run, stream), next);
+        Ok(())
+    }
+
+    fn put_frame(&mut self, agent: AgentId, frame: &StoredFrame) -> Result<(), StoreError> {
+        let key = (agent, frame.run, frame.stream, frame.sequence);
+        self.frames.insert(key, frame.clone());
+        Ok(())
+    }
+
+    fn put_loss(&mut self, agent: AgentId, loss: &LostRange) -> Result<(), StoreError> {
+        self.losses.entry(agent).or_default().push(*loss);
+        Ok(())
+    }
+
+    fn count(&mut self, agent: AgentId, stream: Stream, counts: &Counts) -> Result<(), StoreError> {
+        self.counts.entry((agent, stream)).or_default().add(counts);
+        Ok(())
+    }
+
+    fn alert_exists(&mut self, id: AlertId) -> Result<bool, StoreError> {
+        Ok(self.alerts.contains_key(&id))
+    }
+
+    fn open_alert(
+        &mut self,
+        agent: AgentId,
+        identity: &Identity,
+    ) -> Result<Option<StoredAlert>, StoreError> {
+        Ok(self
+            .alerts
+            .values()
+            .find(|alert| alert.firing && alert.agent == agent && alert.identity == *identity)
+            .cloned())
+    }
+
+    fn open_alerts(&mut self, agent: AgentId) -> Result<Vec<StoredAlert>, StoreError> {
+        Ok(self
+            .alerts
+            .values()
+            .filter(|alert| alert.firing && alert.agent == agent)
+            .cloned()
+            .collect())
+    }
+
+    fn episode(
+        &mut self,
+        agent: AgentId,
+        identity: &Identity,
+        episode: u32,
+        fired: Uptime,
+    ) -> Result<Option<StoredAlert>, StoreError> {
+        Ok(self
+            .alerts
+            .values()
+            .filter(|alert| {
+                alert.agent == agent
+                    && alert.identity == *identity
+                    && alert.episode == episode
+                    && alert.fired == fired
+            })
+            .max_by_key(|alert| (alert.stored, alert.id))
+            .cloned())
+    }
+
+    fn put_alert(&mut self, alert: &StoredAlert) -> Result<(), StoreError> {
+        self.alerts.insert(alert.id, alert.clone());
+        Ok(())
+    }
+
+    fn state_parts(&mut self, agent: AgentId, run: RunId) -> Result<Vec<StatePart>, StoreError> {
+        Ok(self
+            .state_parts
+            .get(&(agent, run))
+            .cloned()
+            .unwrap_or_default())
+    }
+
+    fn put_state_part(
+        &mut self,
+        agent: AgentId,
+        run: RunId,
+        part: &StatePart,
+    ) -> Result<(), StoreError> {
+        self.state_parts
+            .entry((agent, run))
+            .or_default()
+            .push(part.clone());
+        Ok(())
+    }
+
+    fn clear_state_parts(&mut self, agent: AgentId, run: RunId) -> Result<(), StoreError> {
+        self.state_parts.remove(&(agent, run));
+        Ok(())
+    }
+
+    fn put_config(&mut self, agent: AgentId, part: &ConfigPart<'_>) -> Result<(), StoreError> {
+        let config = self.configs.entry(agent).or_default();
+        if (config.0, config.1) != (part.config_hash, part.parts) {
+            *config = (part.config_hash, part.parts, BTreeMap::new());
+        }
+        config.2.insert(part.part, part.rules.to_vec());
+        Ok(())
+    }
+
+    fn latest(&mut self, agent: AgentId) -> Result<Option<Latest>, StoreError> {
+        Ok(self.latest.get(&agent).cloned())
+    }
+
+    fn put_latest(&mut self, agent: AgentId, latest: &Latest) -> Result<(), StoreError> {
+        self.latest.insert(agent, latest.clone());
+        Ok(())
+    }
+}

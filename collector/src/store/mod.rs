@@ -1,0 +1,234 @@
+//! What is kept, and the decisions about it.
+//!
+//! [`types`] the plain values; [`check`] which frames are taken; [`apply`], [`alerts`], [`states`] what a batch changes,
+//! on the single rows of [`rows`]; [`decode`] what frames say when they are read back; [`sqlite`] and [`memory`] the two stores; [`writer`] the one thread that writes;
+//! `tests/conformance.rs` is the suite that both stores pass.
+
+pub mod alerts;
+pub mod apply;
+pub mod check;
+pub mod decode;
+pub mod memory;
+pub mod rows;
+pub mod sqlite;
+pub mod states;
+pub mod types;
+pub mod writer;
+
+pub use memory::MemoryStore;
+pub use sqlite::SqliteStore;
+pub use types::*;
+
+use crate::ingest::AuthenticatedBatch;
+use hansho::clock::WallTime;
+use hansho::frame::answer::Answer;
+use hansho::frame::batch::BatchHeader;
+use hansho::frame::kind::AgentId;
+
+/// The store. Each method is one whole transaction; `now` is given, so that tests live in their own time.
+pub trait Store: Send + Sync {
+    /// Stores what is new in `batches` and says what is stored. When it returns, all of it is durable; where it fails,
+    /// nothing is stored.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn accept(
+        &self,
+        batches: &[&AuthenticatedBatch],
+        now: WallTime,
+    ) -> Result<Vec<Answer>, StoreError>;
+
+    /// Notes that authenticated batches came which could not be stored: the agents live.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn alive(&self, heard: &[(BatchHeader, WallTime)]) -> Result<(), StoreError>;
+
+    /// Adds an agent.
+    ///
+    /// # Errors
+    /// [`StoreError::IdTaken`], [`StoreError::NameTaken`].
+    fn add_agent(&self, agent: &NewAgent, now: WallTime) -> Result<(), StoreError>;
+
+    /// Master of an agent's key epoch; `None` where there is no such agent or epoch.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn master_of(&self, agent: AgentId, epoch: u8) -> Result<Option<u32>, StoreError>;
+
+    /// All agents, by customer, system and name.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn agents(&self) -> Result<Vec<Agent>, StoreError>;
+
+    /// The agents that `selector` names: `NAME`, `CUSTOMER/SYSTEM/NAME`, or the identity in 16 hexadecimal digits.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn find_agent(&self, selector: &str) -> Result<Vec<Agent>, StoreError> {
+        let mut agents = self.agents()?;
+        agents.retain(|agent| {
+            agent.name == selector
+                || agent.path() == selector
+                || agent.id.to_string() == selector.to_ascii_lowercase()
+        });
+        Ok(agents)
+    }
+
+    /// The systems of all customers with their agents.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn systems(&self) -> Result<Vec<System>, StoreError> {
+        let mut systems: Vec<System> = Vec::new();
+        for agent in self.agents()? {
+            match systems.last_mut() {
+                Some(last) if last.customer == agent.customer && last.name == agent.system => {
+                    last.agents.push(agent);
+                }
+                _ => systems.push(System {
+                    customer: agent.customer.clone(),
+                    name: agent.system.clone(),
+                    agents: vec![agent],
+                }),
+            }
+        }
+        Ok(systems)
+    }
+
+    /// Alerts, the newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn alerts(&self, filter: &AlertFilter) -> Result<Vec<StoredAlert>, StoreError>;
+
+    /// One alert.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn alert(&self, id: AlertId) -> Result<Option<StoredAlert>, StoreError>;
+
+    /// Stored readings of stream 1, by date.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn readings(&self, agent: AgentId, range: &Range) -> Result<Vec<StoredReading>, StoreError>;
+
+    /// The newest reading.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn latest(&self, agent: AgentId) -> Result<Option<StoredReading>, StoreError>;
+
+    /// Raw frames still kept, by run, stream and sequence.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn frames(&self, agent: AgentId) -> Result<Vec<StoredFrame>, StoreError>;
+
+    /// Lost ranges, by run, stream and sequence.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn losses(&self, agent: AgentId) -> Result<Vec<LostRange>, StoreError>;
+
+    /// The effective rules that its Config told; empty until all parts are there.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn rules(&self, agent: AgentId) -> Result<Vec<AgentRule>, StoreError>;
+
+    /// Totals.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn totals(&self) -> Result<Totals, StoreError>;
+
+    /// Deletes raw frames received on days before `now` less the retention; says how many days were deleted.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn sweep(&self, now: WallTime, retention_days: u32) -> Result<usize, StoreError>;
+
+    /// Proves that it can write, by writing.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn ping(&self, now: WallTime) -> Result<(), StoreError>;
+
+    /// Called when the writer has nothing to do.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn idle(&self) -> Result<(), StoreError>;
+}
+
+/// A system of a customer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct System {
+    /// Customer.
+    pub customer: String,
+    /// Name.
+    pub name: String,
+    /// Its agents, by name.
+    pub agents: Vec<Agent>,
+}
+
+impl Agent {
+    /// `CUSTOMER/SYSTEM/NAME`: unique.
+    #[must_use]
+    pub fn path(&self) -> String {
+        format!("{}/{}/{}", self.customer, self.system, self.name)
+    }
+}
+
+/// Why the store did not do it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreError {
+    /// The disk is full.
+    Full(String),
+    /// Another process holds the write lock for too long.
+    Busy,
+    /// Another collector writes to this directory.
+    Taken(String),
+    /// Another collector took the lease: this one must not write any more.
+    Fenced,
+    /// A file is damaged.
+    Corrupt(String),
+    /// The store is of a newer version of the collector.
+    Newer(u32),
+    /// The identity is or was in use.
+    IdTaken,
+    /// The system has an agent of this name.
+    NameTaken,
+    /// The batch is of an agent that is not in the store (deleted since its key was looked up).
+    NoAgent,
+    /// Anything else that the disk or the database says.
+    Io(String),
+}
+
+impl core::fmt::Display for StoreError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Full(what) => write!(f, "the disk is full: {what}"),
+            Self::Busy => write!(f, "another process holds the store's write lock"),
+            Self::Taken(what) => write!(f, "another collector is running on this store: {what}"),
+            Self::Fenced => write!(
+                f,
+                "another collector has taken over this store; this one writes no more"
+            ),
+            Self::Corrupt(what) => write!(f, "the store is damaged: {what}"),
+            Self::Newer(version) => write!(
+                f,
+                "the store has schema {version}, which a newer collector made"
+            ),
+            Self::IdTaken => write!(f, "the agent identity is or was in use"),
+            Self::NameTaken => write!(f, "the system has an agent of this name"),
+            Self::NoAgent => write!(f, "there is no such agent"),
+            Self::Io(what) => write!(f, "{what}"),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}

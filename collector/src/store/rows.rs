@@ -1,0 +1,103 @@
+//! What the decisions of [`super::apply`] need of a store: single rows within one open transaction. SQLite and the
+//! in-memory model implement it.
+
+use super::StoreError;
+use super::types::{
+    Agent, AlertId, Boot, Counts, Identity, LostRange, Run, StoredAlert, StoredFrame,
+};
+use hansho::clock::Uptime;
+use hansho::frame::kind::{AgentId, BootId, RunId, Stream};
+
+/// A part of a State that waits for the others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatePart {
+    /// Sequence of its frame.
+    pub sequence: u64,
+    /// Uptime of its frame.
+    pub uptime: Uptime,
+    /// This part.
+    pub part: u8,
+    /// Number of parts.
+    pub parts: u8,
+    /// Records, each behind its length.
+    pub open: Vec<u8>,
+}
+
+/// A part of the effective rules.
+#[derive(Clone, Copy, Debug)]
+pub struct ConfigPart<'a> {
+    /// Hash over all of it.
+    pub config_hash: u64,
+    /// This part.
+    pub part: u8,
+    /// Number of parts.
+    pub parts: u8,
+    /// Records, each behind its length.
+    pub rules: &'a [u8],
+}
+
+/// The newest Readings frame of an agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Latest {
+    /// Run.
+    pub run: RunId,
+    /// Sequence.
+    pub sequence: u64,
+    /// The bytes.
+    pub frame: Vec<u8>,
+}
+
+/// Rows of an open transaction. Every method may fail with [`StoreError`]; the transaction is rolled back then.
+#[expect(missing_docs, reason = "each is get or put of the row that it names")]
+pub trait Rows {
+    fn agent(&mut self, agent: AgentId) -> Result<Option<Agent>, StoreError>;
+    fn put_agent(&mut self, agent: &Agent) -> Result<(), StoreError>;
+    fn run(&mut self, agent: AgentId, run: RunId) -> Result<Option<Run>, StoreError>;
+    fn put_run(&mut self, agent: AgentId, run: &Run) -> Result<(), StoreError>;
+    fn boot(&mut self, agent: AgentId, boot: BootId) -> Result<Option<Boot>, StoreError>;
+    fn put_boot(&mut self, agent: AgentId, boot: &Boot) -> Result<(), StoreError>;
+    fn next(
+        &mut self,
+        agent: AgentId,
+        run: RunId,
+        stream: Stream,
+    ) -> Result<Option<u64>, StoreError>;
+    fn put_next(
+        &mut self,
+        agent: AgentId,
+        run: RunId,
+        stream: Stream,
+        next: u64,
+    ) -> Result<(), StoreError>;
+    fn put_frame(&mut self, agent: AgentId, frame: &StoredFrame) -> Result<(), StoreError>;
+    fn put_loss(&mut self, agent: AgentId, loss: &LostRange) -> Result<(), StoreError>;
+    fn count(&mut self, agent: AgentId, stream: Stream, counts: &Counts) -> Result<(), StoreError>;
+    fn alert_exists(&mut self, id: AlertId) -> Result<bool, StoreError>;
+    fn open_alert(
+        &mut self,
+        agent: AgentId,
+        identity: &Identity,
+    ) -> Result<Option<StoredAlert>, StoreError>;
+    fn open_alerts(&mut self, agent: AgentId) -> Result<Vec<StoredAlert>, StoreError>;
+    /// The newest alert of this identity, episode and firing uptime.
+    fn episode(
+        &mut self,
+        agent: AgentId,
+        identity: &Identity,
+        episode: u32,
+        fired: Uptime,
+    ) -> Result<Option<StoredAlert>, StoreError>;
+    fn put_alert(&mut self, alert: &StoredAlert) -> Result<(), StoreError>;
+    fn state_parts(&mut self, agent: AgentId, run: RunId) -> Result<Vec<StatePart>, StoreError>;
+    fn put_state_part(
+        &mut self,
+        agent: AgentId,
+        run: RunId,
+        part: &StatePart,
+    ) -> Result<(), StoreError>;
+    fn clear_state_parts(&mut self, agent: AgentId, run: RunId) -> Result<(), StoreError>;
+    /// Stores a part; parts of another hash are deleted.
+    fn put_config(&mut self, agent: AgentId, part: &ConfigPart<'_>) -> Result<(), StoreError>;
+    fn latest(&mut self, agent: AgentId) -> Result<Option<Latest>, StoreError>;
+    fn put_latest(&mut self, agent: AgentId, latest: &Latest) -> Result<(), StoreError>;
+}

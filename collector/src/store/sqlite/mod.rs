@@ -1,0 +1,354 @@
+//! The store on SQLite: a main file, and a file of raw frames a UTC day. The only files with SQL are in this folder.
+//!
+//! Order of a transaction: raw frames are committed to the day file, then everything else to the main file, then the answer is
+//! given. A crash in between leaves frames past the watermark in the day file; opening deletes them. Both files are in WAL
+//! mode with `synchronous = FULL`: a commit is on the disk when it returns.
+
+mod day;
+mod open;
+mod read;
+mod rows;
+
+pub use open::MAIN_FILE;
+
+use super::apply;
+use super::types::{
+    Agent, AgentRule, AlertFilter, AlertId, LostRange, NewAgent, Range, StoredAlert, StoredFrame,
+    StoredReading, Totals, shard, signed,
+};
+use super::{Store, StoreError};
+use crate::ingest::AuthenticatedBatch;
+use crate::planted;
+use day::Days;
+use hansho::clock::WallTime;
+use hansho::frame::answer::Answer;
+use hansho::frame::batch::BatchHeader;
+use hansho::frame::kind::AgentId;
+use open::Lease;
+use rows::SqlRows;
+use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// A store in a directory.
+#[derive(Debug)]
+pub struct SqliteStore {
+    directory: PathBuf,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    main: Connection,
+    days: Days,
+    lease: Option<Lease>,
+    /// The last transaction failed between the two files: remains in the day file must go before the next.
+    torn: bool,
+    /// Only with a planted bug: answers were given, the commit is still to come.
+    uncommitted: bool,
+}
+
+impl SqliteStore {
+    /// Opens as the one writer: takes the lock and the lease, migrates, deletes remains of a crash.
+    ///
+    /// # Errors
+    /// [`StoreError::Taken`] where another collector runs on it.
+    pub fn open_writer(directory: &Path, now: WallTime) -> Result<Self, StoreError> {
+        let (main, lease) = open::writer(directory, now)?;
+        let store = Self::new(directory, main, Some(lease));
+        store.lock().mend()?;
+        Ok(store)
+    }
+
+    /// Opens beside a writer, for single small changes such as `agent add`; creates and migrates if need be.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn open_beside(directory: &Path) -> Result<Self, StoreError> {
+        let main = open::beside(directory)?;
+        Ok(Self::new(directory, main, None))
+    }
+
+    /// Opens for reading only, also beside a writer.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn open_reader(directory: &Path) -> Result<Self, StoreError> {
+        let main = open::reader(directory)?;
+        Ok(Self::new(directory, main, None))
+    }
+
+    fn new(directory: &Path, main: Connection, lease: Option<Lease>) -> Self {
+        Self {
+            directory: directory.to_owned(),
+            inner: Mutex::new(Inner {
+                main,
+                days: Days::new(directory),
+                lease,
+                torn: false,
+                uncommitted: false,
+            }),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // A transaction that panicked is rolled back by the next `begin`.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has SQLite check the main file and every day file from end to end.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] with what SQLite says first.
+    pub fn check(&self) -> Result<(), StoreError> {
+        let inner = self.lock();
+        let said: String = inner
+            .main
+            .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+        if said != "ok" {
+            return Err(StoreError::Corrupt(said));
+        }
+        for (date, path) in day::list(&self.directory)? {
+            let day = open::read_only(&path)?;
+            let said: String = day.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+            if said != "ok" {
+                return Err(StoreError::Corrupt(format!("frames of {date}: {said}")));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Inner {
+    /// Begins a transaction, after whatever the one before left.
+    fn begin(&mut self) -> Result<(), StoreError> {
+        self.settle()?;
+        if !self.main.is_autocommit() {
+            self.main.execute_batch("ROLLBACK")?;
+        }
+        if self.torn {
+            self.mend()?;
+        }
+        self.main.execute_batch("BEGIN IMMEDIATE")?;
+        if let Some(lease) = &self.lease {
+            let holds = lease.holds(&self.main);
+            if holds != Ok(true) {
+                self.rollback();
+                return holds.and(Err(StoreError::Fenced));
+            }
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<(), StoreError> {
+        self.torn = true;
+        self.days.commit()?;
+        self.main.execute_batch("COMMIT")?;
+        self.torn = false;
+        Ok(())
+    }
+
+    fn rollback(&mut self) {
+        self.days.rollback();
+        if !self.main.is_autocommit() {
+            // A failed ROLLBACK means that there is no transaction any more.
+            drop(self.main.execute_batch("ROLLBACK"));
+        }
+    }
+
+    fn settle(&mut self) -> Result<(), StoreError> {
+        if self.uncommitted {
+            self.uncommitted = false;
+            self.commit()?;
+        }
+        Ok(())
+    }
+
+    fn transaction<T>(
+        &mut self,
+        work: impl FnOnce(&mut SqlRows<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.begin()?;
+        let outcome = work(&mut SqlRows {
+            main: &self.main,
+            days: &mut self.days,
+        });
+        let outcome = outcome.and_then(|done| {
+            if planted::answer_before_commit() {
+                self.uncommitted = true;
+                return Ok(done);
+            }
+            self.commit().map(|()| done)
+        });
+        if outcome.is_err() {
+            self.rollback();
+        }
+        outcome
+    }
+
+    /// Deletes what a crash left past the watermarks in the two newest day files.
+    fn mend(&mut self) -> Result<(), StoreError> {
+        let removed = self.days.mend(&self.main)?;
+        if removed > 0 {
+            log::warn!(
+                "{removed} frames past their watermark removed: the last transaction was not completed, their agents send \
+                 them again"
+            );
+        }
+        self.torn = false;
+        Ok(())
+    }
+}
+
+impl Store for SqliteStore {
+    fn accept(
+        &self,
+        batches: &[&AuthenticatedBatch],
+        now: WallTime,
+    ) -> Result<Vec<Answer>, StoreError> {
+        self.lock().transaction(|rows| {
+            rows.days.begin(now)?;
+            batches
+                .iter()
+                .map(|batch| apply::accept(rows, batch, now))
+                .collect()
+        })
+    }
+
+    fn alive(&self, heard: &[(BatchHeader, WallTime)]) -> Result<(), StoreError> {
+        self.lock().transaction(|rows| {
+            heard
+                .iter()
+                .try_for_each(|(header, now)| apply::alive(rows, header, *now))
+        })
+    }
+
+    fn add_agent(&self, agent: &NewAgent, now: WallTime) -> Result<(), StoreError> {
+        let mut inner = self.lock();
+        inner.transaction(|rows| {
+            let key = (shard(agent.id), agent.id.0.cast_signed());
+            let used = rows
+                .main
+                .query_row(
+                    "SELECT 1 FROM agents WHERE shard = ?1 AND agent = ?2",
+                    key,
+                    |_| Ok(()),
+                )
+                .optional()?;
+            if used.is_some() {
+                return Err(StoreError::IdTaken);
+            }
+            let inserted = rows.main.execute(
+                "INSERT INTO agents (shard, agent, customer, system, name, created_ms, runs, alerts)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0) ON CONFLICT (customer, system, name) DO NOTHING",
+                params![
+                    key.0,
+                    key.1,
+                    agent.customer,
+                    agent.system,
+                    agent.name,
+                    signed(now.as_millis())
+                ],
+            )?;
+            if inserted == 0 {
+                return Err(StoreError::NameTaken);
+            }
+            rows.main.execute(
+                "INSERT INTO agent_keys (shard, agent, epoch, master, created_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![
+                    key.0,
+                    key.1,
+                    agent.key_epoch,
+                    agent.master_id,
+                    signed(now.as_millis())
+                ],
+            )?;
+            Ok(())
+        })?;
+        inner.settle()
+    }
+
+    fn master_of(&self, agent: AgentId, epoch: u8) -> Result<Option<u32>, StoreError> {
+        let inner = self.lock();
+        let mut statement = inner.main.prepare_cached(
+            "SELECT master FROM agent_keys WHERE shard = ?1 AND agent = ?2 AND epoch = ?3",
+        )?;
+        Ok(statement
+            .query_row(params![shard(agent), agent.0.cast_signed(), epoch], |row| {
+                row.get(0)
+            })
+            .optional()?)
+    }
+
+    fn agents(&self) -> Result<Vec<Agent>, StoreError> {
+        read::agents(&self.lock().main)
+    }
+
+    fn alerts(&self, filter: &AlertFilter) -> Result<Vec<StoredAlert>, StoreError> {
+        read::alerts(&self.lock().main, filter)
+    }
+
+    fn alert(&self, id: AlertId) -> Result<Option<StoredAlert>, StoreError> {
+        read::alert(&self.lock().main, id)
+    }
+
+    fn readings(&self, agent: AgentId, range: &Range) -> Result<Vec<StoredReading>, StoreError> {
+        let inner = self.lock();
+        read::readings(&inner.main, &self.directory, agent, range)
+    }
+
+    fn latest(&self, agent: AgentId) -> Result<Option<StoredReading>, StoreError> {
+        read::latest(&self.lock().main, agent)
+    }
+
+    fn frames(&self, agent: AgentId) -> Result<Vec<StoredFrame>, StoreError> {
+        let inner = self.lock();
+        read::frames(&inner.main, &self.directory, agent)
+    }
+
+    fn losses(&self, agent: AgentId) -> Result<Vec<LostRange>, StoreError> {
+        read::losses(&self.lock().main, agent)
+    }
+
+    fn rules(&self, agent: AgentId) -> Result<Vec<AgentRule>, StoreError> {
+        read::rules(&self.lock().main, agent)
+    }
+
+    fn totals(&self) -> Result<Totals, StoreError> {
+        read::totals(&self.lock().main)
+    }
+
+    fn sweep(&self, now: WallTime, retention_days: u32) -> Result<usize, StoreError> {
+        let mut inner = self.lock();
+        inner.settle()?;
+        inner.days.sweep(now, retention_days)
+    }
+
+    fn ping(&self, now: WallTime) -> Result<(), StoreError> {
+        let mut inner = self.lock();
+        inner.transaction(|rows| {
+            rows.main.execute(
+                "UPDATE leases SET proved_ms = ?1 WHERE role = 'writer'",
+                params![signed(now.as_millis())],
+            )?;
+            Ok(())
+        })?;
+        inner.settle()
+    }
+
+    fn idle(&self) -> Result<(), StoreError> {
+        self.lock().settle()
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        let said = error.to_string();
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full(said),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Corrupt(said),
+            _ => Self::Io(said),
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Opening: lock, lease, settings, migrations.
+
+use super::super::StoreError;
+use crate::limit::BUSY_MS;
+use hansho::clock::WallTime;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use std::fs::File;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+/// Name of the main file within the directory.
+pub const MAIN_FILE: &str = "collector.sqlite";
+/// Name of the file that the writer locks.
+const LOCK_FILE: &str = "collector.lock";
+/// `PRAGMA user_version` of both files.
+const SCHEMA: u32 = 1;
+const MAIN_1: &str = include_str!("../../../migrations/0001_main.sql");
+const DAY_1: &str = include_str!("../../../migrations/0001_day.sql");
+
+/// The right to write: a lock on a file, which the kernel gives back whatever happens to the process, and a fencing number
+/// in the store, which every transaction compares.
+#[derive(Debug)]
+pub(super) struct Lease {
+    fencing: i64,
+    _lock: File,
+}
+
+impl Lease {
+    /// Whether nobody took it over.
+    pub(super) fn holds(&self, main: &Connection) -> Result<bool, StoreError> {
+        let mut statement =
+            main.prepare_cached("SELECT fencing FROM leases WHERE role = 'writer'")?;
+        let fencing: i64 = statement.query_row([], |row| row.get(0))?;
+        Ok(fencing == self.fencing)
+    }
+}
+
+fn io(what: &Path, error: &std::io::Error) -> StoreError {
+    let said = format!("{}: {error}", what.display());
+    if error.kind() == std::io::ErrorKind::StorageFull {
+        StoreError::Full(said)
+    } else {
+        StoreError::Io(said)
+    }
+}
+
+pub(super) fn writer(directory: &Path, now: WallTime) -> Result<(Connection, Lease), StoreError> {
+    make_directory(directory)?;
+    let path = directory.join(LOCK_FILE);
+    let lock = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(|error| io(&path, &error))?;
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive).map_err(
+        |error| match error {
+            rustix::io::Errno::WOULDBLOCK => StoreError::Taken(path.display().to_string()),
+            error => io(&path, &error.into()),
+        },
+    )?;
+    let main = beside(directory)?;
+    let holder = format!("process {}", std::process::id());
+    main.execute(
+        "INSERT INTO leases (role, fencing, holder, taken_ms) VALUES ('writer', 1, ?1, ?2)
+         ON CONFLICT (role) DO UPDATE SET fencing = fencing + 1, holder = ?1, taken_ms = ?2",
+        params![holder, super::signed(now.as_millis())],
+    )?;
+    let fencing = main.query_row(
+        "SELECT fencing FROM leases WHERE role = 'writer'",
+        [],
+        |row| row.get(0),
+    )?;
+    Ok((
+        main,
+        Lease {
+            fencing,
+            _lock: lock,
+        },
+    ))
+}
+
+pub(super) fn beside(directory: &Path) -> Result<Connection, StoreError> {
+    make_directory(directory)?;
+    let main = Connection::open(directory.join(MAIN_FILE))?;
+    settle(&main)?;
+    migrate(&main, MAIN_1)?;
+    Ok(main)
+}
+
+pub(super) fn reader(directory: &Path) -> Result<Connection, StoreError> {
+    let path = directory.join(MAIN_FILE);
+    if !path.exists() {
+        return Err(StoreError::Io(format!(
+            "{}: no store there yet; `serve` or `agent add` creates it",
+            path.display()
+        )));
+    }
+    read_only(&path)
+}
+
+/// Opens a main or day file for reading, also while another process writes to it.
+pub(super) fn read_only(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(Duration::from_millis(BUSY_MS))?;
+    let version = schema(&connection)?;
+    if version > SCHEMA {
+        return Err(StoreError::Newer(version));
+    }
+    Ok(connection)
+}
+
+/// Opens a day file for writing, with its table.
+pub(super) fn day(path: &Path) -> Result<Connection, StoreError> {
+    let connection = Connection::open(path)?;
+    settle(&connection)?;
+    #[cfg(feature = "planted")]
+    if crate::planted::no_dedup() {
+        // The table's own key would hide the bug.
+        let loose = DAY_1
+            .replace(
+                "NOT NULL,     -- the bytes, kind and uptime included\n  PRIMARY KEY (shard, agent, run, stream, sequence)\n",
+                "NOT NULL\n",
+            )
+            .replace("STRICT, WITHOUT ROWID", "STRICT");
+        migrate(&connection, &loose)?;
+        return Ok(connection);
+    }
+    migrate(&connection, DAY_1)?;
+    Ok(connection)
+}
+
+fn make_directory(directory: &Path) -> Result<(), StoreError> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
+        .map_err(|error| io(directory, &error))
+}
+
+fn settle(connection: &Connection) -> Result<(), StoreError> {
+    connection.busy_timeout(Duration::from_millis(BUSY_MS))?;
+    connection.set_prepared_statement_cache_capacity(128);
+    connection.query_row("PRAGMA journal_mode = WAL", [], |row| {
+        row.get::<_, String>(0)
+    })?;
+    connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")?;
+    Ok(())
+}
+
+fn schema(connection: &Connection) -> Result<u32, StoreError> {
+    let version = connection
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .optional()?;
+    Ok(version.unwrap_or(0))
+}
+
+/// Brings a file to the newest schema, in one transaction; two processes may try at once.
+fn migrate(connection: &Connection, first: &str) -> Result<(), StoreError> {
+    match schema(connection)? {
+        SCHEMA => return Ok(()),
+        version if version > SCHEMA => return Err(StoreError::Newer(version)),
+        _ => {}
+    }
+    connection.execute_batch("BEGIN IMMEDIATE")?;
+    let outcome = if schema(connection)? == SCHEMA {
+        Ok(())
+    } else {
+        connection
+            .execute_batch(first)
+            .and_then(|()| connection.pragma_update(None, "user_version", SCHEMA))
+    };
+    match outcome {
+        Ok(()) => connection.execute_batch("COMMIT")?,
+        Err(error) => {
+            // The first error is the one to tell.
+            drop(connection.execute_batch("ROLLBACK"));
+            return Err(error.into());
+        }
+    }
+    Ok(())
+}

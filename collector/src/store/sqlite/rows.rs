@@ -1,0 +1,489 @@
+//! Single rows within the open transaction.
+
+use super::super::StoreError;
+use super::super::rows::{ConfigPart, Latest, Rows, StatePart};
+use super::super::types::{
+    Agent, AlertId, Boot, Counts, Dated, Identity, LostRange, Run, StoredAlert, StoredFrame, shard,
+    signed,
+};
+use super::day::Days;
+use super::read;
+use hansho::clock::{Anchor, AnchorQuality, Uptime, WallTime};
+use hansho::frame::kind::{AgentId, BootId, RunId, Stream};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+/// An open transaction on both files.
+pub(super) struct SqlRows<'c> {
+    pub(super) main: &'c Connection,
+    pub(super) days: &'c mut Days,
+}
+
+/// A number as stored, back.
+pub(super) fn unsigned(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}
+
+pub(super) fn uptime(value: i64) -> Uptime {
+    Uptime::from_millis(unsigned(value))
+}
+
+pub(super) fn wall(value: i64) -> WallTime {
+    WallTime::from_millis(unsigned(value))
+}
+
+fn wall_ms(dated: Option<Dated>) -> Option<i64> {
+    dated.map(|dated| signed(dated.wall.as_millis()))
+}
+
+fn clock(dated: Option<Dated>) -> Option<&'static str> {
+    dated.map(|dated| dated.quality.word())
+}
+
+fn boot_from(row: &Row<'_>) -> rusqlite::Result<Boot> {
+    Ok(Boot {
+        id: BootId(row.get::<_, i64>(0)?.cast_unsigned()),
+        offset_ms: row.get(1)?,
+        anchor: Anchor {
+            uptime: uptime(row.get(2)?),
+            wall: wall(row.get(3)?),
+            quality: AnchorQuality::from_u8(row.get(4)?),
+        },
+    })
+}
+
+fn run_from(row: &Row<'_>) -> rusqlite::Result<Run> {
+    Ok(Run {
+        id: RunId(row.get::<_, i64>(0)?.cast_unsigned()),
+        boot: BootId(row.get::<_, i64>(1)?.cast_unsigned()),
+        arrival: unsigned(row.get(2)?),
+        number: row.get::<_, Option<i64>>(3)?.map(i64::cast_unsigned),
+        last_sent: row.get::<_, Option<i64>>(4)?.map(uptime),
+        followed: row.get(5)?,
+        claims: row.get(6)?,
+        claimed_at: row.get::<_, Option<i64>>(7)?.map(wall),
+    })
+}
+
+/// The boot of a run, outside a transaction too.
+pub(super) fn boot_of_run(
+    main: &Connection,
+    agent: AgentId,
+    run: RunId,
+) -> Result<Option<Boot>, StoreError> {
+    let mut statement = main.prepare_cached(
+        "SELECT b.boot, b.offset_ms, b.anchor_uptime_ms, b.anchor_wall_ms, b.anchor_quality
+         FROM runs r JOIN boots b ON b.shard = r.shard AND b.agent = r.agent AND b.boot = r.boot
+         WHERE r.shard = ?1 AND r.agent = ?2 AND r.run = ?3",
+    )?;
+    Ok(statement
+        .query_row(
+            params![shard(agent), agent.0.cast_signed(), run.0.cast_signed()],
+            boot_from,
+        )
+        .optional()?)
+}
+
+impl Rows for SqlRows<'_> {
+    fn agent(&mut self, agent: AgentId) -> Result<Option<Agent>, StoreError> {
+        read::agent(self.main, agent)
+    }
+
+    fn put_agent(&mut self, agent: &Agent) -> Result<(), StoreError> {
+        let mut statement = self.main.prepare_cached(
+            "UPDATE agents SET current_run = ?3, last_seen_ms = ?4, stated_run = ?5, stated_ms = ?6, stated_clock = ?7,
+                runs = ?8, alerts = ?9 WHERE shard = ?1 AND agent = ?2",
+        )?;
+        let key = (shard(agent.id), agent.id.0.cast_signed());
+        let stated = agent.stated.map(|(_, dated)| dated);
+        statement.execute(params![
+            key.0,
+            key.1,
+            agent.current_run.map(|run| run.0.cast_signed()),
+            agent.last_seen.map(|seen| signed(seen.as_millis())),
+            agent.stated.map(|(run, _)| run.0.cast_signed()),
+            wall_ms(stated),
+            clock(stated),
+            signed(agent.runs),
+            signed(agent.alerts),
+        ])?;
+        let Some(inventory) = &agent.inventory else {
+            return Ok(());
+        };
+        let mut statement = self.main.prepare_cached(
+            "UPDATE agents SET version = ?3, host = ?4, kernel = ?5, architecture = ?6, cores = ?7, memory_total_kib = ?8,
+                sample_interval_ms = ?9, report_interval_ms = ?10, post_interval_ms = ?11, registry_version = ?12,
+                registry_hash = ?13, config_hash = ?14, machine_id_hash = ?15, flags = ?16
+             WHERE shard = ?1 AND agent = ?2",
+        )?;
+        statement.execute(params![
+            key.0,
+            key.1,
+            inventory.version,
+            inventory.host,
+            inventory.kernel,
+            inventory.architecture,
+            inventory.cores,
+            inventory.memory_total_kib.cast_signed(),
+            inventory.sample_interval_ms,
+            inventory.report_interval_ms,
+            inventory.post_interval_ms,
+            inventory.registry_version,
+            inventory.registry_hash.cast_signed(),
+            inventory.config_hash.cast_signed(),
+            inventory.machine_id_hash.cast_signed(),
+            inventory.flags,
+        ])?;
+        Ok(())
+    }
+
+    fn run(&mut self, agent: AgentId, run: RunId) -> Result<Option<Run>, StoreError> {
+        let mut statement = self.main.prepare_cached(
+            "SELECT run, boot, arrival, number, last_sent_ms, followed, claims, claimed_at_ms FROM runs WHERE shard = ?1 AND agent = ?2 AND run = ?3",
+        )?;
+        Ok(statement
+            .query_row(
+                params![shard(agent), agent.0.cast_signed(), run.0.cast_signed()],
+                run_from,
+            )
+            .optional()?)
+    }
+
+    fn put_run(&mut self, agent: AgentId, run: &Run) -> Result<(), StoreError> {
+        let mut statement = self.main.prepare_cached(
+            "INSERT OR REPLACE INTO runs
+                (shard, agent, run, boot, arrival, number, last_sent_ms, followed, claims, claimed_at_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        )?;
+        statement.execute(params![
+            shard(agent),
+            agent.0.cast_signed(),
+            run.id.0.cast_signed(),
+            run.boot.0.cast_signed(),
+            signed(run.arrival),
+            run.number.map(u64::cast_signed),
+            run.last_sent.map(|sent| signed(sent.as_millis())),
+            run.followed,
+            run.claims,
+            run.claimed_at.map(|seen| signed(seen.as_millis())),
+        ])?;
+        Ok(())
+    }
+
+    fn boot(&mut self, agent: AgentId, boot: BootId) -> Result<Option<Boot>, StoreError> {
+        let mut statement = self.main.prepare_cached(
+            "SELECT boot, offset_ms, anchor_uptime_ms, anchor_wall_ms, anchor_quality FROM boots
+             WHERE shard = ?1 AND agent = ?2 AND boot = ?3",
+        )?;
+        Ok(statement
+            .query_row(
+                params![shard(agent), agent.0.cast_signed(), boot.0.cast_signed()],
+                boot_from,
+            )
+            .optional()?)
+    }
+
+    fn put_boot(&mut self, agent: AgentId, boot: &Boot) -> Result<(), StoreError> {
+        let mut statement = self.main.prepare_cached(
+            "INSERT OR REPLACE INTO boots
+                (shard, agent, boot, offset_ms, anchor_uptime_ms, anchor_wall_ms, anchor_quality)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?;
+        statement.execute(params![
+            shard(agent),
+            agent.0.cast_signed(),
+            boot.id.0.cast_signed(),
+            boot.offset_ms,
+            signed(boot.anchor.uptime.as_millis()),
+            signed(boot.anchor.wall.as_millis()),
+            boot.anchor.quality.as_u8(),
+        ])?;
+        Ok(())
+    }
+
+    fn next(
+        &mut self,
+        agent: AgentId,
+        run: RunId,
+        stream: Stream,
+    ) -> Result<Option<u64>, StoreError> {
+        let mut statement = self.main.prepare_cached(
+            "SELECT next FROM watermarks WHERE shard = ?1 AND agent = ?2 AND run = ?3 AND stream = ?4",
+        )?;
+        Ok(statement
+            .query_row(
+                params![
+                    shard(agent),
+                    agent.0.cast_signed(),
+                    run.0.cast_signed(),
+                    stream.number()
+                ],
+                |row| row.get(0).map(unsigned),
+            )
+            .optional()?)
+    }
+
+    fn put_next(
+        &mut self,
+        agent: AgentId,
+        run: RunId,
+        stream: Stream,
+        next: u64,
+    ) -> Result<(), StoreError> {
+        let mut statement = self.main.prepare_cached(
+            "INSERT OR REPLACE INTO watermarks (shard, agent, run, stream, next) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?;
+        statement.execute(params![
+            shard(agent),
+            agent.0.cast_signed(),
+            run.0.cast_signed(),
+            stream.number(),
+            signed(next)
+        ])?;
+        Ok(())
+    }
+
+    fn put_frame(&mut self, agent: AgentId, frame: &StoredFrame) -> Result<(), StoreError> {
+        self.days.put(agent, frame)
+    }
+
+    fn put_loss(&mut self, agent: AgentId, loss: &LostRange) -> Result<(), StoreError> {
+        let mut statement = self.main.prepare_cached(
+            "INSERT INTO losses (shard, agent, run, stream, first, last, reason, recorded_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?;
+        statement.execute(params![
+            shard(agent),
+            agent.0.cast_signed(),
+            loss.run.0.cast_signed(),
+            loss.stream.number(),
+            signed(loss.first),
+            signed(loss.last),
+            loss.reason.word(),
+            signed(loss.recorded.as_millis())
+        ])?;
+        Ok(())
+    }
+
+    fn count(&mut self, agent: AgentId, stream: Stream, counts: &Counts) -> Result<(), StoreError> {
+        let mut statement = self.main.prepare_cached(
+            "INSERT INTO counters (shard, agent, stream, frames_stored, duplicates, lost, refused, skipped,
+                readings_stored, contradicted)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+             ON CONFLICT (shard, agent, stream) DO UPDATE SET
+                frames_stored = frames_stored + ?4, duplicates = duplicates + ?5,
+                lost = MIN(lost, 4611686018427387904) + MIN(?6, 4611686018427387903),
+                refused = refused + ?7, skipped = skipped + ?8, readings_stored = readings_stored + ?9,
+                contradicted = contradicted + ?10",
+        )?;
+        statement.execute(params![
+            shard(agent),
+            agent.0.cast_signed(),
+            stream.number(),
+            signed(counts.frames_stored),
+            signed(counts.duplicates),
+            signed(counts.lost),
+            signed(counts.refused),
+            signed(counts.skipped),
+            signed(counts.readings_stored),
+            signed(counts.contradicted)
+        ])?;
+        Ok(())
+    }
+
+    fn alert_exists(&mut self, id: AlertId) -> Result<bool, StoreError> {
+        Ok(read::alert(self.main, id)?.is_some())
+    }
+
+    fn open_alert(
+        &mut self,
+        agent: AgentId,
+        identity: &Identity,
+    ) -> Result<Option<StoredAlert>, StoreError> {
+        read::one_alert(
+            self.main,
+            "WHERE shard = ?1 AND agent = ?2 AND code = ?3 AND subject = ?4 AND test = ?5 AND firing = 1",
+            params![
+                shard(agent),
+                agent.0.cast_signed(),
+                identity.code,
+                identity.subject,
+                identity.test
+            ],
+        )
+    }
+
+    fn open_alerts(&mut self, agent: AgentId) -> Result<Vec<StoredAlert>, StoreError> {
+        read::many_alerts(
+            self.main,
+            "WHERE shard = ?1 AND agent = ?2 AND firing = 1 ORDER BY alert",
+            params![shard(agent), agent.0.cast_signed()],
+        )
+    }
+
+    fn episode(
+        &mut self,
+        agent: AgentId,
+        identity: &Identity,
+        episode: u32,
+        fired: Uptime,
+    ) -> Result<Option<StoredAlert>, StoreError> {
+        read::one_alert(
+            self.main,
+            "WHERE shard = ?1 AND agent = ?2 AND code = ?3 AND subject = ?4 AND test = ?5 AND episode = ?6
+               AND fired_ms = ?7 ORDER BY stored_ms DESC, alert DESC LIMIT 1",
+            params![
+                shard(agent),
+                agent.0.cast_signed(),
+                identity.code,
+                identity.subject,
+                identity.test,
+                episode,
+                signed(fired.as_millis())
+            ],
+        )
+    }
+
+    fn put_alert(&mut self, alert: &StoredAlert) -> Result<(), StoreError> {
+        let sql = format!(
+            "INSERT OR REPLACE INTO alerts (shard, {}) VALUES
+               (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24,
+                ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36)",
+            read::ALERT_COLUMNS
+        );
+        let mut statement = self.main.prepare_cached(&sql)?;
+        let number = |value: Option<u64>| value.map(signed);
+        statement.execute(params![
+            shard(alert.agent),
+            alert.id.0.cast_signed(),
+            alert.agent.0.cast_signed(),
+            alert.identity.code,
+            alert.identity.subject,
+            alert.identity.test,
+            alert.episode,
+            alert.firing,
+            alert.run.0.cast_signed(),
+            alert.last_run.0.cast_signed(),
+            signed(alert.fired.as_millis()),
+            number(alert.firing_sequence),
+            number(alert.resolved_sequence),
+            wall_ms(alert.occurred),
+            clock(alert.occurred),
+            wall_ms(alert.detected),
+            clock(alert.detected),
+            wall_ms(alert.notified),
+            clock(alert.notified),
+            wall_ms(alert.recovered),
+            clock(alert.recovered),
+            wall_ms(alert.resolved),
+            clock(alert.resolved),
+            signed(alert.stored.as_millis()),
+            signed(alert.updated.as_millis()),
+            alert.quantity,
+            number(alert.value),
+            number(alert.total),
+            number(alert.level),
+            number(alert.worst),
+            number(alert.forecast_ms),
+            alert.count,
+            alert.continuations,
+            alert.reason,
+            alert.flags,
+            alert.by.bits(),
+        ])?;
+        Ok(())
+    }
+
+    fn state_parts(&mut self, agent: AgentId, run: RunId) -> Result<Vec<StatePart>, StoreError> {
+        let mut statement = self.main.prepare_cached(
+            "SELECT sequence, uptime_ms, part, parts, open FROM state_parts
+             WHERE shard = ?1 AND agent = ?2 AND run = ?3 ORDER BY part",
+        )?;
+        let parts = statement
+            .query_map(
+                params![shard(agent), agent.0.cast_signed(), run.0.cast_signed()],
+                |row| {
+                    Ok(StatePart {
+                        sequence: unsigned(row.get(0)?),
+                        uptime: uptime(row.get(1)?),
+                        part: row.get(2)?,
+                        parts: row.get(3)?,
+                        open: row.get(4)?,
+                    })
+                },
+            )?
+            .collect::<Result<_, _>>()?;
+        Ok(parts)
+    }
+
+    fn put_state_part(
+        &mut self,
+        agent: AgentId,
+        run: RunId,
+        part: &StatePart,
+    ) -> Result<(), StoreError> {
+        let mut statement = self.main.prepare_cached(
+            "INSERT OR REPLACE INTO state_parts (shard, agent, run, part, parts, sequence, uptime_ms, open)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?;
+        statement.execute(params![
+            shard(agent),
+            agent.0.cast_signed(),
+            run.0.cast_signed(),
+            part.part,
+            part.parts,
+            signed(part.sequence),
+            signed(part.uptime.as_millis()),
+            part.open
+        ])?;
+        Ok(())
+    }
+
+    fn clear_state_parts(&mut self, agent: AgentId, run: RunId) -> Result<(), StoreError> {
+        let mut statement = self.main.prepare_cached(
+            "DELETE FROM state_parts WHERE shard = ?1 AND agent = ?2 AND run = ?3",
+        )?;
+        statement.execute(params![
+            shard(agent),
+            agent.0.cast_signed(),
+            run.0.cast_signed()
+        ])?;
+        Ok(())
+    }
+
+    fn put_config(&mut self, agent: AgentId, part: &ConfigPart<'_>) -> Result<(), StoreError> {
+        let key = (shard(agent), agent.0.cast_signed());
+        let hash = part.config_hash.cast_signed();
+        self.main
+            .prepare_cached(
+                "DELETE FROM configs WHERE shard = ?1 AND agent = ?2 AND (config_hash <> ?3 OR parts <> ?4)",
+            )?
+            .execute(params![key.0, key.1, hash, part.parts])?;
+        self.main
+            .prepare_cached(
+                "INSERT OR REPLACE INTO configs (shard, agent, part, parts, config_hash, rules)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?
+            .execute(params![
+                key.0, key.1, part.part, part.parts, hash, part.rules
+            ])?;
+        Ok(())
+    }
+
+    fn latest(&mut self, agent: AgentId) -> Result<Option<Latest>, StoreError> {
+        read::latest_row(self.main, agent)
+    }
+
+    fn put_latest(&mut self, agent: AgentId, latest: &Latest) -> Result<(), StoreError> {
+        let mut statement = self.main.prepare_cached(
+            "INSERT OR REPLACE INTO latest (shard, agent, run, sequence, frame) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?;
+        statement.execute(params![
+            shard(agent),
+            agent.0.cast_signed(),
+            latest.run.0.cast_signed(),
+            signed(latest.sequence),
+            latest.frame
+        ])?;
+        Ok(())
+    }
+}

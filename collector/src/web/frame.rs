@@ -1,0 +1,191 @@
+//! What is around every page, and the pieces that several pages share.
+
+use super::codes::{self, Severity, Text};
+use super::values;
+use super::words::Words;
+use crate::clock::utc;
+use crate::store::{Agent, StoredAlert};
+use hansho::clock::WallTime;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+/// For whom a page is, and when.
+pub struct View {
+    /// Words.
+    pub words: &'static Words,
+    /// The language stands in the address.
+    pub explicit: bool,
+    /// Now.
+    pub now: WallTime,
+}
+
+/// The style sheet. Colours by theme; severity always has a letter and a word beside its colour.
+const STYLE: &str = "
+:root{color-scheme:light dark;--bg:#fff;--fg:#1a1a1a;--dim:#595959;--line:#d0d0d0;--card:#f6f6f6;--e:#a80020;--w:#7a4b00;--i:#0b4f8a;--t:#5a2d91}
+@media(prefers-color-scheme:dark){:root{--bg:#121212;--fg:#ececec;--dim:#b0b0b0;--line:#3c3c3c;--card:#1d1d1d;--e:#ff8a94;--w:#ffc261;--i:#8ec5ff;--t:#cfa9ff}}
+*{box-sizing:border-box}body{margin:0 auto;padding:.8rem;max-width:70rem;background:var(--bg);color:var(--fg);font:16px/1.55 system-ui,'Hiragino Sans','Noto Sans JP',sans-serif}
+a{color:inherit}a:focus-visible{outline:3px solid var(--i)}header{display:flex;gap:1rem;justify-content:space-between;flex-wrap:wrap;border-bottom:1px solid var(--line)}
+h1{font-size:1.25rem;margin:.2rem 0}h2{font-size:1.1rem;margin:1.4rem 0 .5rem}h3{font-size:1rem;margin:.7rem 0 .2rem}p{margin:.3rem 0}ol,ul{margin:.2rem 0;padding-left:1.4rem}
+.dim{color:var(--dim)}.alert{border:1px solid var(--line);border-left:.5rem solid var(--line);background:var(--card);padding:.5rem .8rem;margin:.6rem 0;border-radius:.3rem;overflow-wrap:anywhere}
+.E{border-left-color:var(--e)}.W{border-left-color:var(--w)}.I{border-left-color:var(--i)}.test{border-style:dashed;border-left-style:double}
+.code{font-weight:700;font-family:ui-monospace,monospace}.E .code{color:var(--e)}.W .code{color:var(--w)}.I .code{color:var(--i)}
+.badge{display:inline-block;border:2px solid var(--t);color:var(--t);font-weight:700;padding:0 .4rem;border-radius:.2rem}
+.scroll{overflow-x:auto}table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid var(--line);vertical-align:top;overflow-wrap:anywhere}
+td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}code{font-family:ui-monospace,monospace;background:var(--card);padding:0 .2rem;overflow-wrap:anywhere}
+dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem .8rem;margin:.3rem 0}dt{color:var(--dim)}dd{margin:0;overflow-wrap:anywhere}
+";
+
+/// A page.
+pub fn page(view: &View, title: &str, path: &str, refresh: bool, content: Markup) -> Markup {
+    let words = view.words;
+    html! {
+        (DOCTYPE)
+        html lang=(words.language.tag()) {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width,initial-scale=1";
+                @if refresh { meta http-equiv="refresh" content="2"; }
+                title { (title) " - " (words.title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                header {
+                    h1 { a href=(link(view, "/")) { (words.title) } }
+                    p {
+                        span.dim { (utc(view.now.as_millis())) " " }
+                        a href={ (path) "?lang=" (words.other) } lang=(words.other) {
+                            @if words.other == "en" { "English" } @else { "日本語" }
+                        }
+                    }
+                }
+                main { (content) }
+            }
+        }
+    }
+}
+
+/// A page that only says something.
+pub fn message(words: &'static Words, text: &str) -> Markup {
+    let view = View {
+        words,
+        explicit: false,
+        now: WallTime::from_millis(0),
+    };
+    html! {
+        (DOCTYPE)
+        html lang=(words.language.tag()) {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width,initial-scale=1";
+                title { (words.title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body { main { p { (text) } p { a href=(link(&view, "/")) { (words.back) } } } }
+        }
+    }
+}
+
+/// An address within the site that keeps the language chosen in the address.
+pub fn link(view: &View, path: &str) -> String {
+    if view.explicit {
+        format!("{path}?lang={}", view.words.language.tag())
+    } else {
+        path.to_owned()
+    }
+}
+
+/// The address of an agent's page.
+pub fn agent_path(agent: &Agent) -> String {
+    let encoded: Vec<String> = [&agent.customer, &agent.system, &agent.name]
+        .into_iter()
+        .map(|part| encoded(part))
+        .collect();
+    format!("/agents/{}", encoded.join("/"))
+}
+
+/// Percent-encoding of a path segment (RFC 3986, 2.1).
+pub fn encoded(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+/// The word of a severity.
+pub fn severity(words: &Words, severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => words.error,
+        Severity::Warning => words.warning,
+        Severity::Information => words.information,
+    }
+}
+
+/// A registry text with its commands in backticks marked up.
+pub fn prose(text: &str) -> Markup {
+    html! {
+        @for (index, piece) in text.split('`').enumerate() {
+            @if index % 2 == 1 { code { (piece) } } @else { (piece) }
+        }
+    }
+}
+
+/// The steps of what to do now.
+pub fn steps(text: &Text) -> Markup {
+    html! { ol { @for step in text.operator_action { li { (prose(step)) } } } }
+}
+
+/// One line with code, name, subject, test badge and whose it is.
+pub fn headline(view: &View, alert: &StoredAlert, owner: Option<&Agent>) -> Markup {
+    let words = view.words;
+    let code = alert.identity.code;
+    let severity = codes::severity(code);
+    html! {
+        p {
+            @if alert.identity.test { span.badge { (words.test) } " " }
+            a.code href=(link(view, &format!("/a/{}", alert.id))) { (codes::display(code, alert.firing)) }
+            " "
+            @if alert.firing { strong { (self::severity(words, severity)) } } @else { (words.resolved_at) }
+            " " strong { (codes::name(code, words.language)) }
+            @if !alert.identity.subject.is_empty() { " " code { (alert.identity.subject) } }
+        }
+        @if let Some(agent) = owner {
+            p { (agent.customer) " / " (agent.system) " / " a href=(link(view, &agent_path(agent))) { (agent.name) } }
+        }
+        @if alert.identity.test { p { (words.test_note) } }
+    }
+}
+
+/// The class that colours an alert.
+pub fn class(alert: &StoredAlert) -> String {
+    let letter = if alert.firing {
+        codes::severity(alert.identity.code).letter()
+    } else {
+        'I'
+    };
+    let test = if alert.identity.test { " test" } else { "" };
+    format!("alert {letter}{test}")
+}
+
+/// Value, level, worst and count, where they are known.
+pub fn judged(words: &Words, alert: &StoredAlert) -> Markup {
+    let shown = |number: u64| values::value(alert.quantity, number, alert.total);
+    html! {
+        @if let Some(value) = alert.value { dt { (words.value) } dd { (shown(value)) } }
+        @if let Some(level) = alert.level { dt { (words.level) } dd { (shown(level)) } }
+        @if let Some(worst) = alert.worst { dt { (words.worst) } dd { (shown(worst)) } }
+        @if alert.count > 1 { dt { (words.count) } dd { (alert.count) } }
+    }
+}
+
+/// What was concluded instead of told.
+pub fn concluded(words: &Words, alert: &StoredAlert) -> Markup {
+    html! {
+        @if alert.by.opened_by_state { p.dim { (words.by_state_opened) } }
+        @if alert.by.closed_by_state { p.dim { (words.by_state_closed) } }
+        @if alert.by.firing_inferred { p.dim { (words.inferred) } }
+    }
+}

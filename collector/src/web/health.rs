@@ -1,0 +1,187 @@
+//! `/healthz` and `/metrics`: what machines ask.
+
+use super::Site;
+use crate::ingest::{Job, Metrics};
+use crate::limit::PING_MS;
+use crate::store::{Counts, Totals};
+use axum::extract::State;
+use axum::http::StatusCode;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// 200 only if the writer, asked through the queue that batches take too, has just proved that it can write.
+pub async fn healthz(State(site): State<Arc<Site>>) -> (StatusCode, &'static str) {
+    let (reply, answered) = oneshot::channel();
+    if site.queue.try_send(Job::Ping(reply)).is_err() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "the queue is full\n");
+    }
+    match tokio::time::timeout(Duration::from_millis(PING_MS), answered).await {
+        Ok(Ok(true)) => (StatusCode::OK, "ok\n"),
+        Ok(Ok(false)) => (StatusCode::SERVICE_UNAVAILABLE, "the store cannot write\n"),
+        Ok(Err(_)) | Err(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the writer does not answer\n",
+        ),
+    }
+}
+
+/// Prometheus text format.
+pub async fn metrics(State(site): State<Arc<Site>>) -> (StatusCode, String) {
+    let built = tokio::task::spawn_blocking(move || text(&site)).await;
+    match built {
+        Ok(Some(text)) => (StatusCode::OK, text),
+        Ok(None) | Err(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the store cannot be read\n".to_owned(),
+        ),
+    }
+}
+
+fn text(site: &Site) -> Option<String> {
+    let totals = site.store.totals().ok()?;
+    let mut text = String::new();
+    of_process(&mut text, &site.metrics);
+    of_store(&mut text, &totals);
+    by_stream(&mut text, &totals);
+    Some(text)
+}
+
+fn one(text: &mut String, name: &str, kind: &str, help: &str, value: &str) {
+    head(text, name, kind, help);
+    // Writing to a String cannot fail.
+    writeln!(text, "hansho_{name} {value}").ok();
+}
+
+fn head(text: &mut String, name: &str, kind: &str, help: &str) {
+    writeln!(text, "# HELP hansho_{name} {help}").ok();
+    writeln!(text, "# TYPE hansho_{name} {kind}").ok();
+}
+
+fn of_process(text: &mut String, metrics: &Metrics) {
+    let m = metrics;
+    let counters = [
+        ("batches_total", "batches answered", &m.batches),
+        ("bad_mac_total", "posts whose mac does not fit", &m.bad_mac),
+        (
+            "unknown_agent_total",
+            "posts of unknown agents or epochs",
+            &m.unknown_agent,
+        ),
+        ("malformed_total", "posts that are no batch", &m.malformed),
+        ("too_large_total", "bodies answered with 413", &m.too_large),
+        (
+            "unavailable_total",
+            "posts answered with 503",
+            &m.unavailable,
+        ),
+        ("timeouts_total", "posts answered with 408", &m.timeouts),
+        (
+            "connections_refused_total",
+            "connections closed for lack of places",
+            &m.connections_refused,
+        ),
+        (
+            "handshakes_failed_total",
+            "TLS handshakes that failed",
+            &m.handshakes_failed,
+        ),
+        (
+            "store_errors_total",
+            "batches that the store refused",
+            &m.store_errors,
+        ),
+        ("commit_seconds_count", "transactions", &m.commits),
+    ];
+    for (name, help, counter) in counters {
+        one(
+            text,
+            name,
+            "counter",
+            help,
+            &Metrics::get(counter).to_string(),
+        );
+    }
+    let us = Metrics::get(&m.commit_us);
+    let seconds = format!("{}.{:06}", us / 1_000_000, us % 1_000_000);
+    one(
+        text,
+        "commit_seconds_sum",
+        "counter",
+        "time of all transactions",
+        &seconds,
+    );
+    let queued = Metrics::get(&m.queued).to_string();
+    one(
+        text,
+        "queue",
+        "gauge",
+        "batches waiting for the writer",
+        &queued,
+    );
+    let connections = Metrics::get(&m.connections).to_string();
+    one(
+        text,
+        "connections",
+        "gauge",
+        "connections of agents",
+        &connections,
+    );
+}
+
+fn of_store(text: &mut String, totals: &Totals) {
+    let readings = totals.all().readings_stored;
+    for (name, kind, help, value) in [
+        ("agents", "gauge", "agents known", totals.agents),
+        ("alerts_firing", "gauge", "alerts open now", totals.firing),
+        (
+            "alerts_total",
+            "counter",
+            "alerts ever stored",
+            totals.alerts,
+        ),
+        (
+            "readings_stored_total",
+            "counter",
+            "readings within stored frames",
+            readings,
+        ),
+    ] {
+        one(text, name, kind, help, &value.to_string());
+    }
+}
+
+fn by_stream(text: &mut String, totals: &Totals) {
+    type Field = fn(&Counts) -> u64;
+    let fields: [(&str, &str, Field); 6] = [
+        ("frames_stored_total", "frames stored", |counts| {
+            counts.frames_stored
+        }),
+        ("duplicates_total", "frames that came again", |counts| {
+            counts.duplicates
+        }),
+        ("lost_total", "frames lost", |counts| counts.lost),
+        ("refused_total", "frames refused by name", |counts| {
+            counts.refused
+        }),
+        ("skipped_total", "frames not understood", |counts| {
+            counts.skipped
+        }),
+        (
+            "contradicted_total",
+            "statements of older runs overruled",
+            |counts| counts.contradicted,
+        ),
+    ];
+    for (name, help, field) in fields {
+        head(text, name, "counter", help);
+        for (stream, counts) in ["alerts", "readings", "evidence", "history"]
+            .iter()
+            .zip(&totals.streams)
+        {
+            let value = field(counts);
+            writeln!(text, "hansho_{name}{{stream=\"{stream}\"}} {value}").ok();
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The first page: what fires, what to do, and all systems.
+
+use super::Site;
+use super::codes;
+use super::frame::{self, View};
+use super::values::{self, Figures};
+use crate::clock::utc;
+use crate::limit::{PAGE_ALERTS, PAGE_RESOLVED};
+use crate::store::{Agent, AlertFilter, StoreError, StoredAlert, StoredReading, System};
+use hansho::frame::kind::AgentId;
+use maud::{Markup, html};
+use std::collections::BTreeMap;
+
+/// Builds it.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn page(site: &Site, view: &View) -> Result<Option<Markup>, StoreError> {
+    let systems = site.store.systems()?;
+    let totals = site.store.totals()?;
+    let mut firing = site.store.alerts(&AlertFilter {
+        firing: Some(true),
+        limit: Some(PAGE_ALERTS),
+        ..AlertFilter::default()
+    })?;
+    // Real ones before tests, errors before warnings, then the newest.
+    firing.sort_by_key(|alert| {
+        (
+            alert.identity.test,
+            core::cmp::Reverse(codes::severity(alert.identity.code)),
+        )
+    });
+    let resolved = site.store.alerts(&AlertFilter {
+        firing: Some(false),
+        limit: Some(PAGE_RESOLVED),
+        ..AlertFilter::default()
+    })?;
+    let mut latest = BTreeMap::new();
+    for agent in systems.iter().flat_map(|system| &system.agents) {
+        if let Some(reading) = site.store.latest(agent.id)? {
+            latest.insert(agent.id, reading);
+        }
+    }
+    let owners: BTreeMap<AgentId, &Agent> = systems
+        .iter()
+        .flat_map(|system| &system.agents)
+        .map(|agent| (agent.id, agent))
+        .collect();
+    let words = view.words;
+    let shown = firing.len() as u64;
+    let content = html! {
+        h2 { (words.firing) " (" (totals.firing) ")" }
+        @if firing.is_empty() { p { (words.nothing_fires) } }
+        @for alert in &firing { (burning(view, alert, owners.get(&alert.agent).copied())) }
+        @if totals.firing > shown { p { (words.more) " " (totals.firing.saturating_sub(shown)) } }
+        h2 { (words.systems) }
+        @if systems.is_empty() { p { (words.no_agents) } }
+        @for system in &systems { (system_table(view, system, &latest)) }
+        h2 { (words.resolved) }
+        @if resolved.is_empty() { p { (words.none_resolved) } }
+        @for alert in &resolved { (over(view, alert, owners.get(&alert.agent).copied())) }
+    };
+    Ok(Some(frame::page(view, words.firing, "/", true, content)))
+}
+
+fn burning(view: &View, alert: &StoredAlert, owner: Option<&Agent>) -> Markup {
+    let words = view.words;
+    html! {
+        section class=(frame::class(alert)) {
+            (frame::headline(view, alert, owner))
+            dl {
+                dt { (words.since) } dd { (values::dated(words, alert.occurred)) }
+                dt { (words.detected) } dd { (values::dated(words, alert.detected)) }
+                (frame::judged(words, alert))
+            }
+            (frame::concluded(words, alert))
+            @if let Some(text) = codes::text(alert.identity.code, words.language) {
+                p { (frame::prose(text.meaning)) }
+                h3 { (words.do_now) }
+                (frame::steps(text))
+            } @else {
+                p { (words.no_text) }
+            }
+        }
+    }
+}
+
+fn over(view: &View, alert: &StoredAlert, owner: Option<&Agent>) -> Markup {
+    let words = view.words;
+    html! {
+        section class=(frame::class(alert)) {
+            (frame::headline(view, alert, owner))
+            p.dim {
+                (words.since) " " (values::dated(words, alert.occurred)) " - "
+                (words.recovered) " " (values::dated(words, alert.recovered.or(alert.resolved)))
+            }
+        }
+    }
+}
+
+fn system_table(view: &View, system: &System, latest: &BTreeMap<AgentId, StoredReading>) -> Markup {
+    let words = view.words;
+    html! {
+        h3 { (system.customer) " / " (system.name) }
+        div.scroll tabindex="0" {
+            table {
+                thead { tr {
+                    th scope="col" { (words.agent) }
+                    th scope="col" { (words.memory_used) }
+                    th scope="col" { (words.available) }
+                    th scope="col" { (words.cpu) }
+                    th scope="col" { (words.pressure) }
+                    th scope="col" { (words.last_seen) }
+                } }
+                tbody {
+                    @for agent in &system.agents { (agent_row(view, agent, latest.get(&agent.id))) }
+                }
+            }
+        }
+    }
+}
+
+fn agent_row(view: &View, agent: &Agent, latest: Option<&StoredReading>) -> Markup {
+    let words = view.words;
+    let figures = latest.map(|stored| Figures::of(&stored.reading));
+    let cell =
+        |text: Option<String>| html! { td.n { (text.unwrap_or_else(|| words.absent.to_owned())) } };
+    let figure = |take: fn(&Figures) -> Option<String>| cell(figures.as_ref().and_then(take));
+    html! {
+        tr {
+            th scope="row" { a href=(frame::link(view, &frame::agent_path(agent))) { (agent.name) } }
+            (figure(|figures| figures.used.map(values::percent)))
+            (figure(|figures| figures.available_kib.map(values::memory)))
+            (figure(|figures| figures.cpu.map(values::percent)))
+            (figure(|figures| figures.pressure.map(|(name, permille)| format!("{name} {}", values::percent(permille)))))
+            td {
+                @match agent.last_seen {
+                    Some(seen) => { (utc(seen.as_millis())) }
+                    None => { (words.never) }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! The pages: what is happening and what to do, without JavaScript, in Japanese and English.
+//!
+//! [`home`], [`agent`], [`alert`], [`code`] one page each, inside the [`frame`] of all; [`words`] the two languages;
+//! [`listen`] bounds on connections; [`values`] numbers with units; [`health`] what machines ask. Everything is escaped by maud.
+
+pub mod agent;
+pub mod alert;
+pub mod code;
+pub mod codes;
+pub mod frame;
+pub mod health;
+pub mod home;
+pub mod listen;
+pub mod values;
+pub mod words;
+
+use crate::ingest::{Job, Metrics};
+use crate::store::{Store, StoreError};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, Query, Request, State};
+use axum::http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_TYPE, HeaderName};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::get;
+use hansho::clock::WallTime;
+use maud::Markup;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use words::Words;
+
+/// What the pages need.
+pub struct Site {
+    /// For reading.
+    pub store: Arc<dyn Store>,
+    /// To ask the writer whether it works.
+    pub queue: SyncSender<Job>,
+    /// Counters of the process.
+    pub metrics: Arc<Metrics>,
+    /// The clock.
+    pub now: fn() -> WallTime,
+}
+
+/// Serves until told to stop.
+pub async fn serve(listener: TcpListener, site: Arc<Site>, mut stop: watch::Receiver<bool>) {
+    let stopped = async move {
+        // An error means that the sender is gone: stop as well.
+        drop(stop.wait_for(|stop| *stop).await);
+    };
+    let served =
+        axum::serve(listen::Bounded::new(listener), router(site)).with_graceful_shutdown(stopped);
+    if let Err(error) = served.await {
+        log::error!("the pages' listener failed: {error}");
+    }
+}
+
+/// The routes.
+pub fn router(site: Arc<Site>) -> Router {
+    Router::new()
+        .route("/", get(home_page))
+        .route("/a/{id}", get(alert_page))
+        .route("/codes/{code}", get(code_page))
+        .route("/agents/{*agent}", get(agent_page))
+        .route("/healthz", get(health::healthz))
+        .route("/metrics", get(health::metrics))
+        .fallback(not_found)
+        .layer(middleware::from_fn(guard))
+        .with_state(site)
+}
+
+/// Headers on every answer: nothing is loaded from anywhere, nothing runs, nobody frames it, nothing is kept.
+async fn guard(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (
+            "content-security-policy",
+            "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        ),
+        ("x-content-type-options", "nosniff"),
+        ("x-frame-options", "DENY"),
+        ("referrer-policy", "no-referrer"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("cross-origin-resource-policy", "same-origin"),
+    ] {
+        headers.insert(
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        );
+    }
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// What a page's address and headers say.
+struct Asked {
+    words: &'static Words,
+    /// The language stands in the address: links carry it on.
+    explicit: bool,
+}
+
+impl Asked {
+    fn new(query: &HashMap<String, String>, headers: &HeaderMap) -> Self {
+        let lang = query.get("lang").and_then(|tag| words::by_tag(tag));
+        let accepted = headers
+            .get(ACCEPT_LANGUAGE)
+            .and_then(|value| value.to_str().ok());
+        Self {
+            words: lang.unwrap_or_else(|| words::by_header(accepted.unwrap_or(""))),
+            explicit: lang.is_some(),
+        }
+    }
+}
+
+type Parameters = Query<HashMap<String, String>>;
+
+/// Builds a page on a thread that may wait for the disk.
+async fn page<F>(site: Arc<Site>, asked: Asked, build: F) -> Response
+where
+    F: FnOnce(&Site, &frame::View) -> Result<Option<Markup>, StoreError> + Send + 'static,
+{
+    let words = asked.words;
+    let view = frame::View {
+        words,
+        explicit: asked.explicit,
+        now: (site.now)(),
+    };
+    let built = tokio::task::spawn_blocking(move || build(&site, &view)).await;
+    match built {
+        Ok(Ok(Some(markup))) => html(StatusCode::OK, markup),
+        Ok(Ok(None)) => html(
+            StatusCode::NOT_FOUND,
+            frame::message(words, words.not_found),
+        ),
+        Ok(Err(error)) => {
+            log::error!("a page cannot be built: {error}");
+            html(
+                StatusCode::SERVICE_UNAVAILABLE,
+                frame::message(words, words.store_unreadable),
+            )
+        }
+        Err(error) => {
+            log::error!("a page cannot be built: {error}");
+            html(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                frame::message(words, words.store_unreadable),
+            )
+        }
+    }
+}
+
+fn html(status: StatusCode, markup: Markup) -> Response {
+    let mut response = Response::new(Body::from(markup.into_string()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/html; charset=utf-8"),
+    );
+    response
+}
+
+async fn home_page(
+    State(site): State<Arc<Site>>,
+    query: Parameters,
+    headers: HeaderMap,
+) -> Response {
+    let asked = Asked::new(&query, &headers);
+    page(site, asked, home::page).await
+}
+
+async fn alert_page(
+    State(site): State<Arc<Site>>,
+    Path(id): Path<String>,
+    query: Parameters,
+    headers: HeaderMap,
+) -> Response {
+    let asked = Asked::new(&query, &headers);
+    page(site, asked, move |site, view| alert::page(site, view, &id)).await
+}
+
+async fn code_page(
+    State(site): State<Arc<Site>>,
+    Path(code): Path<String>,
+    query: Parameters,
+    headers: HeaderMap,
+) -> Response {
+    let asked = Asked::new(&query, &headers);
+    page(site, asked, move |_, view| Ok(code::page(view, &code))).await
+}
+
+async fn agent_page(
+    State(site): State<Arc<Site>>,
+    Path(agent): Path<String>,
+    query: Parameters,
+    headers: HeaderMap,
+) -> Response {
+    let asked = Asked::new(&query, &headers);
+    page(site, asked, move |site, view| {
+        agent::page(site, view, &agent)
+    })
+    .await
+}
+
+async fn not_found(query: Parameters, headers: HeaderMap) -> Response {
+    let asked = Asked::new(&query, &headers);
+    html(
+        StatusCode::NOT_FOUND,
+        frame::message(asked.words, asked.words.not_found),
+    )
+}
