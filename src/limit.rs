@@ -117,6 +117,9 @@ pub const SPOOL_NUMBER_MAX: u64 = 1 << 48;
 pub const SPOOL_READ_ATTEMPTS: usize = 8;
 /// Runs that a reader of the rings tells apart; blocks of further, older ones are counted and left out.
 pub const SPOOL_RUNS: usize = 4096;
+/// Runs on the disk of which the scribe knows how far they are copied: 56 bytes each, and more than a memory ring of the
+/// default size has blocks, each of one run.
+pub const DISK_RUNS: usize = 256;
 /// Readings, evidence and history reach the disk at least this often: one block each, 288 a day.
 pub const DISK_FLUSH_MS: u64 = 5 * 60 * 1000;
 /// The Checkpoint reaches the disk at least this often: 1440 blocks a day, the largest part of the budget.

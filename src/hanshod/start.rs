@@ -16,6 +16,7 @@ use hansho::limit::{BLOCK_BYTES, CHECKPOINT_BYTES, MESSAGE_BYTES, RULES};
 use hansho::machine::{Machine, Settings, TakeOver};
 use hansho::rule::Rule;
 use hansho::sample::{ProcReader, Reader, Snapshot, SysinfoReader};
+use hansho::spool::block::BlockFault;
 use hansho::spool::reader::SpoolReader;
 use hansho::spool::source::{InMemory, OnDisk, newest_superblock};
 use hansho::spool::{Identity, MemoryRing};
@@ -186,10 +187,9 @@ impl Before {
         };
         let mut reader = SpoolReader::new(in_memory.then(|| memory.clone()), disk);
         reader.refresh();
-        let newest = reader.runs().iter().map(|held| held.run_number).max();
         let mut before = Self {
             over: TakeOver::new(),
-            run_number: newest.unwrap_or(0),
+            run_number: reader.newest_run_number(),
         };
         let found = reader.latest_checkpoint(buffer.as_mut_slice());
         if let Some((length, mark)) = found {
@@ -219,28 +219,33 @@ impl Before {
 }
 
 /// Whether the memory ring, and whether the disk ring has to be read: memory alone where it is this agent's, has a
-/// Checkpoint, and knows of the newest run.
+/// Checkpoint, and knows of the newest run. A disk ring without a whole superblock is read by its blocks, unless it does
+/// not answer at all and the memory ring can do without it.
 fn where_to_read(memory: &Arc<Mapping>, disk: Option<&File>, agent: AgentId) -> (bool, bool) {
     let mut buffer = [0; BLOCK_BYTES];
-    let newest = |state: hansho::spool::source::RingState| {
-        let superblock = state.superblock;
-        (superblock.agent == agent).then_some(superblock.run_counter)
+    let in_memory = match newest_superblock(&InMemory(memory), &mut buffer) {
+        Ok(state) if state.superblock.agent == agent => Some(state.superblock.run_counter),
+        Ok(_) | Err(_) => None,
     };
-    let in_memory = newest_superblock(&InMemory(memory), &mut buffer)
-        .ok()
-        .and_then(newest);
-    let on_disk = disk
-        .and_then(|disk| newest_superblock(&OnDisk(disk), &mut buffer).ok())
-        .and_then(newest);
+    let found = disk.map(|disk| newest_superblock(&OnDisk(disk), &mut buffer));
+    let is_ours = match found {
+        Some(Ok(state)) => state.superblock.agent == agent,
+        Some(Err(BlockFault::Version(_))) | None => false,
+        Some(Err(_)) => true,
+    };
     let Some(run) = in_memory else {
-        return (false, on_disk.is_some());
+        return (false, is_ours);
     };
     let mut reader: SpoolReader<_, File> = SpoolReader::new(Some(memory.clone()), None);
     reader.refresh();
     let mut bytes = vec![0; CHECKPOINT_BYTES];
-    let enough =
-        reader.latest_checkpoint(&mut bytes).is_some() && on_disk.is_none_or(|disk| disk <= run);
-    (true, on_disk.is_some() && !enough)
+    let knows_newest = match found {
+        Some(Ok(state)) => state.superblock.run_counter <= run,
+        Some(Err(fault)) => fault == BlockFault::Unreadable,
+        None => true,
+    };
+    let enough = knows_newest && reader.latest_checkpoint(&mut bytes).is_some();
+    (true, is_ours && !enough)
 }
 
 fn settings(plan: &Plan) -> Settings {

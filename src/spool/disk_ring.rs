@@ -15,7 +15,8 @@ use super::superblock::{Cursors, Medium, Superblock};
 use crate::clock::{Anchor, Uptime};
 use crate::frame::{AgentId, BootId, RunId, Stream};
 use crate::limit::{
-    BLOCK_BYTES, CHECKPOINT_BYTES, DISK_FAILURES_PER_PLACE, DISK_PLACES, SPOOL_NUMBER_MAX,
+    BLOCK_BYTES, CHECKPOINT_BYTES, DISK_FAILURES_PER_PLACE, DISK_PLACES, DISK_RUNS,
+    SPOOL_NUMBER_MAX,
 };
 use std::io;
 
@@ -65,13 +66,65 @@ pub struct DiskRecovered {
     pub superblock_whole: bool,
 }
 
-/// How far a stream stands on the disk: frames of later runs, and of this run from `next_sequence` on, do not.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct DiskMark {
-    /// Number of the newest run.
-    pub run_number: u64,
-    /// Sequence after its last frame.
-    pub next_sequence: u64,
+/// How far a run stands on the disk.
+#[derive(Clone, Copy, Debug)]
+struct KnownRun {
+    run: RunId,
+    run_number: u64,
+    /// Sequence after the last frame, for each stream.
+    next: [u64; 4],
+}
+
+/// The runs of which opening found frames, at most [`DISK_RUNS`].
+#[derive(Debug, Default)]
+struct KnownRuns(Vec<KnownRun>);
+
+impl KnownRuns {
+    fn add(&mut self, header: &Header, stream: Stream, next: u64) {
+        let known = self
+            .0
+            .iter()
+            .position(|known| known.run == header.run && known.run_number == header.run_number);
+        let index = match known {
+            Some(index) => Some(index),
+            None if self.0.len() < DISK_RUNS => {
+                self.0.push(KnownRun::of(header));
+                self.0.len().checked_sub(1)
+            }
+            None => self.replace_oldest(header),
+        };
+        if let Some(slot) = index
+            .and_then(|index| self.0.get_mut(index))
+            .and_then(|known| known.next.get_mut(usize::from(stream.number())))
+        {
+            *slot = (*slot).max(next);
+        }
+    }
+
+    /// Forgets the run with the lowest number, if the new one has a higher: what of it still stands in memory is
+    /// copied once more then, which is harmless.
+    fn replace_oldest(&mut self, header: &Header) -> Option<usize> {
+        let (index, oldest) = self
+            .0
+            .iter_mut()
+            .enumerate()
+            .min_by_key(|(_, known)| known.run_number)?;
+        if oldest.run_number >= header.run_number {
+            return None;
+        }
+        *oldest = KnownRun::of(header);
+        Some(index)
+    }
+}
+
+impl KnownRun {
+    fn of(header: &Header) -> Self {
+        Self {
+            run: header.run,
+            run_number: header.run_number,
+            next: [0; 4],
+        }
+    }
 }
 
 /// An area's numbers.
@@ -124,8 +177,7 @@ pub struct DiskRing<D> {
     agent: AgentId,
     ring: u64,
     numbers: [Numbers; 4],
-    marks: [DiskMark; 4],
-    newest_run: (u64, RunId),
+    known: KnownRuns,
     superblock_generation: u64,
     checkpoint_generation: u64,
     cursors: Cursors,
@@ -205,8 +257,7 @@ impl<D: Disk> DiskRing<D> {
             agent,
             ring,
             numbers: [Numbers::default(); 4],
-            marks: [DiskMark::default(); 4],
-            newest_run: (0, RunId(0)),
+            known: KnownRuns::default(),
             superblock_generation: state.map_or(0, |state| state.header.number),
             checkpoint_generation: 0,
             cursors: state.map_or_else(Cursors::default, |state| state.superblock.cursors),
@@ -235,9 +286,9 @@ impl<D: Disk> DiskRing<D> {
 
     fn scan(&mut self, recovered: &mut DiskRecovered) {
         let source = OnDisk(&self.disk);
-        let newest_run = &mut self.newest_run;
-        let slots = self.numbers.iter_mut().zip(&mut self.marks);
-        for (stream, (numbers, mark)) in Stream::ALL.into_iter().zip(slots) {
+        let known = &mut self.known;
+        for (stream, numbers) in Stream::ALL.into_iter().zip(&mut self.numbers) {
+            let mut run_number = 0;
             let scan = scan_area(
                 &source,
                 &self.layout,
@@ -247,19 +298,14 @@ impl<D: Disk> DiskRing<D> {
                 &mut self.buffer,
                 &mut |_, _, block| {
                     numbers.committed = numbers.committed.max(block.header.number);
-                    let run = (block.header.run_number, block.header.run);
-                    *newest_run = (*newest_run).max(run);
-                    *mark = (*mark).max(DiskMark {
-                        run_number: block.header.run_number,
-                        next_sequence: block
-                            .header
-                            .first_sequence
-                            .saturating_add(block.frames().count() as u64),
-                    });
+                    run_number = run_number.max(block.header.run_number);
+                    let count = block.frames().count() as u64;
+                    let next = block.header.first_sequence.saturating_add(count);
+                    known.add(&block.header, stream, next);
                 },
             );
             recovered.scan.add(scan);
-            recovered.run_number = recovered.run_number.max(mark.run_number);
+            recovered.run_number = recovered.run_number.max(run_number);
         }
         for generation in 0..2 {
             for part in 0..2 {
@@ -429,19 +475,15 @@ impl<D: Disk> DiskRing<D> {
         self.cursors
     }
 
-    /// How far `stream` stands on the disk, as opening found it.
+    /// How far a run's `stream` stands on the disk, as opening found it: the sequence after its last frame, 0 where there
+    /// is none. By the id: a memory ring that was started without the disk ring gave numbers that stand here already.
     #[must_use]
-    pub fn mark(&self, stream: Stream) -> DiskMark {
-        self.marks
-            .get(usize::from(stream.number()))
+    pub fn next_of(&self, run: RunId, stream: Stream) -> u64 {
+        let runs = self.known.0.iter().filter(|known| known.run == run);
+        runs.filter_map(|known| known.next.get(usize::from(stream.number())))
             .copied()
-            .unwrap_or_default()
-    }
-
-    /// Number and id of the newest run of which opening found frames.
-    #[must_use]
-    pub fn newest_run(&self) -> (u64, RunId) {
-        self.newest_run
+            .max()
+            .unwrap_or(0)
     }
 
     /// Copies the newest whole checkpoint into `into`; see [`newest_checkpoint`].

@@ -8,7 +8,7 @@ use super::index::{Index, Probe, Runs};
 use super::source::{CheckpointMark, InMemory, OnDisk, RingState, Scan, newest_checkpoint};
 use super::superblock::Cursors;
 use super::{Disk, Memory};
-use crate::clock::Anchor;
+use crate::clock::{Anchor, Uptime};
 use crate::frame::{BootId, RunId, Stream};
 use crate::limit::{BLOCK_BYTES, CHECKPOINT_BYTES};
 use std::ops::ControlFlow;
@@ -47,6 +47,9 @@ pub struct RingView {
     /// Times that a block was skipped since the reader began: damaged, foreign, or of too many runs.
     pub skipped: u64,
 }
+
+/// Newest run number of a boot, the boot, number of a run of it.
+type Age = (u64, BootId, u64);
 
 /// Both rings as one.
 #[derive(Debug)]
@@ -196,19 +199,39 @@ impl<M: Memory, D: Disk> SpoolReader<M, D> {
         }
     }
 
+    /// When a run was, against others. Run numbers order only the runs of one boot: a memory ring that was started while
+    /// the disk ring was away (its file system not mounted) began to count at 1. Boots are ordered by their newest run
+    /// number, and the boot of the memory ring comes last, for tmpfs ends with its boot.
+    fn age(&self, boot: BootId, run_number: u64) -> Age {
+        let of = |view: RingView| view.state.map(|state| state.header);
+        if of(self.memory_view()).is_some_and(|header| header.boot == boot) {
+            return (u64::MAX, boot, run_number);
+        }
+        let held = self.held.iter().map(|held| (held.boot, held.run_number));
+        let written = of(self.disk_view()).map(|header| (header.boot, header.run_number));
+        let newest = held
+            .chain(written)
+            .filter(|(of_boot, _)| *of_boot == boot)
+            .map(|(_, number)| number)
+            .fold(run_number, u64::max);
+        (newest, boot, run_number)
+    }
+
     /// Visits the frames of the alert stream that a checkpoint does not include, oldest run first: at start-up they
     /// outrank it. Without a checkpoint, all that are held.
     pub fn alerts_after(&mut self, mark: Option<&CheckpointMark>, visit: &mut AlertVisitor<'_>) {
-        let held: Vec<HeldStream> = self
+        let mut held: Vec<(Age, HeldStream)> = self
             .held
             .iter()
             .filter(|held| held.stream == Stream::Alerts)
-            .copied()
+            .map(|held| (self.age(held.boot, held.run_number), *held))
             .collect();
-        for held in held {
+        held.sort_by_key(|(age, held)| (*age, held.run));
+        let mark = mark.map(|mark| (self.age(mark.boot, mark.run_number), mark));
+        for (age, held) in held {
             let from = match mark {
-                Some(mark) if held.run_number < mark.run_number => continue,
-                Some(mark) if held.run_number == mark.run_number => mark.next_alert,
+                Some((made, _)) if age < made => continue,
+                Some((_, mark)) if held.run == mark.run => mark.next_alert,
                 Some(_) | None => 0,
             };
             let mut end = ControlFlow::Continue(());
@@ -234,7 +257,7 @@ impl<M: Memory, D: Disk> SpoolReader<M, D> {
         });
         match (memory, disk) {
             (Some((length, mark)), other)
-                if other.is_none_or(|(_, on_disk)| !on_disk.is_newer_than(&mark)) =>
+                if other.is_none_or(|(_, on_disk)| self.made(&on_disk) <= self.made(&mark)) =>
             {
                 into.get_mut(..length)?
                     .copy_from_slice(self.spare.get(..length)?);
@@ -242,6 +265,23 @@ impl<M: Memory, D: Disk> SpoolReader<M, D> {
             }
             (_, on_disk) => on_disk,
         }
+    }
+
+    /// When a checkpoint was made, against others.
+    fn made(&self, mark: &CheckpointMark) -> (Age, u64, Uptime) {
+        let age = self.age(mark.boot, mark.run_number);
+        (age, mark.next_alert, mark.uptime)
+    }
+
+    /// The highest run number that either ring knows, by its superblock or by its blocks: the floor for a new run.
+    #[must_use]
+    pub fn newest_run_number(&self) -> u64 {
+        let held = self.held.iter().map(|held| held.run_number);
+        let counters = [self.memory_view(), self.disk_view()]
+            .into_iter()
+            .filter_map(|view| view.state)
+            .map(|state| state.superblock.run_counter);
+        held.chain(counters).max().unwrap_or(0)
     }
 
     /// What the collector has acknowledged: the memory ring knows it first, the disk ring after a reboot.

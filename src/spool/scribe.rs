@@ -4,7 +4,7 @@
 //! superblock last. It reads the memory ring as any reader does; nothing is allocated after construction.
 
 use super::block::Word;
-use super::disk_ring::{DiskMark, DiskRing, Origin};
+use super::disk_ring::{DiskRing, Origin};
 use super::layout::{Area, Layout};
 use super::memory_ring::anchor_moved;
 use super::packing::Packing;
@@ -14,7 +14,7 @@ use super::source::{
 };
 use super::{Disk, Memory};
 use crate::clock::Uptime;
-use crate::frame::{AgentId, Stream};
+use crate::frame::{AgentId, RunId, Stream};
 use crate::limit::{
     BLOCK_BYTES, CHECKPOINT_BYTES, DISK_BLOCKS_PER_TURN, DISK_CHECKPOINT_MS, DISK_FLUSH_MS,
     DISK_RETRY_MAX_MS, DISK_RETRY_MS, DISK_SUPERBLOCK_MS,
@@ -72,13 +72,24 @@ pub struct Turn {
 struct Follow {
     /// Memory block that holds the first frame not yet on the disk.
     number: u64,
-    /// All before this is on the disk.
-    mark: DiskMark,
+    /// The run that was copied last, and the sequence before which all of it is on the disk.
+    copied: Option<(RunId, u64)>,
     /// Last memory block looked at, its word, and the word of the place after it: while both stand, nothing is new.
     tail: u64,
     seen: Option<(Word, Option<Word>)>,
     /// Since when frames wait.
     pending_since: Option<Uptime>,
+}
+
+impl Follow {
+    /// All of `run` before this sequence is on the disk. Decided run by run, by its id: which of the runs in memory the
+    /// disk knows, their numbers do not tell.
+    fn before<D: Disk>(&self, disk: &DiskRing<D>, run: RunId, stream: Stream) -> u64 {
+        match self.copied {
+            Some((copied, next)) if copied == run => next,
+            _ => disk.next_of(run, stream),
+        }
+    }
 }
 
 /// What a turn has staged.
@@ -119,16 +130,12 @@ impl<M: Memory, D: Disk> Scribe<M, D> {
     #[must_use]
     pub fn new(memory: M, disk: DiskRing<D>) -> Self {
         let memory = InMemory(memory);
-        let mut follow = [Follow::default(); 4];
-        for (stream, follow) in Stream::ALL.into_iter().zip(&mut follow) {
-            follow.mark = disk.mark(stream);
-        }
         Self {
             layout: Layout::for_size(memory.bytes()),
             memory,
             disk,
             ring: None,
-            follow,
+            follow: [Follow::default(); 4],
             packing: Packing::new(),
             checkpoint: Box::new([0; CHECKPOINT_BYTES]),
             checkpoint_generation: 0,
@@ -188,7 +195,7 @@ impl<M: Memory, D: Disk> Scribe<M, D> {
         let state = newest_superblock(&self.memory, &mut self.buffer).map_err(|_| unreadable)?;
         let ring = (state.header.ring, state.superblock.agent);
         if self.ring != Some(ring) {
-            self.attach(&layout, ring, &state);
+            self.attach(&layout, ring);
         }
         // A new run is announced first, so that its number is not given again.
         if self.written.is_none_or(|last| {
@@ -197,7 +204,8 @@ impl<M: Memory, D: Disk> Scribe<M, D> {
             self.put_superblock(&state, now, turn)?;
         }
         // The checkpoint is taken before the alerts are copied: those that it includes were appended before it, so
-        // that they stand on the disk when it does.
+        // that they stand on the disk when it does. One of an earlier run is left where it is: the run that goes on after
+        // it makes its own at once, and on the disk it might take the place of a newer one.
         let checkpoint = if urgent || self.checkpoint_due(now) || self.alerts_changed(&layout) {
             newest_checkpoint(
                 &self.memory,
@@ -205,6 +213,7 @@ impl<M: Memory, D: Disk> Scribe<M, D> {
                 self.checkpoint.as_mut_slice(),
                 &mut self.buffer,
             )
+            .filter(|(_, mark)| mark.run == state.header.run)
         } else {
             None
         };
@@ -296,13 +305,9 @@ impl<M: Memory, D: Disk> Scribe<M, D> {
     }
 
     /// Begins at the oldest blocks of a memory ring.
-    fn attach(&mut self, layout: &Layout, (ring, agent): (u64, AgentId), state: &RingState) {
+    fn attach(&mut self, layout: &Layout, (ring, agent): (u64, AgentId)) {
         self.ring = Some((ring, agent));
         self.checkpoint_generation = 0;
-        // A memory ring that was started without knowing of this disk ring counts runs that the disk ring would take
-        // for copied ones: then all of it is copied. Twice is harmless.
-        let (number, run) = self.disk.newest_run();
-        let is_unrelated = state.header.run_number <= number && state.header.run != run;
         for (stream, follow) in Stream::ALL.into_iter().zip(&mut self.follow) {
             let mut oldest: Option<u64> = None;
             scan_area(
@@ -317,13 +322,10 @@ impl<M: Memory, D: Disk> Scribe<M, D> {
                     oldest = Some(oldest.map_or(number, |oldest| oldest.min(number)));
                 },
             );
-            follow.number = oldest.unwrap_or(1);
-            if is_unrelated {
-                follow.mark = DiskMark::default();
-            }
-            follow.tail = 0;
-            follow.seen = None;
-            follow.pending_since = None;
+            *follow = Follow {
+                number: oldest.unwrap_or(1),
+                ..Follow::default()
+            };
         }
     }
 
@@ -465,12 +467,9 @@ impl<M: Memory, D: Disk> Scribe<M, D> {
             if let Some(block) = block.filter(|_| found == number) {
                 missing = 0;
                 last = number;
+                let on_disk = follow.before(disk, block.header.run, stream);
                 for (sequence, frame) in block.frames() {
-                    let at = DiskMark {
-                        run_number: block.header.run_number,
-                        next_sequence: sequence,
-                    };
-                    if at < follow.mark || packing.push(&block, sequence, frame) {
+                    if sequence < on_disk || packing.push(&block, sequence, frame) {
                         continue;
                     }
                     flush(disk, packing, stream, follow, staged)?;
@@ -504,19 +503,12 @@ fn flush<D: Disk>(
         packing.uptime,
         packing.payload(),
     )?;
-    let expected = if follow.mark.run_number == packing.origin.run_number {
-        follow.mark.next_sequence
-    } else {
-        0
-    };
+    let expected = follow.before(disk, packing.origin.run, stream);
     staged.blocks = staged.blocks.saturating_add(1);
     staged.overtaken = staged
         .overtaken
         .saturating_add(packing.first_sequence.saturating_sub(expected));
-    follow.mark = DiskMark {
-        run_number: packing.origin.run_number,
-        next_sequence: packing.next_sequence,
-    };
+    follow.copied = Some((packing.origin.run, packing.next_sequence));
     packing.length = 0;
     Ok(())
 }

@@ -149,15 +149,6 @@ pub struct CheckpointMark {
     pub generation: u64,
 }
 
-impl CheckpointMark {
-    /// True if `self` was made after `other`. Runs before uptime: a boot starts uptime anew, a run number never.
-    #[must_use]
-    pub fn is_newer_than(&self, other: &Self) -> bool {
-        (self.run_number, self.next_alert, self.uptime)
-            > (other.run_number, other.next_alert, other.uptime)
-    }
-}
-
 /// Copies the newest whole checkpoint of ring `ring` into `into`, and returns its length and mark. `None` where there is
 /// none, or `into` is too short for it.
 pub fn newest_checkpoint<S: Source + ?Sized>(
