@@ -5,6 +5,7 @@ use process_support::{Place, descriptors, lives, mode, send, until};
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
 
 const CONFIG: &str = r#"
 [agent]
@@ -113,12 +114,39 @@ fn a_second_agent_on_the_same_rings_is_refused() {
     let second = place.command(&["run"]);
     assert_eq!(second.status.code(), Some(75), "{second:?}");
     let why = String::from_utf8(second.stderr).unwrap();
-    assert!(why.contains("another agent runs with this ring"), "{why}");
+    assert!(why.contains("another agent runs here"), "{why}");
+
+    // Other sizes: the ring that lives is neither replaced nor moved aside, and the control socket stays.
+    let config = fs::read_to_string(place.config()).unwrap();
+    let other = config.replace(
+        "disk_size = \"1MiB\"",
+        "disk_size = \"2MiB\"\nmemory_size = \"512KiB\"",
+    );
+    assert_ne!(other, config);
+    fs::write(place.config(), other).unwrap();
+    let rings = ["memory/memory.ring", "disk/disk.ring", "memory/agent.lock"];
+    let inodes = || rings.map(|ring| fs::metadata(place.folder.join(ring)).unwrap().ino());
+    let before = inodes();
+    assert_eq!(place.command(&["run"]).status.code(), Some(75));
+    assert_eq!(inodes(), before);
+    assert!(!place.folder.join("disk/disk.ring.aside").exists());
     assert!(
         place.command(&["test", "1002"]).status.success(),
         "the first one still answers"
     );
-    drop(agent);
+    agent.signal("TERM");
+    assert_eq!(agent.ended().code(), Some(0));
+
+    // Once it has ended, both are made anew; the runs are counted on, and what the old ones held is said.
+    let agent = place.start(&[]);
+    agent.runs(0);
+    assert_eq!(place.hellos_and_goodbyes().0, [2]);
+    assert!(place.folder.join("disk/disk.ring.aside").exists());
+    let said = place.said();
+    assert!(said.contains("not sent any more: "), "{said}");
+    assert!(said.contains("what it held is on the disk"), "{said}");
+    agent.signal("TERM");
+    assert_eq!(agent.ended().code(), Some(0));
 }
 
 #[test]
@@ -148,13 +176,15 @@ fn workers_hold_what_they_need_and_nobody_listens_on_a_network() {
     };
     let mut watcher_holds = held(watcher);
     watcher_holds.retain(|kind| !kind.starts_with("/root/"));
-    // Standard streams, disk ring, the pipe of lines, the pairs to keeper and forwarder.
+    // Standard streams, locks, disk ring, the pipe of lines, the pairs to keeper and forwarder.
     assert_eq!(
         watcher_holds,
         [
             "/dev/null",
             "/dev/null",
+            "/disk/agent.lock",
             "/disk/disk.ring",
+            "/memory/agent.lock",
             "/said",
             "pipe",
             "socket",
@@ -166,7 +196,14 @@ fn workers_hold_what_they_need_and_nobody_listens_on_a_network() {
     forwarder_holds.dedup();
     assert_eq!(
         forwarder_holds,
-        ["/dev/null", "/disk/disk.ring", "/said", "socket"]
+        [
+            "/dev/null",
+            "/disk/agent.lock",
+            "/disk/disk.ring",
+            "/memory/agent.lock",
+            "/said",
+            "socket"
+        ]
     );
     assert!(!held(agent.pid()).contains(&"/agent.toml".to_owned()));
 

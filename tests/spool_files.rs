@@ -11,15 +11,18 @@ mod spool_common;
 use hansho::frame::Stream;
 use hansho::limit::{DISK_RING_DEFAULT_BYTES, DISK_RING_SMALL_BYTES};
 use hansho::spool::Disk;
+use hansho::spool::disk_ring::DiskFault;
 use hansho::spool::files::{
-    DISK_FILE, DISK_FILE_ASIDE, Directory, DiskOpened, FileFault, FileSystem, MEMORY_FILE,
-    default_disk_bytes, disk_ring, memory_directory, memory_file, open_for_reading,
+    DISK_FILE, DISK_FILE_ASIDE, Directory, DiskOpened, FileFault, FileSystem, MEMORY_DIRECTORIES,
+    MEMORY_FILE, default_disk_bytes, disk_ring, memory_candidates, memory_directory, memory_file,
+    memory_file_of_other_size, open_for_reading,
 };
 use hansho::spool::heap::HeapMemory;
 use hansho::spool::scribe::Scribe;
 use spool_common::{at, frame, identity, in_memory, on_disk, open};
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::io::ErrorKind;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 const SIZE: u64 = 1024 * 1024;
@@ -51,7 +54,7 @@ impl Drop for Place {
 fn a_disk_ring_is_made_continued_and_moved_aside() {
     let place = Place::new("disk");
     let directory = Directory::open(&place.0).unwrap();
-    let (ring, opened) = disk_ring(&directory, SIZE, &identity(1)).unwrap();
+    let (ring, opened) = disk_ring(&directory, Some(SIZE), &identity(1)).unwrap();
     assert!(matches!(opened, DiskOpened::Created));
     let path = place.0.join(DISK_FILE);
     assert_eq!(
@@ -71,13 +74,22 @@ fn a_disk_ring_is_made_continued_and_moved_aside() {
     assert_eq!(Scribe::new(&memory, ring).turn(at(1), false).fault, None);
     assert!(on_disk(open_for_reading(&path).unwrap()) == in_memory(&memory));
 
-    match disk_ring(&directory, SIZE, &identity(3)).unwrap().1 {
-        DiskOpened::Continued(recovered) => assert_eq!(recovered.run_number, 1),
-        other => panic!("{other:?}"),
+    // Its size, or whatever size it has.
+    for size in [Some(SIZE), None] {
+        match disk_ring(&directory, size, &identity(3)).unwrap().1 {
+            DiskOpened::Continued(recovered) => assert_eq!(recovered.run_number, 1),
+            other => panic!("{other:?}"),
+        }
     }
     for round in 0..2 {
-        let (_, opened) = disk_ring(&directory, SIZE << (1 - round), &identity(4)).unwrap();
-        assert!(matches!(opened, DiskOpened::MovedAside(_)), "{opened:?}");
+        let (_, opened) = disk_ring(&directory, Some(SIZE << (1 - round)), &identity(4)).unwrap();
+        // The first has an alert that nobody acknowledged; the second only the counter that it was given.
+        match opened {
+            DiskOpened::MovedAside(DiskFault::Size(_), left) => {
+                assert_eq!((left.run_number, left.unsent), (1, [1 - round, 0, 0]));
+            }
+            other => panic!("{other:?}"),
+        }
         assert!(place.0.join(DISK_FILE_ASIDE).exists());
         assert_eq!(
             fs::read_dir(&place.0).unwrap().count(),
@@ -86,8 +98,8 @@ fn a_disk_ring_is_made_continued_and_moved_aside() {
         );
     }
     fs::write(&path, b"no ring").unwrap();
-    let (ring, opened) = disk_ring(&directory, SIZE, &identity(5)).unwrap();
-    assert!(matches!(opened, DiskOpened::MovedAside(_)));
+    let (ring, opened) = disk_ring(&directory, Some(SIZE), &identity(5)).unwrap();
+    assert!(matches!(opened, DiskOpened::MovedAside(..)));
     assert_eq!(ring.disk().length().unwrap(), SIZE);
 }
 
@@ -121,7 +133,7 @@ fn links_and_exposed_places_are_refused() {
         Err(FileFault::Io(_))
     ));
     assert!(matches!(
-        disk_ring(&directory, SIZE, &identity(1)),
+        disk_ring(&directory, Some(SIZE), &identity(1)),
         Err(FileFault::Io(_))
     ));
     assert_eq!(fs::read(&target).unwrap(), b"precious");
@@ -162,16 +174,59 @@ fn links_and_exposed_places_are_refused() {
 
 #[test]
 fn the_memory_ring_wants_tmpfs() {
-    let refused = memory_directory(Some(Path::new("/proc/self"))).unwrap_err();
-    assert_eq!(refused.len(), 1);
+    let refused = memory_directory(Path::new("/proc/self"));
+    assert!(refused.is_err());
+    assert_eq!(memory_candidates(None), MEMORY_DIRECTORIES.map(Path::new));
     let path = PathBuf::from(format!("/dev/shm/hansho-test-{}", std::process::id()));
     if Path::new("/dev/shm").is_dir() {
         // Where /dev/shm is no tmpfs, the reason says so.
-        match memory_directory(Some(&path)) {
-            Ok(directory) => assert_eq!(directory.file_system, FileSystem::Tmpfs),
-            Err(refused) => assert!(matches!(refused[..], [(_, FileFault::NotTmpfs(_))])),
+        match memory_directory(&path) {
+            Ok(directory) => {
+                assert_eq!(directory.file_system, FileSystem::Tmpfs);
+                full_tmpfs_is_refused(&directory);
+            }
+            Err(refused) => assert!(matches!(refused, FileFault::NotTmpfs(_))),
         }
         fs::remove_dir(&path).unwrap();
+    }
+}
+
+/// Every byte has its page, or there is no file: a hole on a full tmpfs kills whoever writes into it.
+fn full_tmpfs_is_refused(directory: &Directory) {
+    let path = directory.path.join(MEMORY_FILE);
+    fs::write(&path, b"").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    // A file of the right size that is nothing but a hole, as an earlier start may have left it.
+    let hole = fs::File::options().write(true).open(&path).unwrap();
+    hole.set_len(65536).unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().blocks(), 0);
+    let file = memory_file(directory, 65536).unwrap();
+    assert_eq!(file.metadata().unwrap().blocks() * 512, 65536);
+    assert!(
+        memory_file_of_other_size(directory, 65536)
+            .unwrap()
+            .is_none()
+    );
+    assert!(
+        memory_file_of_other_size(directory, 131_072)
+            .unwrap()
+            .is_some()
+    );
+
+    let stat = rustix::fs::statvfs(&directory.path).unwrap();
+    // Refused before anything is taken, where the file system has a bound at all.
+    if let Some(more) = stat
+        .f_blocks
+        .checked_mul(stat.f_frsize)
+        .filter(|total| *total > 0)
+    {
+        match memory_file(directory, more + 4096) {
+            Err(FileFault::Io(error)) => assert_eq!(error.kind(), ErrorKind::StorageFull),
+            other => panic!("{other:?}"),
+        }
+        assert!(!path.exists(), "no half ring is left");
+    } else {
+        fs::remove_file(&path).unwrap();
     }
 }
 

@@ -12,10 +12,14 @@ use hansho::frame::{AgentId, BootId, RunId};
 use hansho::keeper::control;
 use hansho::keeper::launch::{Given, Launch, become_program};
 use hansho::keeper::supervise::DAEMON;
-use hansho::limit::SUBJECT_BYTES;
+use hansho::limit::{MEMORY_RING_BYTES, SUBJECT_BYTES};
 use hansho::sample::inventory::Inventory;
-use hansho::spool::Identity;
-use hansho::spool::files::{self, Directory, FileFault};
+use hansho::spool::disk_ring::DiskRing;
+use hansho::spool::files::{self, DISK_FILE_ASIDE, Directory, DiskOpened, FileFault};
+use hansho::spool::heap::HeapMemory;
+use hansho::spool::reader::SpoolReader;
+use hansho::spool::scribe::Scribe;
+use hansho::spool::{Disk, Identity};
 use hansho::sys;
 use lexopt::Arg;
 use rustix::fs::{FlockOperation, MemfdFlags, flock, memfd_create};
@@ -76,14 +80,23 @@ fn prepare(config_file: &Path) -> Result<Stop, Stop> {
     let boot = hansho::sample::inventory::boot_id(&plan.sample.root).map_or_else(random, Ok)?;
     let agent = AgentId(key.agent_id);
 
-    let (memory, directory, survives) = memory_ring(&plan)?;
-    lock(&memory, directory.as_deref())?;
-    let disk = disk_ring(&plan, agent, BootId(boot))?;
-    // Where the memory ring is nobody else's file, only this one tells of another agent.
-    if let Some(disk) = &disk {
-        lock(disk, Some(&plan.spool.directory))?;
+    // Nothing in either directory is changed before it is locked: it may be another agent's.
+    let mut locks = Vec::new();
+    let spool = spool_directory(&plan, &mut locks)?;
+    let mut disk = match &spool {
+        Some(directory) => disk_ring(&plan, directory, agent, BootId(boot))?,
+        None => None,
+    };
+    let memory = memory_ring(&plan, agent, &mut disk, &mut locks)?;
+    if memory.directory.is_none() && spool.is_none() {
+        // The control socket stands there.
+        let directory = Directory::open(&plan.spool.directory)
+            .map_err(|fault| refused(&plan.spool.directory, &fault))?;
+        locks.push(lock_directory(&directory)?);
     }
-    let control_path = directory
+    let control_path = memory
+        .directory
+        .clone()
         .unwrap_or_else(|| plan.spool.directory.clone())
         .join(CONTROL_SOCKET);
     let control = control::listen_at(&control_path).map_err(|error| {
@@ -93,13 +106,16 @@ fn prepare(config_file: &Path) -> Result<Stop, Stop> {
         )
     })?;
 
-    let launch = launch(plan, &key, boot, survives, control_path);
+    let launch = launch(plan, &key, boot, &memory, control_path);
     let launch: OwnedFd = launch
         .to_file()
         .map_err(|error| Stop::failed(Exit::System, error.to_string()))?
         .into();
-    let memory: OwnedFd = memory.into();
-    let disk = disk.map(OwnedFd::from);
+    let memory: OwnedFd = memory.file.into();
+    let disk = disk
+        .map(|ring| ring.disk().try_clone().map(OwnedFd::from))
+        .transpose()
+        .map_err(|error| Stop::failed(Exit::System, error.to_string()))?;
     let mut given = vec![
         Given {
             name: "launch",
@@ -118,6 +134,10 @@ fn prepare(config_file: &Path) -> Result<Stop, Stop> {
         name: "disk",
         descriptor,
     }));
+    given.extend(locks.iter().map(|descriptor| Given {
+        name: "lock",
+        descriptor,
+    }));
     Ok(Stop::failed(
         Exit::System,
         become_program(DAEMON, "keep", &given).to_string(),
@@ -132,7 +152,7 @@ fn launch(
     plan: Plan,
     key: &config::key_file::AgentKey,
     boot: u64,
-    memory_survives: bool,
+    memory: &MemoryPlace,
     control: PathBuf,
 ) -> Launch {
     let inventory = Inventory::read(&plan.sample.root);
@@ -154,7 +174,8 @@ fn launch(
         kernel: bounded(inventory.kernel_release.unwrap_or_default()),
         architecture: std::env::consts::ARCH.to_owned(),
         machine_id_hash,
-        memory_survives,
+        memory_survives: memory.directory.is_some(),
+        run_number_floor: memory.run_number_floor,
         control,
         plan,
     }
@@ -167,78 +188,173 @@ fn bounded(mut name: String) -> String {
     name
 }
 
-/// The memory ring, its directory, and whether it outlives the keeper.
-fn memory_ring(plan: &Plan) -> Result<(File, Option<PathBuf>, bool), Stop> {
+/// Why a directory is not used, as an end.
+fn refused(path: &Path, fault: &FileFault) -> Stop {
+    let exit = match fault {
+        FileFault::Foreign { .. } | FileFault::Exposed { .. } => Exit::NoPermission,
+        _ => Exit::CannotCreate,
+    };
+    Stop::failed(exit, format!("{}: {fault}", path.display()))
+}
+
+/// Where the memory ring stands.
+struct MemoryPlace {
+    file: File,
+    /// `None` for a file without a name, which the keeper alone holds and takes with it.
+    directory: Option<PathBuf>,
+    /// Highest run number of a ring of another size that stood there.
+    run_number_floor: u64,
+}
+
+/// The memory ring in the first directory that has room for it, else in a file without a name.
+fn memory_ring(
+    plan: &Plan,
+    agent: AgentId,
+    disk: &mut Option<DiskRing<File>>,
+    locks: &mut Vec<OwnedFd>,
+) -> Result<MemoryPlace, Stop> {
     let size = u64::from(plan.spool.memory_size_bytes);
     let configured = match &plan.spool.memory_directory {
         MemoryDirectory::Auto => None,
         MemoryDirectory::Path(path) => Some(path.as_path()),
     };
-    match files::memory_directory(configured) {
-        Ok(directory) => {
-            let file = files::memory_file(&directory, size).map_err(|fault| {
-                Stop::failed(
-                    Exit::CannotCreate,
-                    format!("{}: {fault}", directory.path.display()),
-                )
-            })?;
-            Ok((file, Some(directory.path), true))
-        }
-        Err(refused) => {
-            for (path, fault) in &refused {
-                log::warn!("memory ring: {}: {fault}", path.display());
+    for path in files::memory_candidates(configured) {
+        let fault = match files::memory_directory(path) {
+            Ok(directory) => {
+                let lock = lock_directory(&directory)?;
+                match memory_ring_in(&directory, size, agent, disk) {
+                    Ok(place) => {
+                        locks.push(lock);
+                        return Ok(place);
+                    }
+                    Err(fault) => fault,
+                }
             }
-            if configured.is_some() {
-                let (exit, why) = refused.first().map_or_else(
-                    || (Exit::CannotCreate, "memory ring".to_owned()),
-                    |(path, fault)| {
-                        let exit = match fault {
-                            FileFault::Foreign { .. } | FileFault::Exposed { .. } => {
-                                Exit::NoPermission
-                            }
-                            _ => Exit::CannotCreate,
-                        };
-                        (exit, format!("{}: {fault}", path.display()))
-                    },
-                );
-                return Err(Stop::failed(exit, why));
-            }
-            log::warn!(
-                "memory ring: kept by the keeper alone, a restart of all processes loses it"
-            );
-            let file = memfd_create("hansho-memory", MemfdFlags::CLOEXEC)
-                .map(File::from)
-                .and_then(|file| rustix::fs::ftruncate(&file, size).map(|()| file))
-                .map_err(|errno| Stop::failed(Exit::System, format!("memfd_create: {errno}")))?;
-            Ok((file, None, false))
+            Err(fault) => fault,
+        };
+        if configured.is_some() {
+            return Err(refused(path, &fault));
         }
+        log::warn!("memory ring: {}: {fault}", path.display());
     }
+    log::warn!("memory ring: kept by the keeper alone, a restart of all processes loses it");
+    let failed = |why: String| Stop::failed(Exit::System, format!("memfd_create: {why}"));
+    let file = memfd_create("hansho-memory", MemfdFlags::CLOEXEC)
+        .map(File::from)
+        .map_err(|errno| failed(errno.to_string()))?;
+    files::allocate(&file, size).map_err(|fault| failed(fault.to_string()))?;
+    Ok(MemoryPlace {
+        file,
+        directory: None,
+        run_number_floor: 0,
+    })
 }
 
-/// One agent a ring: the lock lives as long as any process that inherited the descriptor or has it mapped.
-fn lock(ring: &File, directory: Option<&Path>) -> Result<(), Stop> {
+fn memory_ring_in(
+    directory: &Directory,
+    size: u64,
+    agent: AgentId,
+    disk: &mut Option<DiskRing<File>>,
+) -> Result<MemoryPlace, FileFault> {
+    let other = files::memory_file_of_other_size(directory, size)?;
+    let run_number_floor = match other {
+        Some(other) => save(&other, agent, disk)?,
+        None => 0,
+    };
+    Ok(MemoryPlace {
+        file: files::memory_file(directory, size)?,
+        directory: Some(directory.path.clone()),
+        run_number_floor,
+    })
+}
+
+/// Copies what a memory ring of another size holds to the disk before it is replaced; says what is lost where there is no
+/// disk ring. Gives back its highest run number.
+fn save(other: &File, agent: AgentId, disk: &mut Option<DiskRing<File>>) -> Result<u64, FileFault> {
+    let length = usize::try_from(other.length()?).unwrap_or(usize::MAX);
+    if u64::try_from(length).is_ok_and(|length| length > *MEMORY_RING_BYTES.end()) {
+        return Ok(0);
+    }
+    let mut bytes = vec![0; length];
+    other.read_at(0, &mut bytes)?;
+    let memory = HeapMemory::copied(&bytes);
+    let mut reader = SpoolReader::<_, File>::new(Some(&memory), None);
+    reader.refresh();
+    let state = reader.memory_view().state;
+    if state.is_none_or(|state| state.superblock.agent != agent) {
+        return Ok(0);
+    }
+    let (run_number, unsent) = (reader.newest_run_number(), reader.unacknowledged());
+    if let Some(ring) = disk.take() {
+        let mut scribe = Scribe::new(&memory, ring);
+        let mut turn = scribe.turn(sys::uptime(), true);
+        // Bounded by the size of the ring: every turn with more to do has copied blocks.
+        while turn.fault.is_none() && turn.next_ms == 0 && turn.blocks > 0 {
+            turn = scribe.turn(sys::uptime(), true);
+        }
+        *disk = Some(scribe.into_disk());
+        if turn.fault.is_none() {
+            log::info!(
+                "memory ring: of another size; what it held is on the disk, a new one is made"
+            );
+            return Ok(run_number);
+        }
+        log::error!("disk ring: {:?}", turn.fault);
+    }
+    let [alerts, readings, evidence] = unsent;
+    log::error!(
+        "memory ring: of another size, a new one is made; lost, as far as they are not on the disk: {alerts} alerts, {readings} readings, {evidence} evidence frames that were not sent"
+    );
+    Ok(run_number)
+}
+
+/// Locks a directory for this agent. The lock lives as long as any process that inherited the descriptor.
+fn lock_directory(directory: &Directory) -> Result<OwnedFd, Stop> {
+    let file = files::lock_file(directory).map_err(|fault| refused(&directory.path, &fault))?;
     let deadline = sys::monotonic_ms().saturating_add(LOCK_PATIENCE_MS);
-    while let Err(errno) = flock(ring, FlockOperation::NonBlockingLockExclusive) {
+    while let Err(errno) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
         if errno != rustix::io::Errno::AGAIN {
             return Err(Stop::failed(Exit::System, format!("flock: {errno}")));
         }
         if sys::monotonic_ms() >= deadline {
-            let place = directory.unwrap_or(Path::new("memory")).display();
             return Err(Stop::failed(
                 Exit::Temporary,
-                format!("{place}: another agent runs with this ring"),
+                format!("{}: another agent runs here", directory.path.display()),
             ));
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-    Ok(())
+    Ok(file.into())
 }
 
-/// The disk ring; without one the agent goes on, and says so.
-fn disk_ring(plan: &Plan, agent: AgentId, boot: BootId) -> Result<Option<File>, Stop> {
+/// The directory of the disk ring, locked; without one the agent goes on, and says so.
+fn spool_directory(plan: &Plan, locks: &mut Vec<OwnedFd>) -> Result<Option<Directory>, Stop> {
     if !plan.spool.disk {
         return Ok(None);
     }
+    match Directory::open(&plan.spool.directory) {
+        Ok(directory) => {
+            locks.push(lock_directory(&directory)?);
+            Ok(Some(directory))
+        }
+        Err(fault) => {
+            without_disk(&plan.spool.directory, &fault);
+            Ok(None)
+        }
+    }
+}
+
+fn without_disk(path: &Path, fault: &FileFault) {
+    log::error!("{}: {fault}; the memory ring goes on alone", path.display());
+}
+
+/// The disk ring; without one the agent goes on, and says so.
+fn disk_ring(
+    plan: &Plan,
+    directory: &Directory,
+    agent: AgentId,
+    boot: BootId,
+) -> Result<Option<DiskRing<File>>, Stop> {
     let ring = random()?;
     let identity = Identity {
         agent,
@@ -247,25 +363,25 @@ fn disk_ring(plan: &Plan, agent: AgentId, boot: BootId) -> Result<Option<File>, 
         ring,
         run_number_floor: 0,
     };
-    let opened = Directory::open(&plan.spool.directory).and_then(|directory| {
-        let size = match plan.spool.disk_size {
-            DiskSize::Auto => directory.default_disk_bytes()?,
-            DiskSize::Bytes(size) => size,
-        };
-        files::disk_ring(&directory, size, &identity)
-    });
-    match opened {
+    let size = match plan.spool.disk_size {
+        DiskSize::Auto => None,
+        DiskSize::Bytes(size) => Some(size),
+    };
+    let place = directory.path.display();
+    match files::disk_ring(directory, size, &identity) {
+        Ok((ring, DiskOpened::MovedAside(fault, left))) => {
+            let [alerts, readings, evidence] = left.unsent;
+            log::error!(
+                "{place}: disk ring: {fault}; it is now {DISK_FILE_ASIDE}, and a new one is made; not sent any more: {alerts} alerts, {readings} readings, {evidence} evidence frames"
+            );
+            Ok(Some(ring))
+        }
         Ok((ring, how)) => {
-            log::info!("{}: disk ring {how:?}", plan.spool.directory.display());
-            let file = ring.disk().try_clone();
-            file.map(Some)
-                .map_err(|error| Stop::failed(Exit::System, error.to_string()))
+            log::info!("{place}: disk ring {how:?}");
+            Ok(Some(ring))
         }
         Err(fault) => {
-            log::error!(
-                "{}: {fault}; the memory ring goes on alone",
-                plan.spool.directory.display()
-            );
+            without_disk(&directory.path, &fault);
             Ok(None)
         }
     }

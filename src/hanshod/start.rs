@@ -87,7 +87,7 @@ fn start(launch: &Launch, inherited: &mut Inherited) -> Result<Watcher, String> 
         run,
         boot,
         ring: sys::random_u64().map_err(failed("getrandom"))?,
-        run_number_floor: before.run_number,
+        run_number_floor: before.run_number.max(launch.run_number_floor),
     };
     let (now, wall) = sys::clocks();
     let (ring, recovered) =

@@ -38,6 +38,8 @@ pub struct Launch {
     pub machine_id_hash: u64,
     /// The memory ring is on tmpfs and survives a restart of the keeper.
     pub memory_survives: bool,
+    /// Run numbers begin above this: the highest of a memory ring that was replaced; 0 where none was.
+    pub run_number_floor: u64,
     /// The control socket.
     pub control: PathBuf,
 }
@@ -228,6 +230,7 @@ mod tests {
             architecture: "x86_64".into(),
             machine_id_hash: 0,
             memory_survives: true,
+            run_number_floor: 0,
             control: "/run/hansho/control.sock".into(),
         }
     }

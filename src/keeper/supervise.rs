@@ -82,6 +82,8 @@ struct Shared {
     launch_file: OwnedFd,
     memory: OwnedFd,
     disk: Option<OwnedFd>,
+    /// Locks of the rings' directories: they hold until the last process that has them ends.
+    locks: Vec<OwnedFd>,
     pulse_file: OwnedFd,
     /// Keeper's and watcher's end of their pair.
     keeper_side: OwnedFd,
@@ -128,6 +130,7 @@ impl Keeper {
             launch_file: launch_file.into(),
             memory: inherited.demand("memory")?,
             disk: inherited.take("disk"),
+            locks: std::iter::from_fn(|| inherited.take("lock")).collect(),
             pulse_file: pulse_file.into(),
             keeper_side,
             watcher_side,
@@ -215,6 +218,11 @@ impl Keeper {
             name: "disk",
             descriptor,
         });
+        let locks = shared.locks.iter().map(|descriptor| Given {
+            name: "lock",
+            descriptor,
+        });
+        let also = disk.into_iter().chain(locks);
         let common = [
             Given {
                 name: "launch",
@@ -248,13 +256,14 @@ impl Keeper {
             descriptor: &shared.forwarder_link,
         }];
         start_one(&mut self.watcher, now_ms, &self.pulse, || {
-            let given: Vec<_> = common.into_iter().chain(disk).chain(for_watcher).collect();
+            let own = also.clone().chain(for_watcher);
+            let given: Vec<_> = common.into_iter().chain(own).collect();
             start(DAEMON, "watch", &given)
         });
         start_one(&mut self.forwarder, now_ms, &self.pulse, || {
             let given: Vec<_> = common
                 .into_iter()
-                .chain(disk)
+                .chain(also)
                 .chain(for_forwarder)
                 .collect();
             let child = start(COMMAND, "forward", &given)?;

@@ -5,10 +5,13 @@
 
 use super::Disk;
 use super::disk_ring::{DiskFault, DiskRecovered, DiskRing, create};
+use super::heap::HeapMemory;
 use super::memory_ring::Identity;
+use super::reader::SpoolReader;
 use crate::limit::{DISK_RING_DEFAULT_BYTES, DISK_RING_LARGE_FROM_BYTES, DISK_RING_SMALL_BYTES};
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, fstat, fstatfs, fstatvfs, openat, renameat, unlinkat,
+    AtFlags, FallocateFlags, FileType, Mode, OFlags, fallocate, fstat, fstatfs, fstatvfs, openat,
+    renameat, unlinkat,
 };
 use rustix::io::Errno;
 use rustix::process::geteuid;
@@ -20,6 +23,8 @@ use std::path::{Path, PathBuf};
 
 /// Where the memory ring stands if nothing is configured: the first that is tmpfs.
 pub const MEMORY_DIRECTORIES: [&str; 2] = ["/run/hansho", "/dev/shm/hansho"];
+/// Name of the file in the directory of either ring that is locked by whoever owns it.
+pub const LOCK_FILE: &str = "agent.lock";
 /// Name of the memory ring in its directory.
 pub const MEMORY_FILE: &str = "memory.ring";
 /// Name of the disk ring in its directory.
@@ -236,51 +241,89 @@ fn magic(descriptor: &OwnedFd) -> Result<u32, FileFault> {
     Ok(u32::try_from(wide & 0xFFFF_FFFF).unwrap_or(0))
 }
 
-/// A directory that was looked at, and why it is not used.
-pub type Refused = (PathBuf, FileFault);
-
-/// The directory of the memory ring: the configured one, else the first of [`MEMORY_DIRECTORIES`] on tmpfs.
-///
-/// # Errors
-/// Every directory that was tried, with the reason. The keeper then holds a memfd instead.
-pub fn memory_directory(configured: Option<&Path>) -> Result<Directory, Vec<Refused>> {
-    let candidates: Vec<&Path> = match configured {
+/// Where the memory ring may stand: the configured directory, else [`MEMORY_DIRECTORIES`], to be tried in this order.
+#[must_use]
+pub fn memory_candidates(configured: Option<&Path>) -> Vec<&Path> {
+    match configured {
         Some(path) => vec![path],
         None => MEMORY_DIRECTORIES.iter().map(Path::new).collect(),
-    };
-    let mut refused = Vec::new();
-    for path in candidates {
-        match Directory::open(path) {
-            Ok(directory) if directory.file_system == FileSystem::Tmpfs => return Ok(directory),
-            Ok(directory) => {
-                let fault = FileFault::NotTmpfs(directory.file_system);
-                refused.push((path.to_owned(), fault));
-            }
-            Err(fault) => refused.push((path.to_owned(), fault)),
-        }
     }
-    Err(refused)
 }
 
-/// Opens the file of the memory ring, making it where it is missing. One of another size is unlinked, not cut: who has
-/// it mapped keeps it.
+/// Opens a directory for the memory ring.
+///
+/// # Errors
+/// [`FileFault::NotTmpfs`], and those of [`Directory::open`].
+pub fn memory_directory(path: &Path) -> Result<Directory, FileFault> {
+    let directory = Directory::open(path)?;
+    if directory.file_system == FileSystem::Tmpfs {
+        Ok(directory)
+    } else {
+        Err(FileFault::NotTmpfs(directory.file_system))
+    }
+}
+
+/// Opens the lock file of a directory, making it where it is missing. Whoever has it locked (flock(2)) owns what stands in
+/// the directory: nothing there is changed before. It is never removed, for a lock on a name that is gone tells nobody.
 ///
 /// # Errors
 /// [`FileFault`].
+pub fn lock_file(directory: &Directory) -> Result<File, FileFault> {
+    directory.open_file(LOCK_FILE, OFlags::CREATE)
+}
+
+/// The memory ring that stands in a directory, where it has another size than `size`: its owner saves what it holds
+/// before [`memory_file`] replaces it.
+///
+/// # Errors
+/// [`FileFault`].
+pub fn memory_file_of_other_size(
+    directory: &Directory,
+    size: u64,
+) -> Result<Option<File>, FileFault> {
+    match directory.open_file(MEMORY_FILE, OFlags::empty()) {
+        Ok(file) => {
+            let length = file.length()?;
+            Ok((length != 0 && length != size).then_some(file))
+        }
+        Err(FileFault::Io(error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// Opens the file of the memory ring, making it where it is missing. One of another size is unlinked, not cut: who has
+/// it mapped keeps it. All of it is allocated each time: in a hole of a file on a full tmpfs the first write is a SIGBUS for
+/// every process that has it mapped (mmap(2)).
+///
+/// # Errors
+/// [`FileFault`]; `ENOSPC` where the file system has not the room, and then no new file is left behind.
 pub fn memory_file(directory: &Directory, size: u64) -> Result<File, FileFault> {
     let file = directory.open_file(MEMORY_FILE, OFlags::CREATE)?;
     let length = file.length()?;
     if length == size {
+        allocate(&file, size)?;
         return Ok(file);
     }
-    if length == 0 {
-        file.set_len(size)?;
-        return Ok(file);
+    let file = if length == 0 {
+        file
+    } else {
+        directory.remove(MEMORY_FILE)?;
+        directory.open_file(MEMORY_FILE, OFlags::CREATE | OFlags::EXCL)?
+    };
+    if let Err(fault) = allocate(&file, size) {
+        directory.remove(MEMORY_FILE)?;
+        return Err(fault);
     }
-    directory.remove(MEMORY_FILE)?;
-    let file = directory.open_file(MEMORY_FILE, OFlags::CREATE | OFlags::EXCL)?;
-    file.set_len(size)?;
     Ok(file)
+}
+
+/// Gives every byte of a file on tmpfs its page (fallocate(2)), so that no write to it can fail later. What stands in it
+/// stays.
+///
+/// # Errors
+/// [`FileFault::Io`]: `ENOSPC`, or `ENOMEM` in a group of processes with a limit.
+pub fn allocate(file: &File, size: u64) -> Result<(), FileFault> {
+    Ok(fallocate(file, FallocateFlags::empty(), 0, size)?)
 }
 
 /// Opens a ring, or a copy of one, for reading: by the forwarder, `status`, `decode`.
@@ -297,6 +340,15 @@ pub fn open_for_reading(path: &Path) -> Result<File, FileFault> {
     Ok(File::from(descriptor))
 }
 
+/// What a disk ring that is put aside leaves to the new one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// Its highest run number: the floor of the new ring.
+    pub run_number: u64,
+    /// Frames of alerts, readings and evidence that it holds beyond what was acknowledged.
+    pub unsent: [u64; 3],
+}
+
 /// How the disk ring was found.
 #[derive(Debug)]
 pub enum DiskOpened {
@@ -305,35 +357,47 @@ pub enum DiskOpened {
     /// There was none.
     Created,
     /// There was something else, now named [`DISK_FILE_ASIDE`].
-    MovedAside(DiskFault),
+    MovedAside(DiskFault, Left),
 }
 
 /// Opens the disk ring; makes it where it is missing or something else stands there. A new ring is written whole under
-/// another name, synced, renamed, and the directory synced: at no moment does half a ring bear the name.
+/// another name, synced, renamed, and the directory synced: at no moment does half a ring bear the name. `size` `None`: a
+/// ring of any size is kept, and a new one gets [`Directory::default_disk_bytes`]. Changes files: only for who holds the
+/// lock of [`lock_file`].
 ///
 /// # Errors
 /// [`FileFault`]: then the watcher works without a disk ring and tries again later.
 pub fn disk_ring(
     directory: &Directory,
-    size: u64,
+    size: Option<u64>,
     identity: &Identity,
 ) -> Result<(DiskRing<File>, DiskOpened), FileFault> {
     let moved = match directory.open_file(DISK_FILE, OFlags::empty()) {
-        Ok(file) => match DiskRing::open(file, identity.agent, size) {
-            Ok((ring, recovered)) => return Ok((ring, DiskOpened::Continued(recovered))),
-            Err(DiskFault::Io(error)) => return Err(error.into()),
-            Err(fault) => {
-                renameat(directory, DISK_FILE, directory, DISK_FILE_ASIDE)?;
-                directory.sync()?;
-                Some(fault)
+        Ok(file) => {
+            let wanted = size.map_or_else(|| file.length(), Ok)?;
+            match DiskRing::open(file, identity.agent, wanted) {
+                Ok((ring, recovered)) => return Ok((ring, DiskOpened::Continued(recovered))),
+                Err(DiskFault::Io(error)) => return Err(error.into()),
+                Err(fault) => {
+                    let left = left(directory, &fault)?;
+                    renameat(directory, DISK_FILE, directory, DISK_FILE_ASIDE)?;
+                    directory.sync()?;
+                    Some((fault, left))
+                }
             }
-        },
+        }
         Err(FileFault::Io(error)) if error.kind() == io::ErrorKind::NotFound => None,
         Err(fault) => return Err(fault),
     };
+    let size = size.map_or_else(|| directory.default_disk_bytes(), Ok)?;
+    let floor = moved.as_ref().map_or(0, |(_, left)| left.run_number);
+    let identity = Identity {
+        run_number_floor: identity.run_number_floor.max(floor),
+        ..*identity
+    };
     directory.remove(DISK_FILE_NEW)?;
     let file = directory.open_file(DISK_FILE_NEW, OFlags::CREATE | OFlags::EXCL)?;
-    if let Err(error) = create(&file, size, identity).and_then(|()| file.sync_all()) {
+    if let Err(error) = create(&file, size, &identity).and_then(|()| file.sync_all()) {
         // Half a ring is of no use, and its space may be what the host lacks.
         directory.remove(DISK_FILE_NEW)?;
         return Err(error.into());
@@ -342,8 +406,23 @@ pub fn disk_ring(
     directory.sync()?;
     let (ring, _) = DiskRing::open(file, identity.agent, size)
         .map_err(|fault| io::Error::other(fault.to_string()))?;
-    Ok((
-        ring,
-        moved.map_or(DiskOpened::Created, DiskOpened::MovedAside),
-    ))
+    let how = match moved {
+        Some((fault, left)) => DiskOpened::MovedAside(fault, left),
+        None => DiskOpened::Created,
+    };
+    Ok((ring, how))
+}
+
+/// What the ring in a directory leaves, where it is this agent's and only of another size.
+fn left(directory: &Directory, fault: &DiskFault) -> Result<Left, FileFault> {
+    if !matches!(fault, DiskFault::Size(_)) {
+        return Ok(Left::default());
+    }
+    let file = directory.open_file(DISK_FILE, OFlags::empty())?;
+    let mut reader = SpoolReader::<HeapMemory, File>::new(None, Some(file));
+    reader.refresh();
+    Ok(Left {
+        run_number: reader.newest_run_number(),
+        unsent: reader.unacknowledged(),
+    })
 }

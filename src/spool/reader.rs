@@ -294,6 +294,24 @@ impl<M: Memory, D: Disk> SpoolReader<M, D> {
         of(self.memory_view()).or(of(self.disk_view()))
     }
 
+    /// Frames held of alerts, readings and evidence that the collector has not acknowledged, as far as the rings know.
+    #[must_use]
+    pub fn unacknowledged(&self) -> [u64; 3] {
+        let cursors = self.cursors();
+        Stream::SENT.map(|stream| {
+            let cursor = cursors.get(stream);
+            let of = |held: &HeldStream| match cursor {
+                Some(cursor) if held.run == cursor.run => held
+                    .next_sequence
+                    .saturating_sub(held.first_sequence.max(cursor.next_sequence)),
+                Some(cursor) if held.run_number < cursor.run_number => 0,
+                Some(_) | None => held.next_sequence.saturating_sub(held.first_sequence),
+            };
+            let held = self.held.iter().filter(|held| held.stream == stream);
+            held.map(of).fold(0, u64::saturating_add)
+        })
+    }
+
     /// The memory ring.
     #[must_use]
     pub fn memory_view(&self) -> RingView {

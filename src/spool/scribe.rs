@@ -154,6 +154,12 @@ impl<M: Memory, D: Disk> Scribe<M, D> {
         &self.disk
     }
 
+    /// Gives the disk ring back.
+    #[must_use]
+    pub fn into_disk(self) -> DiskRing<D> {
+        self.disk
+    }
+
     /// Copies what is due. `urgent`: everything that waits, and without regard to an earlier failure: the watcher stops,
     /// or the power may go.
     pub fn turn(&mut self, now: Uptime, urgent: bool) -> Turn {
