@@ -5,11 +5,11 @@
 
 use super::Disk;
 use super::block::{AreaKind, BlockFault, Header, seal};
-use super::layout::{Layout, offset};
+use super::layout::{Layout, Slots, offset};
 use super::memory_ring::Identity;
 use super::source::{
-    CheckpointMark, OnDisk, RingState, Scan, Source, newest_checkpoint, newest_superblock,
-    scan_area, split_checkpoint,
+    CheckpointMark, OnDisk, RingState, Scan, Source, checkpoint_slots, newest_checkpoint,
+    newest_superblock, scan_area, split_checkpoint,
 };
 use super::superblock::{Cursors, Medium, Superblock};
 use crate::clock::{Anchor, Uptime};
@@ -178,8 +178,10 @@ pub struct DiskRing<D> {
     ring: u64,
     numbers: [Numbers; 4],
     known: KnownRuns,
-    superblock_generation: u64,
-    checkpoint_generation: u64,
+    superblocks: Slots,
+    checkpoints: Slots,
+    /// Something was written and synced since the last failure.
+    works: bool,
     cursors: Cursors,
     buffer: Box<[u8; BLOCK_BYTES]>,
 }
@@ -258,8 +260,11 @@ impl<D: Disk> DiskRing<D> {
             ring,
             numbers: [Numbers::default(); 4],
             known: KnownRuns::default(),
-            superblock_generation: state.map_or(0, |state| state.header.number),
-            checkpoint_generation: 0,
+            superblocks: state.map_or_else(Slots::default, |state| {
+                Slots::after(state.header.number, state.header.number)
+            }),
+            checkpoints: Slots::default(),
+            works: false,
             cursors: state.map_or_else(Cursors::default, |state| state.superblock.cursors),
             buffer,
         };
@@ -274,7 +279,7 @@ impl<D: Disk> DiskRing<D> {
             .numbers
             .iter()
             .map(|numbers| numbers.committed)
-            .chain([ring.superblock_generation, ring.checkpoint_generation])
+            .chain([ring.superblocks.used(), ring.checkpoints.used()])
             .chain([recovered.run_number])
             .max()
             .unwrap_or(0);
@@ -307,17 +312,7 @@ impl<D: Disk> DiskRing<D> {
             recovered.scan.add(scan);
             recovered.run_number = recovered.run_number.max(run_number);
         }
-        for generation in 0..2 {
-            for part in 0..2 {
-                let place = Layout::checkpoint(generation, part);
-                if let Ok((_, block)) = source.block(place, &mut self.buffer)
-                    && block.header.ring == self.ring
-                {
-                    self.checkpoint_generation =
-                        self.checkpoint_generation.max(block.header.number);
-                }
-            }
-        }
+        self.checkpoints = checkpoint_slots(&source, self.ring, &mut self.buffer);
     }
 
     fn header(&self, area: AreaKind, origin: &Origin) -> Header {
@@ -378,6 +373,7 @@ impl<D: Disk> DiskRing<D> {
     /// What the system says: nothing is known of what was staged then.
     pub fn commit(&mut self) -> io::Result<()> {
         self.disk.sync()?;
+        self.works = true;
         for numbers in &mut self.numbers {
             if numbers.staged > 0 {
                 numbers.committed = numbers.next().saturating_sub(1);
@@ -391,6 +387,7 @@ impl<D: Disk> DiskRing<D> {
 
     /// After a failed write or sync: forgets what was staged, so that it is written again, elsewhere if need be.
     pub fn give_up(&mut self) {
+        self.works = false;
         for numbers in &mut self.numbers {
             if numbers.tried {
                 numbers.failures = numbers.failures.saturating_add(1);
@@ -400,10 +397,11 @@ impl<D: Disk> DiskRing<D> {
         }
     }
 
-    /// Writes a checkpoint into the older slot, only the blocks that it needs; durable after the next sync.
+    /// Writes a checkpoint into the older slot, only the blocks that it needs, and syncs. Into the newer where the older
+    /// failed again and again while the rest of the ring can be written.
     ///
     /// # Errors
-    /// What the system says, or `InvalidInput` above [`CHECKPOINT_BYTES`]. The newer slot is untouched.
+    /// What the system says, or `InvalidInput` above [`CHECKPOINT_BYTES`].
     pub fn write_checkpoint(
         &mut self,
         origin: &Origin,
@@ -414,9 +412,24 @@ impl<D: Disk> DiskRing<D> {
         if bytes.len() > CHECKPOINT_BYTES {
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        let generation = self.checkpoint_generation.saturating_add(1);
-        // A try that fails keeps the slot and uses its number up, so that parts of two tries never fit together.
-        self.checkpoint_generation = self.checkpoint_generation.saturating_add(2);
+        let generation = self.checkpoints.begin();
+        let written = self.put_checkpoint(generation, origin, next_alert, uptime, bytes);
+        match written {
+            Ok(()) => self.checkpoints.done(generation),
+            Err(_) => self.checkpoints.failed(self.works),
+        }
+        self.works = written.is_ok();
+        written
+    }
+
+    fn put_checkpoint(
+        &mut self,
+        generation: u64,
+        origin: &Origin,
+        next_alert: u64,
+        uptime: Uptime,
+        bytes: &[u8],
+    ) -> io::Result<()> {
         let (parts, payloads) = split_checkpoint(bytes);
         for (part, payload) in (0..parts).zip(payloads) {
             let header = Header {
@@ -429,23 +442,21 @@ impl<D: Disk> DiskRing<D> {
             };
             self.put(Layout::checkpoint(generation, part), &header, payload)?;
         }
-        self.disk.sync()?;
-        self.checkpoint_generation = generation;
-        Ok(())
+        self.disk.sync()
     }
 
-    /// Writes the older superblock anew and syncs.
+    /// Writes the older superblock anew and syncs; the newer where the older failed again and again while the rest of the
+    /// ring can be written.
     ///
     /// # Errors
-    /// What the system says. The newer superblock is untouched.
+    /// What the system says.
     pub fn write_superblock(
         &mut self,
         origin: &Origin,
         uptime: Uptime,
         cursors: Cursors,
     ) -> io::Result<()> {
-        let generation = self.superblock_generation.saturating_add(1);
-        self.superblock_generation = self.superblock_generation.saturating_add(2);
+        let generation = self.superblocks.begin();
         let header = Header {
             number: generation,
             uptime,
@@ -458,15 +469,19 @@ impl<D: Disk> DiskRing<D> {
             run_counter: origin.run_number,
             cursors,
         };
-        self.put(
-            Layout::superblock(generation),
-            &header,
-            &superblock.encode(),
-        )?;
-        self.disk.sync()?;
-        self.superblock_generation = generation;
-        self.cursors = cursors;
-        Ok(())
+        let place = Layout::superblock(generation);
+        let written = self
+            .put(place, &header, &superblock.encode())
+            .and_then(|()| self.disk.sync());
+        match written {
+            Ok(()) => {
+                self.superblocks.done(generation);
+                self.cursors = cursors;
+            }
+            Err(_) => self.superblocks.failed(self.works),
+        }
+        self.works = written.is_ok();
+        written
     }
 
     /// Cursors of the newest superblock.

@@ -4,7 +4,8 @@
 
 use crate::frame::Stream;
 use crate::limit::{
-    BLOCK_BYTES, BLOCK_PAYLOAD_BYTES, CHECKPOINT_BYTES, DISK_RING_BYTES, MEMORY_RING_BYTES,
+    BLOCK_BYTES, BLOCK_PAYLOAD_BYTES, CHECKPOINT_BYTES, DISK_FAILURES_PER_PLACE, DISK_RING_BYTES,
+    MEMORY_RING_BYTES,
 };
 
 /// Superblocks, written in turn.
@@ -119,6 +120,72 @@ impl Layout {
     }
 }
 
+/// Two slots that are written in turn, each time with a new generation whose parity is the slot: the newest whole one is
+/// never written over, while the other can be written at all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Slots {
+    /// Newest generation that stands whole; 0: none.
+    whole: u64,
+    /// Highest generation that anything was written with.
+    used: u64,
+    /// The other slot cannot be written: the one with the newest is written over instead.
+    stuck: bool,
+    /// Failures in a row.
+    failures: u32,
+}
+
+impl Slots {
+    /// Continues after what stands there: the newest whole generation, and the highest of which any part was seen.
+    #[must_use]
+    pub const fn after(whole: u64, seen: u64) -> Self {
+        Self {
+            whole,
+            used: if seen > whole { seen } else { whole },
+            stuck: false,
+            failures: 0,
+        }
+    }
+
+    /// Highest generation used.
+    #[must_use]
+    pub const fn used(&self) -> u64 {
+        self.used
+    }
+
+    /// The generation to write now. It counts as used from here on, so that parts of two tries never fit together.
+    pub fn begin(&mut self) -> u64 {
+        let next = self.used.saturating_add(1);
+        // The slot that does not hold the newest has the other parity.
+        let into_newest = next & 1 == self.whole & 1;
+        self.used = if into_newest == self.stuck {
+            next
+        } else {
+            next.saturating_add(1)
+        };
+        self.used
+    }
+
+    /// `generation` stands whole.
+    pub fn done(&mut self, generation: u64) {
+        self.whole = generation;
+        self.failures = 0;
+    }
+
+    /// The last one begun was not written. `others_work`: something else of the ring was, since the failure before, so that
+    /// it is the slot and not the disk. After [`DISK_FAILURES_PER_PLACE`] of these in a row the slot is left alone and the
+    /// other one is written, and so on in turn.
+    pub fn failed(&mut self, others_work: bool) {
+        if !others_work {
+            return;
+        }
+        self.failures = self.failures.saturating_add(1);
+        if self.failures >= DISK_FAILURES_PER_PLACE {
+            self.failures = 0;
+            self.stuck = !self.stuck;
+        }
+    }
+}
+
 /// Offset of a block in the ring, in bytes.
 #[must_use]
 pub fn offset(block: u32) -> u64 {
@@ -152,6 +219,41 @@ mod tests {
                 assert_eq!(layout.bytes(), size);
             }
             size *= 2;
+        }
+    }
+
+    #[test]
+    fn the_newest_whole_generation_is_not_written_over_while_the_other_slot_works() {
+        let mut slots = Slots::default();
+        assert_eq!(slots.begin(), 1);
+        slots.done(1);
+        assert_eq!(
+            [slots.begin(), slots.begin()],
+            [2, 4],
+            "a try uses its number"
+        );
+        slots.done(4);
+        assert_eq!(slots.begin(), 5);
+        // 5 stands whole, and 6 was torn: 8 goes over it.
+        assert_eq!(Slots::after(5, 6).begin(), 8);
+        assert_eq!(Slots::after(6, 5).begin(), 7);
+        // A slot that cannot be written is left alone, if it is the slot and not the disk.
+        let mut slots = Slots::after(5, 5);
+        for expected in [6, 8, 10, 12] {
+            assert_eq!(slots.begin(), expected);
+            slots.failed(false);
+        }
+        for expected in [14, 16, 18] {
+            assert_eq!(slots.begin(), expected);
+            slots.failed(true);
+        }
+        for expected in [19, 21] {
+            assert_eq!(slots.begin(), expected);
+            slots.done(expected);
+        }
+        for expected in [23, 25, 27, 28] {
+            assert_eq!(slots.begin(), expected);
+            slots.failed(true);
         }
     }
 

@@ -4,12 +4,12 @@
 //! instructions: what was appended before is whole, and what was being appended is not there.
 
 use super::Memory;
-use super::block::{AreaKind, Block, BlockFault, Header, WORD_OFFSET, Word};
+use super::block::{AreaKind, BlockFault, Header, WORD_OFFSET, Word};
 use super::crc32c::Crc32c;
-use super::layout::{Layout, offset};
+use super::layout::{Layout, Slots, offset};
 use super::source::{
-    CheckpointMark, InMemory, RingState, Scan, newest_checkpoint, newest_superblock, scan_area,
-    split_checkpoint,
+    CheckpointMark, InMemory, RingState, Scan, checkpoint_slots, newest_checkpoint,
+    newest_superblock, scan_area, split_checkpoint,
 };
 use super::superblock::{Cursor, Cursors, Medium, Superblock};
 use crate::clock::{Anchor, Uptime};
@@ -120,7 +120,7 @@ pub struct MemoryRing<M> {
     anchor: Anchor,
     open: [Open; 4],
     superblock_generation: u64,
-    checkpoint_generation: u64,
+    checkpoints: Slots,
     cursors: Cursors,
 }
 
@@ -152,7 +152,7 @@ impl<M: Memory> MemoryRing<M> {
                 crc: Crc32c::new(),
             }; 4],
             superblock_generation: 0,
-            checkpoint_generation: 0,
+            checkpoints: Slots::default(),
             cursors: Cursors::default(),
         };
         let mut scan = Scan::default();
@@ -204,15 +204,8 @@ impl<M: Memory> MemoryRing<M> {
         self.cursors = state.superblock.cursors;
         self.run_number = self.run_number.max(state.superblock.run_counter);
         let source = InMemory(&self.memory);
-        for generation in 0..2 {
-            let place = Layout::checkpoint(generation, 0);
-            if let Ok((_, block)) = source.block_of(place, &mut buffer)
-                && block.header.ring == self.ring
-            {
-                self.checkpoint_generation = self.checkpoint_generation.max(block.header.number);
-            }
-        }
-        let mut highest = self.superblock_generation.max(self.checkpoint_generation);
+        self.checkpoints = checkpoint_slots(&source, self.ring, &mut buffer);
+        let mut highest = self.superblock_generation.max(self.checkpoints.used());
         for (stream, open) in Stream::ALL.into_iter().zip(&mut self.open) {
             let mut run_number = self.run_number;
             let found = scan_area(
@@ -242,7 +235,7 @@ impl<M: Memory> MemoryRing<M> {
         self.ring = self.identity.ring;
         self.run_number = self.identity.run_number_floor;
         self.superblock_generation = 0;
-        self.checkpoint_generation = 0;
+        self.checkpoints = Slots::default();
         self.cursors = Cursors::default();
         for open in &mut self.open {
             open.number = 0;
@@ -419,7 +412,7 @@ impl<M: Memory> MemoryRing<M> {
         if bytes.len() > CHECKPOINT_BYTES {
             return Err(AppendFault::TooLong);
         }
-        let generation = self.checkpoint_generation.saturating_add(1);
+        let generation = self.checkpoints.begin();
         let (parts, payloads) = split_checkpoint(bytes);
         for (part, payload) in (0..parts).zip(payloads) {
             let header = Header {
@@ -432,7 +425,7 @@ impl<M: Memory> MemoryRing<M> {
             };
             self.write_block(Layout::checkpoint(generation, part), &header, payload)?;
         }
-        self.checkpoint_generation = generation;
+        self.checkpoints.done(generation);
         Ok(())
     }
 
@@ -508,17 +501,6 @@ impl<M: Memory> MemoryRing<M> {
     #[must_use]
     pub fn memory(&self) -> &M {
         &self.memory
-    }
-}
-
-impl<M: Memory> InMemory<M> {
-    /// [`super::source::Source::block`], for callers that hold the type.
-    fn block_of<'b>(
-        &self,
-        place: u32,
-        buffer: &'b mut [u8; BLOCK_BYTES],
-    ) -> Result<(Word, Block<'b>), BlockFault> {
-        super::source::Source::block(self, place, buffer)
     }
 }
 

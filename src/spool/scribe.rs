@@ -92,6 +92,37 @@ impl Follow {
     }
 }
 
+/// When a step that failed is tried again: each has its own, for a bad sector under one is no reason to leave the others.
+#[derive(Clone, Copy, Debug, Default)]
+struct Patience {
+    failures: u32,
+    retry_at: Option<Uptime>,
+}
+
+impl Patience {
+    fn may_try(&self, now: Uptime, urgent: bool) -> bool {
+        urgent || self.retry_at.is_none_or(|at| now >= at)
+    }
+
+    fn failed(&mut self, now: Uptime) {
+        let wait = DISK_RETRY_MS
+            .checked_shl(self.failures)
+            .map_or(DISK_RETRY_MAX_MS, |wait| wait.min(DISK_RETRY_MAX_MS));
+        // Beyond 16 doublings the wait is the longest anyhow.
+        self.failures = self.failures.saturating_add(1).min(16);
+        self.retry_at = Some(now.plus(wait));
+    }
+
+    fn worked(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Milliseconds until the next try, where one is owed.
+    fn wait_ms(&self, now: Uptime) -> Option<u64> {
+        self.retry_at.map(|at| at.since(now))
+    }
+}
+
 /// What a turn has staged.
 #[derive(Debug, Default)]
 struct Staged {
@@ -120,8 +151,9 @@ pub struct Scribe<M, D> {
     /// The memory ring's superblock that the disk's was last made from, and when.
     written: Option<RingState>,
     written_at: Uptime,
-    failures: u32,
-    retry_at: Option<Uptime>,
+    superblock_patience: Patience,
+    blocks_patience: Patience,
+    checkpoint_patience: Patience,
     buffer: Box<[u8; BLOCK_BYTES]>,
 }
 
@@ -142,8 +174,9 @@ impl<M: Memory, D: Disk> Scribe<M, D> {
             checkpoint_at: None,
             written: None,
             written_at: Uptime::default(),
-            failures: 0,
-            retry_at: None,
+            superblock_patience: Patience::default(),
+            blocks_patience: Patience::default(),
+            checkpoint_patience: Patience::default(),
             buffer: Box::new([0; BLOCK_BYTES]),
         }
     }
@@ -164,55 +197,52 @@ impl<M: Memory, D: Disk> Scribe<M, D> {
     /// or the power may go.
     pub fn turn(&mut self, now: Uptime, urgent: bool) -> Turn {
         let mut turn = Turn::default();
-        if let Some(retry_at) = self.retry_at
-            && !urgent
-            && now < retry_at
-        {
-            turn.next_ms = retry_at.since(now);
+        let found = self.layout.and_then(|layout| {
+            let state = newest_superblock(&self.memory, &mut self.buffer).ok()?;
+            Some((layout, state))
+        });
+        let Some((layout, state)) = found else {
+            turn.fault = Some(Fault {
+                step: Step::Memory,
+                kind: io::ErrorKind::InvalidData,
+                errno: None,
+            });
+            turn.next_ms = DISK_RETRY_MS;
             return turn;
-        }
-        match self.try_turn(now, urgent, &mut turn) {
-            Ok(more) => {
-                self.failures = 0;
-                self.retry_at = None;
-                turn.next_ms = if more { 0 } else { self.next_ms(now) };
-            }
-            Err(fault) => {
-                let wait = DISK_RETRY_MS
-                    .checked_shl(self.failures)
-                    .map_or(DISK_RETRY_MAX_MS, |wait| wait.min(DISK_RETRY_MAX_MS));
-                // Beyond 16 doublings the wait is the longest anyhow.
-                self.failures = self.failures.saturating_add(1).min(16);
-                self.retry_at = Some(now.plus(wait));
-                turn.fault = Some(fault);
-                turn.next_ms = wait;
-            }
-        }
+        };
+        let more = self.try_turn(&layout, &state, now, urgent, &mut turn);
+        turn.next_ms = if more { 0 } else { self.next_ms(now) };
         turn
     }
 
-    fn try_turn(&mut self, now: Uptime, urgent: bool, turn: &mut Turn) -> Result<bool, Fault> {
-        let unreadable = Fault {
-            step: Step::Memory,
-            kind: io::ErrorKind::InvalidData,
-            errno: None,
-        };
-        let layout = self.layout.ok_or(unreadable)?;
-        let state = newest_superblock(&self.memory, &mut self.buffer).map_err(|_| unreadable)?;
+    /// The steps of a turn in their order. One that fails keeps back only what must not come before it. Returns whether
+    /// there is more to copy now.
+    fn try_turn(
+        &mut self,
+        layout: &Layout,
+        state: &RingState,
+        now: Uptime,
+        urgent: bool,
+        turn: &mut Turn,
+    ) -> bool {
         let ring = (state.header.ring, state.superblock.agent);
         if self.ring != Some(ring) {
-            self.attach(&layout, ring);
+            self.attach(layout, ring);
         }
-        // A new run is announced first, so that its number is not given again.
-        if self.written.is_none_or(|last| {
+        // A new run is announced first, so that its number is not given again; where that fails, the headers of its
+        // blocks tell it.
+        let is_new = self.written.is_none_or(|last| {
             (last.header.run, last.header.run_number) != (state.header.run, state.header.run_number)
-        }) {
-            self.put_superblock(&state, now, turn)?;
+        });
+        if is_new {
+            self.put_superblock(state, now, urgent, turn);
         }
         // The checkpoint is taken before the alerts are copied: those that it includes were appended before it, so
         // that they stand on the disk when it does. One of an earlier run is left where it is: the run that goes on after
         // it makes its own at once, and on the disk it might take the place of a newer one.
-        let checkpoint = if urgent || self.checkpoint_due(now) || self.alerts_changed(&layout) {
+        let owed = self.checkpoint_patience.retry_at.is_some();
+        let wanted = urgent || owed || self.checkpoint_due(now) || self.alerts_changed(layout);
+        let checkpoint = if wanted && self.checkpoint_patience.may_try(now, urgent) {
             newest_checkpoint(
                 &self.memory,
                 ring.0,
@@ -223,20 +253,34 @@ impl<M: Memory, D: Disk> Scribe<M, D> {
         } else {
             None
         };
-        let more = self.copy_blocks(&layout, now, urgent, turn)?;
+        if !self.blocks_patience.may_try(now, urgent) {
+            return false;
+        }
+        let more = match self.copy_blocks(layout, now, urgent, turn) {
+            Ok(more) => {
+                self.blocks_patience.worked();
+                more
+            }
+            Err(fault) => {
+                self.blocks_patience.failed(now);
+                turn.fault = Some(fault);
+                return false;
+            }
+        };
         if let Some((length, mark)) = checkpoint
             && !more
         {
-            self.put_checkpoint(&state, length, &mark, now, turn)?;
+            self.put_checkpoint(state, length, &mark, now, turn);
         }
         let changed = self.written.is_some_and(|last| {
             last.superblock.cursors != state.superblock.cursors
                 || anchor_moved(&last.header.anchor, &state.header.anchor)
         });
-        if changed && (urgent || now.since(self.written_at) >= DISK_SUPERBLOCK_MS) {
-            self.put_superblock(&state, now, turn)?;
+        let due = now.since(self.written_at) >= DISK_SUPERBLOCK_MS;
+        if !is_new && changed && (urgent || due) {
+            self.put_superblock(state, now, urgent, turn);
         }
-        Ok(more)
+        more
     }
 
     fn checkpoint_due(&self, now: Uptime) -> bool {
@@ -256,7 +300,7 @@ impl<M: Memory, D: Disk> Scribe<M, D> {
         mark: &CheckpointMark,
         now: Uptime,
         turn: &mut Turn,
-    ) -> Result<(), Fault> {
+    ) {
         if mark.generation != self.checkpoint_generation {
             let origin = Origin {
                 run: mark.run,
@@ -265,22 +309,25 @@ impl<M: Memory, D: Disk> Scribe<M, D> {
                 anchor: state.header.anchor,
             };
             let bytes = self.checkpoint.get(..length).unwrap_or(&[]);
-            self.disk
-                .write_checkpoint(&origin, mark.next_alert, mark.uptime, bytes)
-                .map_err(|error| fault(Step::Checkpoint, &error))?;
+            let written = self
+                .disk
+                .write_checkpoint(&origin, mark.next_alert, mark.uptime, bytes);
+            if let Err(error) = written {
+                self.checkpoint_patience.failed(now);
+                turn.fault = Some(fault(Step::Checkpoint, &error));
+                return;
+            }
             self.checkpoint_generation = mark.generation;
             turn.checkpoint = true;
         }
+        self.checkpoint_patience.worked();
         self.checkpoint_at = Some(now);
-        Ok(())
     }
 
-    fn put_superblock(
-        &mut self,
-        state: &RingState,
-        now: Uptime,
-        turn: &mut Turn,
-    ) -> Result<(), Fault> {
+    fn put_superblock(&mut self, state: &RingState, now: Uptime, urgent: bool, turn: &mut Turn) {
+        if !self.superblock_patience.may_try(now, urgent) {
+            return;
+        }
         let origin = Origin {
             run: state.header.run,
             run_number: state.header.run_number,
@@ -289,25 +336,38 @@ impl<M: Memory, D: Disk> Scribe<M, D> {
         };
         // A memory ring that was started anew knows no cursors yet; the disk's stand until it does.
         let cursors = state.superblock.cursors.or(self.disk.cursors());
-        self.disk
-            .write_superblock(&origin, now, cursors)
-            .map_err(|error| fault(Step::Superblock, &error))?;
+        if let Err(error) = self.disk.write_superblock(&origin, now, cursors) {
+            self.superblock_patience.failed(now);
+            turn.fault = Some(fault(Step::Superblock, &error));
+            return;
+        }
+        self.superblock_patience.worked();
         self.written = Some(*state);
         self.written_at = now;
         turn.superblock = true;
-        Ok(())
     }
 
     /// Milliseconds until something falls due.
     fn next_ms(&self, now: Uptime) -> u64 {
-        let checkpoint = self
-            .checkpoint_at
-            .map_or(0, |at| DISK_CHECKPOINT_MS.saturating_sub(now.since(at)));
-        self.follow
-            .iter()
-            .filter_map(|follow| follow.pending_since)
-            .map(|since| DISK_FLUSH_MS.saturating_sub(now.since(since)))
-            .fold(checkpoint, u64::min)
+        let blocks = self.blocks_patience.wait_ms(now);
+        // Nothing else is done while blocks are to be tried again.
+        let due = if blocks.is_some() {
+            None
+        } else {
+            let checkpoint = self.checkpoint_at.map_or(DISK_RETRY_MS, |at| {
+                DISK_CHECKPOINT_MS.saturating_sub(now.since(at))
+            });
+            let checkpoint = self.checkpoint_patience.wait_ms(now).unwrap_or(checkpoint);
+            let pending = self
+                .follow
+                .iter()
+                .filter_map(|follow| follow.pending_since)
+                .map(|since| DISK_FLUSH_MS.saturating_sub(now.since(since)));
+            Some(pending.fold(checkpoint, u64::min))
+        };
+        let superblock = self.superblock_patience.wait_ms(now);
+        let next = [blocks, due, superblock].into_iter().flatten().min();
+        next.unwrap_or(DISK_CHECKPOINT_MS)
     }
 
     /// Begins at the oldest blocks of a memory ring.

@@ -2,7 +2,7 @@
 
 use super::Memory;
 use super::block::{self, AreaKind, Block, BlockFault, Header, WORD_OFFSET, Word};
-use super::layout::{CHECKPOINT_PARTS, CHECKPOINT_SLOTS, Layout, SUPERBLOCKS, offset};
+use super::layout::{CHECKPOINT_PARTS, CHECKPOINT_SLOTS, Layout, SUPERBLOCKS, Slots, offset};
 use super::superblock::Superblock;
 use crate::clock::Uptime;
 use crate::frame::{AgentId, BootId, RunId, Stream};
@@ -163,10 +163,42 @@ pub fn newest_checkpoint<S: Source + ?Sized>(
         (Some(a), Some(b)) if b.number > a.number => [second, first],
         _ => [first, second],
     };
-    order
-        .into_iter()
-        .flatten()
-        .find_map(|head| checkpoint_parts(source, &head, into, buffer))
+    order.into_iter().flatten().find_map(|head| {
+        let mut length = 0_usize;
+        let mut put = |payload: &[u8]| {
+            let end = length.checked_add(payload.len())?;
+            into.get_mut(length..end)?.copy_from_slice(payload);
+            length = end;
+            Some(())
+        };
+        let mark = checkpoint_parts(source, &head, buffer, &mut put)?;
+        Some((length, mark))
+    })
+}
+
+/// Where checkpoints go on: after the newest whole one, over a torn one.
+pub(super) fn checkpoint_slots<S: Source + ?Sized>(
+    source: &S,
+    ring: u64,
+    buffer: &mut [u8; BLOCK_BYTES],
+) -> Slots {
+    let (mut whole, mut seen) = (0, 0);
+    for slot in 0..CHECKPOINT_SLOTS {
+        if let Some(head) = checkpoint_head(source, ring, slot, buffer)
+            && checkpoint_parts(source, &head, buffer, &mut |_| Some(())).is_some()
+        {
+            whole = head.number.max(whole);
+        }
+        for part in (0..CHECKPOINT_PARTS).filter_map(|part| u8::try_from(part).ok()) {
+            let place = Layout::checkpoint(u64::from(slot), part);
+            if let Ok((_, block)) = source.block(place, buffer)
+                && block.header.ring == ring
+            {
+                seen = block.header.number.max(seen);
+            }
+        }
+    }
+    Slots::after(whole, seen)
 }
 
 /// The header of the first part of the checkpoint in `slot`.
@@ -188,13 +220,13 @@ fn checkpoint_head<S: Source + ?Sized>(
     fits.then_some(header)
 }
 
+/// Hands the payload of each part to `put`; `None` where one is missing or not taken.
 fn checkpoint_parts<S: Source + ?Sized>(
     source: &S,
     head: &Header,
-    into: &mut [u8],
     buffer: &mut [u8; BLOCK_BYTES],
-) -> Option<(usize, CheckpointMark)> {
-    let mut length = 0_usize;
+    put: &mut dyn FnMut(&[u8]) -> Option<()>,
+) -> Option<CheckpointMark> {
     for part in 0..head.parts {
         let place = Layout::checkpoint(head.number, part);
         let (_, block) = source.block(place, buffer).ok()?;
@@ -202,19 +234,16 @@ fn checkpoint_parts<S: Source + ?Sized>(
         if block.header != (Header { part, ..*head }) {
             return None;
         }
-        let end = length.checked_add(block.payload.len())?;
-        into.get_mut(length..end)?.copy_from_slice(block.payload);
-        length = end;
+        put(block.payload)?;
     }
-    let mark = CheckpointMark {
+    Some(CheckpointMark {
         run_number: head.run_number,
         run: head.run,
         boot: head.boot,
         next_alert: head.first_sequence,
         uptime: head.uptime,
         generation: head.number,
-    };
-    Some((length, mark))
+    })
 }
 
 /// The parts of a checkpoint: their number, at least one, and the payload of each.
