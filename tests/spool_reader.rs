@@ -73,8 +73,8 @@ fn every_area_goes_round_and_the_oldest_go_first() {
                 assert!(bytes == frame(2, stream, sequence, LENGTH));
                 ControlFlow::Continue(())
             });
-            assert_eq!(end, sequence + 1);
-            *next = end;
+            assert_eq!(end.next_sequence, sequence + 1);
+            *next = end.next_sequence;
         }
         let turn = scribe.turn(at(sequence), false);
         assert_eq!((turn.fault, turn.overtaken), (None, 0));
@@ -210,12 +210,13 @@ fn a_reader_beside_a_writer_sees_only_what_was_written() {
         // Ends when the writer does, for nothing overwrites the last frame.
         while next < COUNT {
             reader.refresh();
-            next = reader.read(RunId(2), Stream::Readings, next, &mut |sequence, bytes| {
+            let visited = reader.read(RunId(2), Stream::Readings, next, &mut |sequence, bytes| {
                 assert!(sequence >= next);
                 assert!(bytes == frame(2, Stream::Readings, sequence, LENGTH));
                 seen += 1;
                 ControlFlow::Continue(())
             });
+            next = visited.next_sequence;
             if let Some((length, mark)) = reader.latest_checkpoint(&mut buffer) {
                 checkpoints += 1;
                 assert_eq!(length, 5000);

@@ -18,7 +18,7 @@ use hansho::keeper::launch::{Inherited, Launch};
 use hansho::keeper::pulse::{Pulse, Role};
 use hansho::keeper::supervise::Wake;
 use hansho::limit::{FORWARDER_DATA_BYTES, MESSAGE_BYTES};
-use hansho::spool::reader::{HeldStream, SpoolReader};
+use hansho::spool::reader::{HeldStream, ReadEnd, SpoolReader};
 use hansho::sys::{self, Mapping};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::ffi::OsString;
@@ -86,8 +86,12 @@ fn run(arguments: impl Iterator<Item = OsString>) -> Result<Exit, String> {
         link,
         random_seed: sys::random_u64().map_err(|error| format!("getrandom: {error}"))?,
     };
+    let rings = ReadRings {
+        reader,
+        end: ReadEnd::All,
+    };
     Ok(Worker {
-        forwarder: Forwarder::new(settings, client, ReadRings(reader), host),
+        forwarder: Forwarder::new(settings, client, rings, host),
         pulse,
         linger_ms,
     }
@@ -195,7 +199,10 @@ impl Worker {
 }
 
 /// Both rings.
-struct ReadRings(SpoolReader<Mapping, File>);
+struct ReadRings {
+    reader: SpoolReader<Mapping, File>,
+    end: ReadEnd,
+}
 
 impl Frames for ReadRings {
     fn read(
@@ -205,17 +212,21 @@ impl Frames for ReadRings {
         from: u64,
         visit: &mut dyn FnMut(u64, &[u8]) -> ControlFlow<()>,
     ) {
-        self.0.read(run, stream, from, visit);
+        self.end = self.reader.read(run, stream, from, visit).end;
+    }
+
+    fn read_end(&self) -> ReadEnd {
+        self.end
     }
 }
 
 impl Rings for ReadRings {
     fn refresh(&mut self) {
-        self.0.refresh();
+        self.reader.refresh();
     }
 
     fn held(&self) -> Vec<Held> {
-        self.0.runs().iter().map(held).collect()
+        self.reader.runs().iter().map(held).collect()
     }
 }
 

@@ -9,6 +9,7 @@ use crate::frame::cursor::Full;
 use crate::frame::seal::AgentKey;
 use crate::frame::{Kind, RunId, Stream};
 use crate::limit::FRAME_BYTES;
+use crate::spool::reader::ReadEnd;
 use std::ops::ControlFlow;
 
 /// Where frames come from.
@@ -21,6 +22,11 @@ pub trait Frames {
         from: u64,
         visit: &mut dyn FnMut(u64, &[u8]) -> ControlFlow<()>,
     );
+
+    /// Why the last [`Frames::read`] ended where it did.
+    fn read_end(&self) -> ReadEnd {
+        ReadEnd::All
+    }
 }
 
 /// Where a batch is built from.
@@ -93,6 +99,7 @@ pub fn build<'b>(
     let mut writer = BatchWriter::new(buffer, limit, header)?;
     let (mut lost, mut reached) = (Vec::new(), Vec::new());
     let mut end = End::All;
+    let mut unreadable = None;
     for stream in Stream::SENT {
         if cursors.has_unnamed(stream) {
             if writer.sections() == 0 {
@@ -106,6 +113,11 @@ pub fn build<'b>(
             end = append(&mut writer, now, &work, cursors, look, &mut lost);
             if let Some(next) = writer.next_sequence() {
                 reached.push((work.held.run, stream, next));
+            }
+            if end == End::Waits(Place::Unreadable) {
+                // A place on the disk that cannot be read holds up its own section only.
+                unreadable = Some(end);
+                end = End::All;
             }
             if end != End::All {
                 break;
@@ -122,7 +134,10 @@ pub fn build<'b>(
         sections,
         lost,
         reached,
-        end,
+        end: match unreadable {
+            Some(waits) if end == End::All => waits,
+            _ => end,
+        },
     })
 }
 
@@ -180,7 +195,12 @@ fn append(
     let next = filling.next();
     // Known to have been written, and not found.
     if end == End::All && next < work.held.next {
-        end = filling.skip((next, work.held.next.saturating_sub(1)), Place::Tail);
+        let (until, place) = match look.frames.read_end() {
+            ReadEnd::Unreadable { until } => (until, Place::Unreadable),
+            ReadEnd::All | ReadEnd::Stopped => (None, Place::Tail),
+        };
+        let until = until.map_or(work.held.next, |until| until.min(work.held.next));
+        end = filling.skip((next, until.saturating_sub(1)), place);
     }
     end
 }
@@ -228,7 +248,11 @@ impl Filling<'_, '_> {
         let Some(until) = self.gaps.lost(self.of, (first, last), place, self.now_ms) else {
             return End::Waits(place);
         };
-        if !self.lose(first, until, LossReason::Overwritten) {
+        let reason = match place {
+            Place::Before | Place::Tail => LossReason::Overwritten,
+            Place::Unreadable => LossReason::Unknown,
+        };
+        if !self.lose(first, until, reason) {
             return End::Full;
         }
         if until < last {

@@ -302,6 +302,9 @@ impl<R: Rings, H: Host, C: Post> Forwarder<R, H, C> {
             },
             (true, true, _) => Outcome::WentBack,
             (true, false, true) => Outcome::More,
+            (true, false, false) if sent.unreadable => Outcome::Done {
+                next_post_ms: answer.next_post_ms,
+            },
             (true, false, false) if sent.waits => Outcome::Waits,
             (true, false, false) => Outcome::Stuck,
         }
@@ -352,6 +355,8 @@ struct Sent {
     lost: Vec<Lost>,
     reached: Vec<(RunId, Stream, u64)>,
     waits: bool,
+    /// It waits only for a disk to be read again: with the next post in turn.
+    unreadable: bool,
 }
 
 impl Sent {
@@ -361,6 +366,7 @@ impl Sent {
             lost: built.lost,
             reached: built.reached,
             waits: matches!(built.end, End::Waits(_)),
+            unreadable: built.end == End::Waits(Place::Unreadable),
         }
     }
 }

@@ -6,6 +6,7 @@
 //! remains: two looks more than that apart which both meet a write of the same block, with none between that does not.
 
 use crate::frame::{RunId, Stream};
+use crate::limit::UNREADABLE_LOSS_MS;
 use std::collections::BTreeMap;
 
 /// How long the end of a stream must have been missing: a writer needs microseconds, a stopped one is restarted by then
@@ -23,6 +24,8 @@ pub enum Place {
     Before,
     /// They are the last that are known to have been written.
     Tail,
+    /// They may stand on a disk that could not be read.
+    Unreadable,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -51,8 +54,24 @@ impl Gaps {
         let key = (run, stream, first);
         if let Some(seen) = self.seen.get_mut(&key) {
             seen.asked_ms = now_ms;
+            let unreadable = place == Place::Unreadable;
+            if unreadable != (seen.place == Place::Unreadable) {
+                // Another fault: its time begins now.
+                *seen = Seen {
+                    place,
+                    last,
+                    since_ms: now_ms,
+                    asked_ms: now_ms,
+                };
+                return None;
+            }
             let both = seen.last.min(last);
-            let old = now_ms.saturating_sub(seen.since_ms) >= TAIL_MS;
+            let patience_ms = if unreadable {
+                UNREADABLE_LOSS_MS
+            } else {
+                TAIL_MS
+            };
+            let old = now_ms.saturating_sub(seen.since_ms) >= patience_ms;
             // Seen as the end, and now before frames: its block was being written then, and is looked at once more.
             let twice = place == Place::Before && seen.place == Place::Before;
             if both >= first && (old || twice) {
@@ -111,6 +130,21 @@ mod tests {
         assert_eq!(gaps.lost(OF, (3, 5), Place::Tail, 10), None);
         assert_eq!(gaps.lost(OF, (3, 5), Place::Tail, 9 + TAIL_MS), None);
         assert_eq!(gaps.lost(OF, (3, 7), Place::Tail, 10 + TAIL_MS), Some(5));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_lost_only_after_a_long_time_of_the_same() {
+        let mut gaps = Gaps::default();
+        let place = Place::Unreadable;
+        assert_eq!(gaps.lost(OF, (3, 5), place, 10), None);
+        assert_eq!(gaps.lost(OF, (3, 5), place, 9 + UNREADABLE_LOSS_MS), None);
+        // It can be read, and is not there: looked at as any other gap, and then again unreadable.
+        let later = 9 + UNREADABLE_LOSS_MS;
+        assert_eq!(gaps.lost(OF, (3, 5), Place::Before, later), None);
+        assert_eq!(gaps.lost(OF, (3, 5), place, later + 1), None);
+        let end = later + 1 + UNREADABLE_LOSS_MS;
+        assert_eq!(gaps.lost(OF, (3, 5), place, end - 1), None);
+        assert_eq!(gaps.lost(OF, (3, 5), place, end), Some(5));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::clock::{Anchor, Uptime};
 use crate::frame::{AgentId, BootId, RunId, Stream};
 use crate::limit::{
     BLOCK_BYTES, CHECKPOINT_BYTES, DISK_FAILURES_PER_PLACE, DISK_PLACES, DISK_RUNS,
-    SPOOL_NUMBER_MAX,
+    DISK_UNREADABLE_LOOKS, SPOOL_NUMBER_MAX,
 };
 use std::io;
 
@@ -546,9 +546,18 @@ pub(super) fn ring_of_blocks<S: Source>(
     buffer: &mut [u8; BLOCK_BYTES],
 ) -> Option<(u64, AgentId)> {
     let mut newest: Option<(u64, u64, u64, AgentId)> = None;
+    let mut patience = DISK_UNREADABLE_LOOKS;
     for place in 0..layout.blocks() {
-        let Ok((_, block)) = source.block(place, buffer) else {
-            continue;
+        let block = match source.block(place, buffer) {
+            Ok((_, block)) => block,
+            Err(BlockFault::Unreadable) => {
+                patience = patience.saturating_sub(1);
+                if patience == 0 {
+                    break;
+                }
+                continue;
+            }
+            Err(_) => continue,
         };
         let header = &block.header;
         let key = (header.run_number, header.number, header.ring, header.agent);

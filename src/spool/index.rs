@@ -6,7 +6,7 @@ use super::layout::Layout;
 use super::source::{RingState, Scan, Source, fits, newest_superblock};
 use crate::clock::Anchor;
 use crate::frame::{AgentId, BootId, RunId, Stream};
-use crate::limit::{BLOCK_BYTES, DISK_PLACES, SPOOL_RUNS};
+use crate::limit::{BLOCK_BYTES, DISK_PLACES, DISK_UNREADABLE_LOOKS, SPOOL_RUNS};
 
 /// A run of which blocks are held.
 #[derive(Clone, Copy, Debug)]
@@ -115,12 +115,16 @@ struct Entry {
     crc: u32,
     count: u16,
     run: u16,
+    /// It could not be read, and what it holds is not known.
+    unread: bool,
 }
 
 #[derive(Debug, Default)]
 struct AreaIndex {
     entries: Vec<Entry>,
     newest: u64,
+    /// Entries that are `unread`.
+    unread: u32,
 }
 
 /// Which places are looked at for changes.
@@ -140,6 +144,8 @@ pub(super) struct Index<S> {
     layout: Option<Layout>,
     ring: Option<(u64, AgentId)>,
     state: Option<RingState>,
+    /// Nothing of it could be read yet.
+    silent: bool,
     areas: [AreaIndex; 4],
     /// Blocks of the last whole look.
     scan: Scan,
@@ -152,6 +158,8 @@ pub(super) struct Index<S> {
 pub(super) struct Hit {
     pub(super) number: u64,
     pub(super) first: u64,
+    /// The sequence after its last frame.
+    pub(super) next: u64,
 }
 
 impl<S: Source> Index<S> {
@@ -163,6 +171,7 @@ impl<S: Source> Index<S> {
             layout,
             ring: None,
             state: None,
+            silent: false,
             areas: Default::default(),
             scan: Scan::default(),
             skipped: 0,
@@ -194,7 +203,8 @@ impl<S: Source> Index<S> {
         let Some(layout) = self.layout else {
             return false;
         };
-        if let Ok(state) = newest_superblock(&self.source, buffer) {
+        let found = newest_superblock(&self.source, buffer);
+        if let Ok(state) = found {
             self.state = Some(state);
         }
         let ring = match self.state {
@@ -203,10 +213,11 @@ impl<S: Source> Index<S> {
                 .ring
                 .or_else(|| ring_of_blocks(&self.source, &layout, None, buffer)),
         };
+        self.silent = ring.is_none() && found == Err(BlockFault::Unreadable);
         let Some((ring, agent)) = ring else {
             return false;
         };
-        let mut changed = false;
+        let mut changed = self.look_again(&layout, runs, buffer);
         if self.ring != Some((ring, agent)) {
             self.ring = Some((ring, agent));
             self.read_all(&layout, runs, buffer);
@@ -225,17 +236,28 @@ impl<S: Source> Index<S> {
     /// Looks at every block.
     fn read_all(&mut self, layout: &Layout, runs: &mut Runs, buffer: &mut [u8; BLOCK_BYTES]) {
         self.scan = Scan::default();
+        let mut patience = DISK_UNREADABLE_LOOKS;
         for stream in Stream::ALL {
             let area = layout.area(stream);
             if let Some(index) = self.areas.get_mut(usize::from(stream.number())) {
                 index.newest = 0;
+                index.unread = 0;
                 index.entries.clear();
                 index
                     .entries
                     .resize(usize::try_from(area.blocks).unwrap_or(0), Entry::default());
             }
             for place in area.first..area.first.saturating_add(area.blocks) {
-                let count = match self.look(layout, stream, place, runs, buffer) {
+                let outcome = if patience == 0 {
+                    self.mark_unread(layout, stream, place);
+                    Err(BlockFault::Unreadable)
+                } else {
+                    self.look(layout, stream, place, runs, buffer)
+                };
+                if outcome == Err(BlockFault::Unreadable) {
+                    patience = patience.saturating_sub(1);
+                }
+                let count = match outcome {
                     Ok(()) => &mut self.scan.taken,
                     Err(BlockFault::Empty) => &mut self.scan.empty,
                     Err(_) => &mut self.scan.skipped,
@@ -243,6 +265,50 @@ impl<S: Source> Index<S> {
                 *count = count.saturating_add(1);
             }
         }
+    }
+
+    /// Looks again at some of the places that could not be read; true if any of them can.
+    fn look_again(
+        &mut self,
+        layout: &Layout,
+        runs: &mut Runs,
+        buffer: &mut [u8; BLOCK_BYTES],
+    ) -> bool {
+        let mut changed = false;
+        let mut patience = DISK_UNREADABLE_LOOKS;
+        for stream in Stream::ALL {
+            let area = layout.area(stream);
+            for place in area.first..area.first.saturating_add(area.blocks) {
+                if self.unread(stream) == 0 {
+                    break;
+                }
+                if self
+                    .entry(layout, stream, place)
+                    .is_none_or(|entry| !entry.unread)
+                {
+                    continue;
+                }
+                match self.look(layout, stream, place, runs, buffer) {
+                    Err(BlockFault::Unreadable) => patience = patience.saturating_sub(1),
+                    Ok(()) | Err(_) => changed = true,
+                }
+                if patience == 0 {
+                    return changed;
+                }
+            }
+        }
+        changed
+    }
+
+    fn unread(&self, stream: Stream) -> u32 {
+        self.areas
+            .get(usize::from(stream.number()))
+            .map_or(0, |area| area.unread)
+    }
+
+    /// Whether the ring may hold frames of `stream` that are not known, for they could not be read.
+    pub(super) fn is_blind(&self, stream: Stream) -> bool {
+        self.silent || self.unread(stream) > 0
     }
 
     /// Looks at the places of an area that may have changed.
@@ -318,6 +384,10 @@ impl<S: Source> Index<S> {
                 };
                 (entry, 0)
             }
+            Err(BlockFault::Unreadable) => {
+                self.mark_unread(layout, stream, place);
+                return Err(BlockFault::Unreadable);
+            }
             Err(_) => {
                 self.skipped = self.skipped.saturating_add(1);
                 // It may be being written: its checksum is not remembered, so that it is looked at again.
@@ -327,10 +397,33 @@ impl<S: Source> Index<S> {
         if let Some(index) = self.areas.get_mut(usize::from(stream.number())) {
             index.newest = index.newest.max(number);
         }
-        if let Some(slot) = self.entry_mut(layout, stream, place) {
-            *slot = entry;
-        }
+        self.set_entry(layout, stream, place, entry);
         outcome.map(|_| ())
+    }
+
+    /// A place that cannot be read keeps what was known of it.
+    fn mark_unread(&mut self, layout: &Layout, stream: Stream, place: u32) {
+        if self
+            .entry(layout, stream, place)
+            .is_some_and(|entry| entry.count == 0)
+        {
+            let entry = Entry {
+                unread: true,
+                ..Entry::default()
+            };
+            self.set_entry(layout, stream, place, entry);
+        }
+    }
+
+    fn set_entry(&mut self, layout: &Layout, stream: Stream, place: u32, entry: Entry) {
+        let Some(slot) = self.entry_mut(layout, stream, place) else {
+            return;
+        };
+        let before = std::mem::replace(slot, entry);
+        if let Some(area) = self.areas.get_mut(usize::from(stream.number())) {
+            let unread = area.unread.saturating_sub(u32::from(before.unread));
+            area.unread = unread.saturating_add(u32::from(entry.unread));
+        }
     }
 
     fn judge(
@@ -370,6 +463,7 @@ impl<S: Source> Index<S> {
             crc: word.checksum(),
             count: u16::try_from(block.frames().count()).map_err(|_| BlockFault::Length)?,
             run: runs.row(&block.header).ok_or(BlockFault::Field)?,
+            unread: false,
         })
     }
 
@@ -442,6 +536,7 @@ impl<S: Source> Index<S> {
                 return Some(Hit {
                     number: *at,
                     first: entry.first,
+                    next: entry.first.saturating_add(u64::from(entry.count)),
                 });
             }
             *at = at.saturating_add(1);
@@ -449,20 +544,23 @@ impl<S: Source> Index<S> {
         None
     }
 
-    /// Copies the block of a hit out again; `None` where it has been overwritten or damaged since.
+    /// Copies the block of a hit out again.
+    ///
+    /// # Errors
+    /// [`BlockFault::Unreadable`] where it cannot be read now; any other where it has been overwritten or damaged since.
     pub(super) fn fetch<'b>(
         &self,
         stream: Stream,
         hit: Hit,
         buffer: &'b mut [u8; BLOCK_BYTES],
-    ) -> Option<Block<'b>> {
-        let layout = self.layout.as_ref()?;
-        let (ring, agent) = self.ring?;
+    ) -> Result<Block<'b>, BlockFault> {
+        let layout = self.layout.as_ref().ok_or(BlockFault::Place)?;
+        let (ring, agent) = self.ring.ok_or(BlockFault::Place)?;
         let place = layout.area(stream).place(hit.number);
-        let (_, block) = self.source.block(place, buffer).ok()?;
+        let (_, block) = self.source.block(place, buffer)?;
         let whole = fits(&block.header, layout, stream, place, ring, agent)
             && block.header.number == hit.number;
-        whole.then_some(block)
+        whole.then_some(block).ok_or(BlockFault::Place)
     }
 
     /// Whether the size is a ring's.

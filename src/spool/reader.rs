@@ -4,6 +4,7 @@
 //! [`SPOOL_RUNS`](crate::limit::SPOOL_RUNS) rows of runs. Writers overwrite what is read at any time: then frames are
 //! missing, and the jump of the sequence says so.
 
+use super::block::BlockFault;
 use super::index::{Index, Probe, Runs};
 use super::source::{CheckpointMark, InMemory, OnDisk, RingState, Scan, newest_checkpoint};
 use super::superblock::Cursors;
@@ -30,6 +31,29 @@ pub struct HeldStream {
     pub first_sequence: u64,
     /// Sequence after the last one held.
     pub next_sequence: u64,
+}
+
+/// Why [`SpoolReader::read`] ended where it did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadEnd {
+    /// All that is held was visited.
+    All,
+    /// The visitor broke it off.
+    Stopped,
+    /// What comes next may stand on the disk, which could not be read: it is not known to be gone.
+    Unreadable {
+        /// The first sequence behind what cannot be read; `None` where nothing behind it is known.
+        until: Option<u64>,
+    },
+}
+
+/// How far [`SpoolReader::read`] came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Visited {
+    /// The sequence after the last frame visited, or the one asked for.
+    pub next_sequence: u64,
+    /// Why it ended there.
+    pub end: ReadEnd,
 }
 
 /// Takes alerts with the stream that they stand in and their sequence, until it breaks.
@@ -142,58 +166,94 @@ impl<M: Memory, D: Disk> SpoolReader<M, D> {
         &self.held
     }
 
-    /// Visits the frames of a stream of a run from a sequence on, in order, each once, until `visit` breaks. Returns
-    /// the sequence after the last frame visited, or `from`. A jump of the sequence is a gap: overwritten, damaged, or
-    /// never synced before a power cut.
+    /// Visits the frames of a stream of a run from a sequence on, in order, each once, until `visit` breaks. A jump of the
+    /// sequence is a gap: overwritten, damaged, or never synced before a power cut. Where what is missing may only be
+    /// unreadable for the moment, it stops before the jump and says so.
     pub fn read(
         &mut self,
         run: RunId,
         stream: Stream,
         from: u64,
         visit: &mut dyn FnMut(u64, &[u8]) -> ControlFlow<()>,
-    ) -> u64 {
-        let Some(row) = self.runs.find(run) else {
-            return from;
-        };
+    ) -> Visited {
         let mut next = from;
+        let end = self.visit(run, stream, &mut next, visit);
+        Visited {
+            next_sequence: next,
+            end,
+        }
+    }
+
+    fn visit(
+        &mut self,
+        run: RunId,
+        stream: Stream,
+        next: &mut u64,
+        visit: &mut dyn FnMut(u64, &[u8]) -> ControlFlow<()>,
+    ) -> ReadEnd {
+        let blind = self.disk.as_ref().is_some_and(|disk| disk.is_blind(stream));
+        let Some(row) = self.runs.find(run) else {
+            return if blind {
+                ReadEnd::Unreadable { until: None }
+            } else {
+                ReadEnd::All
+            };
+        };
         let (mut in_memory, mut on_disk) = (0, 0);
+        // Frames before this stand in a block that could not be read just now.
+        let mut unread = 0;
         loop {
             let memory = self
                 .memory
                 .as_ref()
-                .and_then(|index| Some((index, index.seek(stream, row, next, &mut in_memory)?)));
+                .and_then(|index| Some((index, index.seek(stream, row, *next, &mut in_memory)?)));
             let disk = self
                 .disk
                 .as_ref()
-                .and_then(|index| Some((index, index.seek(stream, row, next, &mut on_disk)?)));
+                .and_then(|index| Some((index, index.seek(stream, row, *next, &mut on_disk)?)));
             // Whichever continues sooner; memory where both do, for it costs less.
-            let block = match (memory, disk) {
-                (None, None) => return next,
+            let (hit, block) = match (memory, disk) {
+                (None, None) if unread > *next => {
+                    return ReadEnd::Unreadable {
+                        until: Some(unread),
+                    };
+                }
+                (None, None) if blind => return ReadEnd::Unreadable { until: None },
+                (None, None) => return ReadEnd::All,
                 (Some((index, hit)), other)
-                    if other.is_none_or(|(_, o)| hit.first.max(next) <= o.first.max(next)) =>
+                    if other.is_none_or(|(_, o)| hit.first.max(*next) <= o.first.max(*next)) =>
                 {
                     in_memory = hit.number.saturating_add(1);
-                    index.fetch(stream, hit, &mut self.buffer)
+                    (hit, index.fetch(stream, hit, &mut self.buffer))
                 }
                 (_, Some((index, hit))) => {
                     on_disk = hit.number.saturating_add(1);
-                    index.fetch(stream, hit, &mut self.buffer)
+                    (hit, index.fetch(stream, hit, &mut self.buffer))
                 }
                 (Some((index, hit)), None) => {
                     in_memory = hit.number.saturating_add(1);
-                    index.fetch(stream, hit, &mut self.buffer)
+                    (hit, index.fetch(stream, hit, &mut self.buffer))
                 }
             };
-            let Some(block) = block.filter(|block| block.header.run == run) else {
-                continue;
-            };
-            for (sequence, frame) in block.frames() {
-                if sequence < next {
+            let block = match block {
+                Ok(block) if block.header.run == run => block,
+                Err(BlockFault::Unreadable) => {
+                    unread = unread.max(hit.next);
                     continue;
                 }
-                next = sequence.saturating_add(1);
+                Ok(_) | Err(_) => continue,
+            };
+            let first = block.header.first_sequence;
+            if first > *next && (unread > *next || blind) {
+                return ReadEnd::Unreadable { until: Some(first) };
+            }
+            for (sequence, frame) in block.frames() {
+                if sequence < *next {
+                    continue;
+                }
+                *next = sequence.saturating_add(1);
                 if visit(sequence, frame).is_break() {
-                    return next;
+                    return ReadEnd::Stopped;
                 }
             }
         }
