@@ -64,7 +64,7 @@ pub struct Header {
     pub area: AreaKind,
     /// Part of a checkpoint, from 0; 0 elsewhere.
     pub part: u8,
-    /// Parts of a checkpoint, 1 or 2; 0 elsewhere.
+    /// Parts of a checkpoint, 1 to 4; 0 elsewhere.
     pub parts: u8,
     /// The ring: random, given when it was initialised.
     pub ring: u64,
