@@ -1,4 +1,6 @@
 //! The keeper and its workers: starting, dying, hanging, stopping, and what they hold open.
+#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+
 mod process_support;
 
 use process_support::{Place, descriptors, lives, mode, send, until};
