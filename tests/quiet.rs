@@ -3,7 +3,6 @@
 #![expect(
     clippy::arithmetic_side_effects,
     clippy::unwrap_used,
-    clippy::panic,
     reason = "a test that fails may panic"
 )]
 
