@@ -6,13 +6,12 @@ use crate::scribe::Handle;
 use hansho::clock::{Anchor, AnchorQuality, Uptime, WallTime};
 use hansho::forward::news::News;
 use hansho::forward::trust::BUILD_WALL;
-use hansho::frame::{BootId, RunId, Stream};
+use hansho::frame::Stream;
 use hansho::keeper::control::{self, Order};
 use hansho::keeper::pulse::{Pulse, Role};
 use hansho::keeper::supervise::{EXIT_NEW_RUN, Wake};
 use hansho::limit::{CHECKPOINT_BYTES, MESSAGE_BYTES, MESSAGES_PER_TICK};
 use hansho::machine::{Input, Journal, Machine, Settings, Tick, next_due};
-use hansho::rule::Rule;
 use hansho::sample::Reader;
 use hansho::spool::superblock::Cursor;
 use hansho::spool::{Memory, MemoryRing};
@@ -106,16 +105,13 @@ impl Budget {
 
 /// The watcher.
 pub(crate) struct Watcher {
-    pub(crate) machine: Machine,
-    pub(crate) rules: Vec<Rule>,
+    pub(crate) machine: Box<Machine>,
     pub(crate) settings: Settings,
     pub(crate) recorder: Recorder<Arc<Mapping>>,
-    pub(crate) reader: Box<dyn Reader>,
+    pub(crate) reader: Box<dyn Reader + Send>,
     pub(crate) pulse: Pulse,
     pub(crate) keeper: OwnedFd,
     pub(crate) link: OwnedFd,
-    pub(crate) boot: BootId,
-    pub(crate) run: RunId,
     pub(crate) confirmed: bool,
     pub(crate) counters_due: Uptime,
     pub(crate) last_tick: Option<Uptime>,
