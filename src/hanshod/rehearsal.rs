@@ -94,7 +94,7 @@ fn messages(machine: &mut Machine, recorder: &mut Recorder<&Mapping>, run: RunId
             stream: Stream::Alerts,
             next: at.as_millis(),
         },
-        News::RunAhead,
+        News::RunAhead { run: RunId(0) },
     ] {
         let decoded = news.encode(&mut buffer).ok().map(News::decode);
         let _decoded = black_box(decoded);

@@ -177,6 +177,7 @@ fn start(launch: &Launch, inherited: &mut Inherited) -> Result<Watcher, String> 
         pulse: Pulse::of(&File::from(pulse)).map_err(failed("pulse"))?,
         keeper: inherited.demand("keeper")?,
         link: inherited.demand("link")?,
+        run: identity.run,
         confirmed: false,
         counters_due: now,
         last_tick: None,

@@ -6,7 +6,7 @@ use crate::scribe::Handle;
 use hansho::clock::{Anchor, AnchorQuality, Uptime, WallTime};
 use hansho::forward::news::News;
 use hansho::forward::trust::BUILD_WALL;
-use hansho::frame::Stream;
+use hansho::frame::{RunId, Stream};
 use hansho::keeper::control::{self, Order};
 use hansho::keeper::pulse::{Pulse, Role};
 use hansho::keeper::supervise::{EXIT_NEW_RUN, Wake};
@@ -112,6 +112,7 @@ pub(crate) struct Watcher {
     pub(crate) pulse: Pulse,
     pub(crate) keeper: OwnedFd,
     pub(crate) link: OwnedFd,
+    pub(crate) run: RunId,
     pub(crate) confirmed: bool,
     pub(crate) counters_due: Uptime,
     pub(crate) last_tick: Option<Uptime>,
@@ -276,8 +277,10 @@ impl Watcher {
             }
             News::Lost { stream, count } => Input::Lost { stream, count },
             News::Refused { count } => Input::Refused { count },
-            News::Misconfigured { .. } => Input::Refused { count: 1 },
-            News::RunAhead => {
+            News::PostsRefused { .. } => Input::PostsRefused,
+            // Of an earlier run it says nothing about this one.
+            News::RunAhead { run } if run != self.run => return,
+            News::RunAhead { .. } => {
                 // The numbers of this run are spent: the next one says why it is there.
                 self.stop = Some(u8::try_from(EXIT_NEW_RUN).unwrap_or(3));
                 return;
