@@ -70,14 +70,14 @@ pub const LEVEL_NUMBER: u64 = 0xffff_ffff;
 pub const WINDOW_MIN_SAMPLES: u64 = 2;
 /// Disk ring.
 pub const DISK_RING_BYTES: RangeInclusive<u64> = 1024 * 1024..=1024 * 1024 * 1024;
-/// Memory ring: locked memory, so never large.
-pub const MEMORY_RING_BYTES: RangeInclusive<u64> = 64 * 1024..=16 * 1024 * 1024;
+/// Memory ring: locked memory, so never large; below, superblocks and checkpoints would leave no room for frames.
+pub const MEMORY_RING_BYTES: RangeInclusive<u64> = 128 * 1024..=16 * 1024 * 1024;
 /// The log file of the agent's own.
 pub const LOG_FILE_BYTES: RangeInclusive<u64> = 64 * 1024..=1024 * 1024 * 1024;
 /// Longest key file: its one line has at most 96 bytes.
 pub const KEY_FILE_BYTES: usize = 4096;
-/// Locked memory that the agent asks for beside its memory ring: mlockall(2) counts all that is mapped (code, heap and
-/// the stacks of its threads), not only what is resident.
+/// Locked memory that the agent needs at least beside its memory ring: mlockall(2) counts all that is mapped (code, heap
+/// and the stacks of its threads), not only what is resident. Linked with glibc it is refused at this limit.
 pub const MEMLOCK_BYTES: u64 = 8 * 1024 * 1024;
 /// Posts without an answer before a collector counts as silent: one may be lost, and two may be.
 pub const POSTS_BEFORE_SILENCE: u64 = 3;
@@ -167,10 +167,16 @@ pub const LOG_LINES_PER_MINUTE: u32 = 60;
 /// Heap and other private memory of the forwarder (`RLIMIT_DATA`): a TLS session with the largest certificate chain
 /// that is accepted, a batch, and the index of the largest disk ring.
 pub const FORWARDER_DATA_BYTES: u64 = 64 * 1024 * 1024;
-/// A post ends within this.
+/// A post ends within this, a second attempt on a fresh connection included.
 pub const POST_TIMEOUT_MS: u64 = 10_000;
 /// Readings in one packed frame: at a dozen bytes each they fill a block, and a hostile frame stays small when unpacked.
 pub const READINGS_PER_FRAME: usize = 512;
+/// Bytes that are read for one attempt, TLS handshake and headers included; an answer is [`ANSWER_BYTES`] at most.
+pub const POST_INPUT_BYTES: usize = 64 * 1024;
+const _: () = assert!(ANSWER_BYTES * 4 < POST_INPUT_BYTES);
+/// Posts without a pause in a row, then one of a second: a full disk ring of 32 MiB goes out in 512 posts, and no
+/// answers whatever make more of them.
+pub const POSTS_AT_ONCE: u32 = 64;
 /// State frames: parts of one State at most.
 pub const STATE_PARTS: u8 = 16;
 

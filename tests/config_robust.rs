@@ -155,7 +155,7 @@ proptest! {
     fn every_plan_can_be_written_and_read(
         seeds in proptest::collection::vec((any::<bool>(), any::<u64>(), any::<bool>(), 0_usize..4, 0_u32..=86_400_000), RULES),
         intervals in (50_u32..=20_000, 0_u32..=100_000),
-        sizes in (256_u64..=262_144, 16_u32..=4096),
+        sizes in (256_u64..=262_144, 32_u32..=4096),
         linger in proptest::option::of(0_u32..=86_400_000),
     ) {
         let mut plan = Plan::default();

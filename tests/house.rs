@@ -74,20 +74,26 @@ const OUTSIDE: &[Outside] = &[
                 "src/sample/inventory.rs",
                 "what the host is, read once at start",
             ),
-            ("src/spool/file.rs", "the rings' files"),
+            ("src/spool/files.rs", "the rings' files"),
             (
                 "src/sample/sysinfo_reader.rs",
                 "whether the kernel gives MemAvailable, which sysinfo does not tell",
             ),
-            ("src/config/mod.rs", "agent.toml"),
-            ("src/config/key_file.rs", "the key, and who may read it"),
+            (
+                "src/config/file.rs",
+                "agent.toml and the key, and who may read them",
+            ),
+            (
+                "collector/src/keys.rs",
+                "the masters, and the key file of a new agent",
+            ),
             (
                 "src/forward/connector.rs",
                 "certificates of the authorities, named in agent.toml",
             ),
             ("src/keeper/*", "creates the rings and their folders"),
             (
-                "src/hanshod/watch.rs",
+                "src/hanshod/start.rs",
                 "descriptors that the keeper opened: rings and pulse",
             ),
             (
@@ -97,14 +103,18 @@ const OUTSIDE: &[Outside] = &[
             ("src/scout/*", "whatever may hang is read here"),
             ("src/main.rs", "files named on the command line"),
             ("src/command/file.rs", "files named on the command line"),
-            ("src/bin/*", "files named on the command line"),
             (
-                "collector/src/store/day_file*.rs",
-                "raw frames, a file a day",
+                "src/command/run.rs",
+                "holds and locks the rings that it hands to the workers",
             ),
             (
+                "src/command/forward.rs",
+                "descriptors that the keeper opened: rings and pulse",
+            ),
+            ("src/bin/*", "files named on the command line"),
+            (
                 "collector/src/store/sqlite*.rs",
-                "the folder of the database",
+                "the database's folder, and raw frames, a file a day",
             ),
             ("collector/src/config*.rs", "collector.toml and the masters"),
             ("collector/src/main.rs", "files named on the command line"),
@@ -124,14 +134,24 @@ const OUTSIDE: &[Outside] = &[
             ("src/forward/client.rs", "one post: HTTP"),
             ("src/forward/connector.rs", "one connection: TCP and TLS"),
             ("src/forward/resolver.rs", "names to addresses, cached"),
-            ("collector/src/listen*.rs", "the two listeners"),
-            ("collector/src/tls*.rs", "the listeners' certificates"),
+            ("collector/src/ingest/tls.rs", "the listeners' certificates"),
         ],
     },
     Outside {
         things: &["std::net::TcpListener", "std::net::UdpSocket"],
-        // None in the agent: no network socket listens on the monitored host.
-        only_in: &[("collector/src/listen*.rs", "the two listeners")],
+        // No network socket listens on the monitored host, and the collector has tokio's.
+        only_in: &[],
+    },
+    Outside {
+        things: &["tokio::net"],
+        only_in: &[
+            ("collector/src/cli/serve.rs", "opens the two listeners"),
+            (
+                "collector/src/ingest/server.rs",
+                "takes connections of agents",
+            ),
+            ("collector/src/web/mod.rs", "takes connections of browsers"),
+        ],
     },
     Outside {
         things: &["sysinfo"],

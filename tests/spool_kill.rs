@@ -122,7 +122,7 @@ fn scenario(memory: &Mortal<'_>) -> Done {
 
 /// A ring that an earlier run left.
 fn left_by_run_one() -> HeapMemory {
-    let memory = HeapMemory::zeroed(64 * KIB);
+    let memory = HeapMemory::zeroed(128 * KIB);
     let (mut ring, _) = open(&memory, 1);
     for sequence in 0..4 {
         let alert = frame(1, Stream::Alerts, sequence, 100);
@@ -139,7 +139,7 @@ fn check(memory: &HeapMemory, done: &Done) {
     assert!(done.alerts == 0 || recovered.run_number == 3);
 
     let frames = in_memory(memory);
-    let layout = Layout::for_size(64 * KIB as u64).unwrap();
+    let layout = Layout::for_size(128 * KIB as u64).unwrap();
     for (stream, count) in [
         (Stream::Alerts, done.alerts),
         (Stream::Readings, done.readings),
@@ -221,7 +221,7 @@ fn nothing_that_was_appended_is_lost_wherever_the_writer_dies() {
 fn a_ring_that_dies_while_it_is_started_anew_is_started_anew_again() {
     for torn in [false, true] {
         for steps in 1.. {
-            let memory = HeapMemory::copied(&vec![0x5A; 64 * KIB]);
+            let memory = HeapMemory::copied(&vec![0x5A; 128 * KIB]);
             let mortal = Mortal {
                 memory: &memory,
                 left: Cell::new(steps),

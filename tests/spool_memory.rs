@@ -33,7 +33,7 @@ fn open(memory: &HeapMemory, run: u64) -> (MemoryRing<&HeapMemory>, hansho::spoo
 
 #[test]
 fn a_fresh_ring_says_so_and_is_continued_afterwards() {
-    let memory = HeapMemory::zeroed(64 * 1024);
+    let memory = HeapMemory::zeroed(128 * 1024);
     let (mut ring, recovered) = open(&memory, 1);
     assert_eq!(recovered.kept, Kept::Anew(AnewReason::Fresh));
     assert_eq!(recovered.run_number, 1);
@@ -58,7 +58,7 @@ fn a_fresh_ring_says_so_and_is_continued_afterwards() {
 
 #[test]
 fn another_agents_ring_is_started_anew() {
-    let memory = HeapMemory::zeroed(64 * 1024);
+    let memory = HeapMemory::zeroed(128 * 1024);
     let (mut ring, _) = open(&memory, 1);
     ring.append(Stream::Alerts, at(1), b"secret of another")
         .unwrap();
@@ -74,7 +74,7 @@ fn another_agents_ring_is_started_anew() {
 
 #[test]
 fn garbage_is_started_anew() {
-    let memory = HeapMemory::copied(&[0x5A; 64 * 1024]);
+    let memory = HeapMemory::copied(&[0x5A; 128 * 1024]);
     let (_, recovered) = open(&memory, 1);
     assert_eq!(recovered.kept, Kept::Anew(AnewReason::Damaged));
     let (_, recovered) = open(&memory, 2);
@@ -90,7 +90,7 @@ fn a_size_without_layout_is_refused() {
 
 #[test]
 fn bounds_of_frames_and_checkpoints_hold() {
-    let memory = HeapMemory::zeroed(64 * 1024);
+    let memory = HeapMemory::zeroed(128 * 1024);
     let (mut ring, _) = open(&memory, 1);
     assert_eq!(
         ring.append(Stream::Alerts, at(1), b""),
@@ -113,7 +113,7 @@ fn bounds_of_frames_and_checkpoints_hold() {
 
 #[test]
 fn the_newest_checkpoint_is_found_whole() {
-    let memory = HeapMemory::zeroed(64 * 1024);
+    let memory = HeapMemory::zeroed(128 * 1024);
     let (mut ring, _) = open(&memory, 1);
     let mut buffer = [0; CHECKPOINT_BYTES];
     assert_eq!(ring.latest_checkpoint(&mut buffer), None);
@@ -137,7 +137,7 @@ fn the_newest_checkpoint_is_found_whole() {
 
 #[test]
 fn an_anchor_counts_when_it_moved() {
-    let memory = HeapMemory::zeroed(64 * 1024);
+    let memory = HeapMemory::zeroed(128 * 1024);
     let (mut ring, _) = open(&memory, 1);
     let anchor = |uptime, wall, quality| Anchor {
         uptime: at(uptime),
@@ -156,5 +156,5 @@ fn an_anchor_counts_when_it_moved() {
         ring.set_anchor(at(4), anchor(3000, 53_000, confirmed)),
         Ok(true)
     );
-    assert_eq!(Memory::len(&memory), 64 * 1024);
+    assert_eq!(Memory::len(&memory), 128 * 1024);
 }

@@ -14,11 +14,14 @@ use hansho::frame::{RunId, Stream};
 use hansho::limit::CHECKPOINT_BYTES;
 use hansho::spool::disk_ring::{DiskFault, DiskRing, create};
 use hansho::spool::heap::HeapMemory;
+use hansho::spool::layout::{Layout, offset};
+use hansho::spool::reader::SpoolReader;
 use hansho::spool::scribe::{Scribe, Step};
 use hansho::spool::{Cursor, MemoryRing};
 use spool_common::{
     AGENT, Failing, KIB, PowerDisk, anchor, at, frame, identity, in_memory, on_disk, open,
 };
+use std::ops::ControlFlow;
 
 /// Large enough that nothing is overwritten, so that what must be there is simply all.
 const SIZE: usize = 512 * KIB;
@@ -139,8 +142,9 @@ fn what_was_reported_durable_survives_a_power_cut_at_every_step() {
         disk.set_failing(Failing::From(begun + step));
         let memory = HeapMemory::zeroed(256 * KIB);
         let durable = scenario(&memory, &disk, false);
-        for seed in 0..6 {
-            check(disk.after_power_cut(seed * step.min(2) + seed), &durable);
+        for seed in 0..8 {
+            let mixed = if seed < 4 { seed } else { 1000 * step + seed };
+            check(disk.after_power_cut(mixed), &durable);
         }
         if durable.faults == 0 {
             assert!(step > 60, "the scenario is long enough: {step}");
@@ -203,6 +207,47 @@ fn a_disk_that_is_full_for_long_gets_everything_that_memory_still_holds() {
 }
 
 #[test]
+fn a_place_that_cannot_be_written_is_left_out() {
+    let disk = new_disk();
+    let memory = HeapMemory::zeroed(256 * KIB);
+    let (mut ring, _) = open(&memory, 2);
+    let (disk_ring, _) = DiskRing::open(&disk, AGENT, SIZE as u64).unwrap();
+    let mut scribe = Scribe::new(&memory, disk_ring);
+    let mut reader = SpoolReader::<HeapMemory, _>::new(None, Some(&disk));
+    let layout = Layout::for_size(SIZE as u64).unwrap();
+    // The second block that the alerts come to.
+    let place = offset(layout.area(Stream::Alerts).place(2));
+    disk.set_failing(Failing::Place(place));
+    let (mut now, mut faults, mut next) = (at(0), 0, 0);
+    for sequence in 0..5 {
+        let alert = frame(2, Stream::Alerts, sequence, 3000);
+        ring.append(Stream::Alerts, now, &alert).unwrap();
+        loop {
+            let turn = scribe.turn(now, false);
+            now = now.plus(turn.next_ms.max(1));
+            if turn.fault.is_none() {
+                break;
+            }
+            faults += 1;
+        }
+        reader.refresh();
+        next = reader.read(RunId(2), Stream::Alerts, next, &mut |found, bytes| {
+            assert_eq!(found, sequence);
+            assert!(bytes == alert);
+            ControlFlow::Continue(())
+        });
+        assert_eq!(
+            next,
+            sequence + 1,
+            "a reader that polls looks past the place"
+        );
+    }
+    assert_eq!(faults, 3, "three tries in one place");
+    let (_, recovered) = DiskRing::open(&disk, AGENT, SIZE as u64).unwrap();
+    assert_eq!((recovered.scan.taken, on_disk(&disk).len()), (5, 5));
+}
+
+#[test]
 fn a_new_scribe_continues_where_the_disk_ends() {
     let disk = new_disk();
     let memory = HeapMemory::zeroed(512 * KIB);
@@ -254,7 +299,7 @@ fn a_file_that_is_no_ring_is_told_by_its_kind() {
     let mut image = disk.seen();
     image[..8192].fill(0xEE);
     assert!(fault(&PowerDisk::with(image.clone()), SIZE).is_some());
-    let memory = HeapMemory::zeroed(64 * KIB);
+    let memory = HeapMemory::zeroed(128 * KIB);
     let (mut ring, _) = open(&memory, 2);
     ring.append(Stream::Alerts, at(1), &frame(2, Stream::Alerts, 0, LENGTH))
         .unwrap();
@@ -279,9 +324,9 @@ fn a_ring_whose_creation_was_cut_short_opens_as_empty_or_not_at_all() {
         step += 1;
         let disk = PowerDisk::new(0);
         disk.set_failing(Failing::From(step));
-        let created = create(&disk, 64 * KIB as u64, &identity(1)).is_ok();
+        let created = create(&disk, 128 * KIB as u64, &identity(1)).is_ok();
         let disk = PowerDisk::with(disk.after_power_cut(step));
-        match DiskRing::open(&disk, AGENT, 64 * KIB as u64) {
+        match DiskRing::open(&disk, AGENT, 128 * KIB as u64) {
             Ok((_, recovered)) => assert_eq!(recovered.scan.taken, 0),
             Err(_) => assert!(!created),
         }

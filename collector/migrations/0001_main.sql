@@ -6,7 +6,8 @@ CREATE TABLE leases (            -- who may write; one role on SQLite
   role        TEXT PRIMARY KEY,  -- 'writer'
   fencing     INTEGER NOT NULL,  -- rises with every taker: a writer that finds a higher one has been replaced and stops
   holder      TEXT NOT NULL,     -- process and start, for people
-  taken_ms    INTEGER NOT NULL   -- since when
+  taken_ms    INTEGER NOT NULL,  -- since when
+  proved_ms   INTEGER NOT NULL DEFAULT 0 -- when a health check last proved that a write reaches the disk
 ) STRICT;
 
 CREATE TABLE agents (
@@ -58,6 +59,9 @@ CREATE TABLE runs (
   arrival     INTEGER NOT NULL,  -- order in which it was first heard of
   number      INTEGER,           -- run number of its Hello: orders runs; NULL where the Hello never came
   last_sent_ms INTEGER,          -- uptime of its newest batch: only later ones are news; NULL where it never sent itself
+  followed    INTEGER NOT NULL,  -- 1: another run took over, this one never speaks for the agent again
+  claims      INTEGER NOT NULL,  -- batches in order while another run was current and silent: enough of them take over
+  claimed_at_ms INTEGER,         -- the agent's last_seen_ms when these began: they start anew when it moves
   PRIMARY KEY (shard, agent, run)
 ) STRICT, WITHOUT ROWID;
 

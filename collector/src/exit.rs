@@ -1,4 +1,4 @@
-//! Exit codes, after sysexits(3) where it has one. docs/COLLECTOR.md explains each; `tests/exit_codes.rs` proves them.
+//! Exit codes, after sysexits(3) where it has one. docs/COLLECTOR.md explains each; `tests/binary.rs` proves them.
 
 /// Done.
 pub const OK: u8 = 0;

@@ -8,6 +8,10 @@ pub const INVENTORY_CHARACTERS: usize = 128;
 /// writes a frame a microsecond gets there in 100,000 years.
 pub const NUMBER_LIMIT: u64 = 1 << 62;
 
+/// Batches that make a run the current one which did not follow the one before by uptime: one may be a straggler from the
+/// network, three in order while the current run is silent are an agent that lives.
+pub const CLAIMS: u32 = 3;
+
 /// Batches that wait for the writer. 1,024 of 64 KiB are 64 MiB at worst; more means overload: 503.
 pub const QUEUE_BATCHES: usize = 1024;
 /// Batches of one transaction: bounds how long the first of them waits for its answer.
@@ -37,6 +41,13 @@ pub const RETRY_AFTER_S: u32 = 5;
 
 /// How long a command waits for another one's transaction.
 pub const BUSY_MS: u64 = 5_000;
+/// Simultaneous connections to the pages: a team and its monitors; the store is asked for each.
+pub const PAGE_CONNECTIONS: usize = 128;
+/// A connection to the pages ends after this, whatever the client does: pages are fetched in milliseconds and refresh
+/// themselves over new connections.
+pub const PAGE_CONNECTION_MS: u64 = 60_000;
+/// When the collector stops, pages that are being fetched have this long to end.
+pub const STOP_MS: u64 = 5_000;
 /// Alerts shown on the main page; the rest is counted there.
 pub const PAGE_ALERTS: usize = 200;
 /// Resolved alerts shown on the main page.

@@ -85,7 +85,7 @@ fn run(args: &mut Args, out: &mut Output) -> Outcome {
     };
     let warnings = plan.as_ref().map_or_else(Vec::new, warnings);
     for error in &errors {
-        say(&error.to_string());
+        say(&shown(&error.to_string()));
     }
     for warning in &warnings {
         say(&format!("warning: {}: {}", warning.about, warning.text));
@@ -221,7 +221,7 @@ fn locked_memory(plan: &Plan) -> Option<Warning> {
     Some(Warning {
         about: "memory",
         text: format!(
-            "only {} KiB may be locked in memory in this session (ulimit -l), {} KiB are needed; a service of systemd \
+            "only {} KiB may be locked in memory in this session (ulimit -l), at least {} KiB are needed; a service of systemd \
              is given LimitMEMLOCK=infinity. An agent that is not locked stalls with its host when memory is short",
             limit / 1024,
             needed / 1024

@@ -6,59 +6,74 @@ use std::process::ExitCode;
 
 /// How the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub(crate) enum Exit {
     /// All is well.
-    Done,
+    Done = 0,
     /// The answer is no: a code that this version does not know.
-    Nothing,
-    /// The forwarder leaves until the next post; only its keeper sees it.
-    Left,
+    Nothing = 1,
+    /// The forwarder leaves until the next post is due; only its keeper ever sees it.
+    Left = 4,
     /// The command line is wrong (EX_USAGE).
-    Usage,
+    Usage = 64,
     /// A line of the input is wrong (EX_DATAERR).
-    Data,
+    Data = 65,
     /// A file that was named is not there (EX_NOINPUT).
-    NoInput,
+    NoInput = 66,
     /// The agent does not run (EX_UNAVAILABLE).
-    Unavailable,
+    Unavailable = 69,
     /// Something that cannot be, in the program itself (EX_SOFTWARE).
-    Internal,
-    /// The system refused a process, memory or a descriptor (EX_OSERR).
-    System,
-    /// The rings or the control socket cannot be made (EX_CANTCREAT).
-    CannotCreate,
+    Internal = 70,
+    /// The system refused something that it grants to everybody (EX_OSERR).
+    System = 71,
+    /// A ring, directory or socket cannot be created (EX_CANTCREAT).
+    CannotCreate = 73,
     /// Reading or writing failed (EX_IOERR).
-    Io,
-    /// Another agent runs with the same rings (EX_TEMPFAIL).
-    Taken,
+    Io = 74,
+    /// Not now: another agent runs with the same rings (EX_TEMPFAIL).
+    Temporary = 75,
     /// Bytes that are no ring, batch or frame (EX_PROTOCOL).
-    Format,
+    Format = 76,
     /// The system does not allow it (EX_NOPERM).
-    NoPermission,
+    NoPermission = 77,
     /// The configuration or the key file is wrong (EX_CONFIG).
-    Configuration,
+    Configuration = 78,
 }
 
 impl Exit {
+    /// Every way to end, with the words of `hansho --help`.
+    pub(crate) const ALL: [(Self, &str); 14] = [
+        (Self::Done, "all is well"),
+        (
+            Self::Nothing,
+            "the answer is no, such as a code that this version does not know",
+        ),
+        (Self::Usage, "wrong command line"),
+        (Self::Data, "a line of the input is wrong"),
+        (Self::NoInput, "a file is missing"),
+        (Self::Unavailable, "the agent does not run"),
+        (Self::Internal, "a fault of hansho itself"),
+        (Self::System, "the system refused something"),
+        (
+            Self::CannotCreate,
+            "a ring, directory or socket cannot be created",
+        ),
+        (Self::Io, "reading or writing failed"),
+        (
+            Self::Temporary,
+            "not now: another agent runs with the same rings",
+        ),
+        (Self::Format, "bytes that are no ring, batch or frame"),
+        (Self::NoPermission, "not allowed"),
+        (
+            Self::Configuration,
+            "faults in the configuration or the key file",
+        ),
+    ];
+
     /// The number.
     pub(crate) const fn number(self) -> u8 {
-        match self {
-            Self::Done => 0,
-            Self::Nothing => 1,
-            Self::Left => 4,
-            Self::Usage => 64,
-            Self::Data => 65,
-            Self::NoInput => 66,
-            Self::Unavailable => 69,
-            Self::Internal => 70,
-            Self::System => 71,
-            Self::CannotCreate => 73,
-            Self::Io => 74,
-            Self::Taken => 75,
-            Self::Format => 76,
-            Self::NoPermission => 77,
-            Self::Configuration => 78,
-        }
+        self as u8
     }
 }
 
@@ -117,3 +132,23 @@ impl From<lexopt::Error> for Stop {
 
 /// How a subcommand ends.
 pub(crate) type Outcome = Result<Exit, Stop>;
+
+#[cfg(test)]
+mod tests {
+    use super::Exit;
+
+    #[test]
+    fn every_way_to_end_is_documented_and_no_other() {
+        let document = include_str!("../../docs/EXIT_CODES.md");
+        let rows: Vec<&str> = document
+            .lines()
+            .filter_map(|line| line.strip_prefix("| ")?.split(" |").next())
+            .filter(|cell| cell.bytes().all(|byte| byte.is_ascii_digit()))
+            .collect();
+        let known: Vec<String> = Exit::ALL
+            .iter()
+            .map(|(exit, _)| exit.number().to_string())
+            .collect();
+        assert_eq!(rows, known);
+    }
+}

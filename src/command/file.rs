@@ -1,12 +1,17 @@
 //! Files that the command line names: the only file of the subcommands that touches a file system.
 
 use super::exit::Stop;
+use hansho::limit::MEMORY_RING_BYTES;
+use hansho::spool::Memory;
 use hansho::spool::files::FileSystem;
-use rustix::fs::statfs;
+use rustix::fs::{FlockOperation, flock, fstat, major, minor, statfs};
 use std::ffi::OsStr;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+
+/// The type of an open file, for those that pass one on.
+pub(crate) use std::fs::File;
 
 /// Opens a file for reading, or standard input for `-`.
 ///
@@ -72,4 +77,102 @@ pub(crate) fn status_of_process(process: &OsStr, key: &str) -> Option<String> {
 /// Whether there is something of this name, whatever it is.
 pub(crate) fn is_there(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
+}
+
+/// The bytes of a file from its beginning on, at most `most` of them.
+///
+/// # Errors
+/// As read(2).
+pub(crate) fn read_at_most(file: &File, most: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Whether another process holds a lock of flock(2) on the file: an agent does on its memory ring.
+pub(crate) fn is_locked(file: &File) -> bool {
+    match flock(file, FlockOperation::NonBlockingLockShared) {
+        // An agent that starts just now tries again for longer than this takes.
+        Ok(()) => flock(file, FlockOperation::Unlock).is_err(),
+        Err(errno) => errno == rustix::io::Errno::AGAIN,
+    }
+}
+
+/// The process that took the lock of flock(2) on the file, by `/proc/locks` (proc_locks(5)). Where a file system shows
+/// another device there than fstat(2) does (overlayfs, btrfs), the inode has to do.
+pub(crate) fn lock_holder(file: &File) -> Option<u32> {
+    let stat = fstat(file).ok()?;
+    let inode = format!(":{}", stat.st_ino);
+    let device = format!(
+        "{:02x}:{:02x}{inode}",
+        major(stat.st_dev),
+        minor(stat.st_dev)
+    );
+    let text = std::fs::read_to_string("/proc/locks").ok()?;
+    let holder = |is_ours: &dyn Fn(&str) -> bool| {
+        text.lines().find_map(|line| {
+            let mut words = line.split_ascii_whitespace().skip(1);
+            let is_flock = words.next() == Some("FLOCK");
+            let process: u32 = words.nth(2)?.parse().ok()?;
+            // 0 stands for a process of another namespace.
+            (is_flock && process > 0 && is_ours(words.next()?)).then_some(process)
+        })
+    };
+    holder(&|place| place == device).or_else(|| holder(&|place| place.ends_with(&inode)))
+}
+
+/// The children of a process, by `/proc/PID/task/PID/children` (proc_pid_task(5)); none where the kernel does not tell.
+pub(crate) fn children(process: u32) -> Vec<u32> {
+    let path = format!("/proc/{process}/task/{process}/children");
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.split_ascii_whitespace()
+        .filter_map(|word| word.parse().ok())
+        .collect()
+}
+
+/// A memory ring as its file is read, without a mapping: a file that is cut under us is then an error, not a signal.
+#[derive(Debug)]
+pub(crate) struct ReadOnly {
+    file: File,
+    length: usize,
+}
+
+impl ReadOnly {
+    /// Over an open file of at most the size of a memory ring.
+    ///
+    /// # Errors
+    /// As fstat(2); a larger file is refused.
+    pub(crate) fn new(file: File) -> std::io::Result<Self> {
+        let length = file.metadata()?.len();
+        if length > *MEMORY_RING_BYTES.end() {
+            return Err(std::io::ErrorKind::FileTooLarge.into());
+        }
+        let length = usize::try_from(length).map_err(|_| std::io::ErrorKind::FileTooLarge)?;
+        Ok(Self { file, length })
+    }
+}
+
+impl Memory for ReadOnly {
+    fn len(&self) -> usize {
+        self.length
+    }
+
+    fn read(&self, offset: usize, into: &mut [u8]) -> bool {
+        let offset = u64::try_from(offset).unwrap_or(u64::MAX);
+        self.file.read_exact_at(into, offset).is_ok()
+    }
+
+    fn write(&self, _: usize, _: &[u8]) -> bool {
+        false
+    }
+
+    fn load(&self, offset: usize) -> Option<u64> {
+        let mut bytes = [0; 8];
+        self.read(offset, &mut bytes)
+            .then(|| u64::from_ne_bytes(bytes))
+    }
+
+    fn store(&self, _: usize, _: u64) -> bool {
+        false
+    }
 }

@@ -57,7 +57,7 @@ fn run(arguments: impl Iterator<Item = OsString>) -> Result<Exit, String> {
         // Somebody set one before: it serves as well.
     }
     bound_heap();
-    let launch = Launch::of(&mut File::from(inherited.demand("launch")?))
+    let launch = Launch::of(&File::from(inherited.demand("launch")?))
         .map_err(|error| format!("launch: {error}"))?;
     let memory = Mapping::of(&File::from(inherited.demand("memory")?), false)
         .map_err(|error| format!("memory ring: {error}"))?;
@@ -132,22 +132,12 @@ impl Worker {
         loop {
             self.pulse.beat(Role::Forwarder);
             let now_ms = sys::monotonic_ms();
-            if now_ms >= self.forwarder.next().at_ms {
-                self.forwarder.post();
-                idle_since_ms = sys::monotonic_ms();
-                continue;
-            }
+            let next_ms = self.forwarder.next().at_ms;
             let leave_at = self
                 .linger_ms
                 .map(|linger| idle_since_ms.saturating_add(linger));
-            if leave_at.is_some_and(|at| now_ms >= at) {
-                return Exit::Left;
-            }
-            let until = self
-                .forwarder
-                .next()
-                .at_ms
-                .min(leave_at.unwrap_or(u64::MAX));
+            let until = next_ms.min(leave_at.unwrap_or(u64::MAX));
+            // Also where a post is due: between posts without a pause the watcher is heard.
             match self.listen(until.saturating_sub(now_ms).min(LONGEST_MS)) {
                 Some(Wake::Alert) => self.forwarder.alert(),
                 Some(Wake::Stop) => {
@@ -156,6 +146,13 @@ impl Worker {
                 }
                 None => {}
             }
+            let now_ms = sys::monotonic_ms();
+            if now_ms >= self.forwarder.next().at_ms {
+                self.forwarder.post();
+                idle_since_ms = sys::monotonic_ms();
+            } else if leave_at.is_some_and(|at| now_ms >= at) {
+                return Exit::Left;
+            }
         }
     }
 
@@ -163,8 +160,9 @@ impl Worker {
     fn last_posts(&mut self) {
         for _ in 0..LAST_POSTS {
             self.pulse.beat(Role::Forwarder);
-            if !matches!(self.forwarder.post(), Outcome::More) {
-                return;
+            match self.forwarder.post() {
+                Outcome::More | Outcome::TooLarge => {}
+                _ => return,
             }
         }
     }
@@ -178,7 +176,7 @@ impl Worker {
         };
         let mut fds = [PollFd::new(link, PollFlags::IN)];
         // Interrupted or not: the socket is looked at.
-        if poll(&mut fds, Some(&timeout)).is_err() {}
+        let _outcome = poll(&mut fds, Some(&timeout));
         let mut buffer = [0; MESSAGE_BYTES];
         let mut heard = None;
         while let Some(Ok(length @ 1..)) = control::receive(link, &mut buffer) {

@@ -3,6 +3,8 @@
 mod args;
 mod check;
 mod codes;
+mod content;
+mod decode;
 mod exit;
 mod explain;
 mod file;
@@ -10,13 +12,16 @@ mod forward;
 mod output;
 mod plan;
 mod replay;
+mod ring;
 mod run;
 mod sample;
+mod status;
+mod status_words;
 mod test;
 
 use args::Args;
 use exit::{Exit, Outcome, Stop};
-use output::{Output, say};
+use output::{Output, say, shown};
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -36,10 +41,12 @@ pub(crate) struct Command {
 const COMMANDS: &[Command] = &[
     run::COMMAND,
     check::COMMAND,
+    status::COMMAND,
     sample::COMMAND,
     codes::COMMAND,
     explain::COMMAND,
     replay::COMMAND,
+    decode::COMMAND,
     test::COMMAND,
     forward::COMMAND,
 ];
@@ -83,7 +90,9 @@ fn ended(name: &str, outcome: Outcome) -> Exit {
         // The help of what was asked has been printed by now; were it not so, nothing would be wrong either.
         Err(Stop::Help | Stop::ReaderGone) => Exit::Done,
         Err(Stop::Failed { exit, message }) => {
-            say(&format!("hansho: {message}"));
+            // Names of files are part of it, and may be anything.
+            let lines: Vec<String> = message.lines().map(shown).collect();
+            say(&format!("hansho: {}", lines.join("\n")));
             if exit == Exit::Usage {
                 let known = COMMANDS.iter().any(|command| command.name == name);
                 let of = if known {
@@ -111,8 +120,10 @@ fn overview() -> String {
         text.push_str(&format!("  {:<9} {}\n", command.name, command.summary));
     }
     text.push_str(
-        "\n\"hansho COMMAND --help\" shows the options, exit codes and an example of each.\n\
-         Exit codes: 0 well, 64 wrong command line, 78 wrong configuration; all of them in docs/EXIT_CODES.md.\n",
+        "\n\"hansho COMMAND --help\" shows the options, exit codes and an example of each.\n\nExit codes:\n",
     );
+    for (exit, words) in Exit::ALL {
+        text.push_str(&format!("  {:>2} {words}\n", exit.number()));
+    }
     text
 }

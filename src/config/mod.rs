@@ -23,7 +23,7 @@ pub use key_file::AgentKey;
 pub use plan::{EffectiveRule, Plan};
 pub use show::show;
 
-use crate::limit::CONFIG_BYTES;
+use crate::limit::{CONFIG_BYTES, POSTS_BEFORE_SILENCE};
 use reader::{Reader, Section, describe};
 use std::path::Path;
 use toml::de::{DeTable, DeValue};
@@ -99,9 +99,30 @@ pub fn parse(text: &str, file: &str) -> Result<Plan, ConfigErrors> {
             read(&mut reader, &section, &mut plan);
         }
     }
+    lift_silence(&mut plan);
     rules::rules(&mut reader, &root, &mut plan);
     plan.given = reader.finish()?;
     Ok(plan)
+}
+
+/// Code of the rule on the collector's silence.
+const COLLECTOR_SILENT: u16 = 8008;
+
+/// The built-in rule on the collector's silence counts from the third post that should have been answered: with posts
+/// further apart than its own level allows, a healthy agent would ring. What the file says of it comes after.
+fn lift_silence(plan: &mut Plan) {
+    let posts_s = u64::from(plan.forward.post_interval_ms)
+        .saturating_mul(POSTS_BEFORE_SILENCE)
+        .div_ceil(1000);
+    for effective in &mut plan.rules {
+        let rule = &mut effective.rule;
+        if rule.code == COLLECTOR_SILENT
+            && rule.raise.absolute.is_some_and(|level_s| level_s < posts_s)
+        {
+            rule.raise.absolute = Some(posts_s);
+            rule.clear.absolute = Some(posts_s.saturating_sub(1));
+        }
+    }
 }
 
 type ReadTable = fn(&mut Reader<'_>, &Section<'_>, &mut Plan);

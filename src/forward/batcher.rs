@@ -1,12 +1,14 @@
 //! From the rings into batches: frames in sequence, gaps as Loss.
 
 use super::cursors::{Cursors, Held, Work};
+use super::gaps::{Gaps, Place};
 use crate::clock::Uptime;
 use crate::frame::batch::{BatchHeader, BatchWriter, SectionHeader};
 use crate::frame::body::{Loss, LossReason};
 use crate::frame::cursor::Full;
 use crate::frame::seal::AgentKey;
-use crate::frame::{RunId, Stream};
+use crate::frame::{Kind, RunId, Stream};
+use crate::limit::FRAME_BYTES;
 use std::ops::ControlFlow;
 
 /// Where frames come from.
@@ -21,6 +23,30 @@ pub trait Frames {
     );
 }
 
+/// Where a batch is built from.
+#[derive(Debug)]
+pub struct Look<'l, F> {
+    /// The rings.
+    pub frames: &'l mut F,
+    /// Gaps seen so far.
+    pub gaps: &'l mut Gaps,
+    /// Now, on the clock of the gaps.
+    pub now_ms: u64,
+}
+
+/// A span that a batch declares lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// The run.
+    pub run: RunId,
+    /// The stream.
+    pub stream: Stream,
+    /// First lost sequence.
+    pub first: u64,
+    /// Last lost sequence.
+    pub last: u64,
+}
+
 /// A batch that is ready to be posted, and what is in it.
 #[derive(Debug)]
 pub struct Built<'b> {
@@ -30,14 +56,29 @@ pub struct Built<'b> {
     pub frames: usize,
     /// Sections in it.
     pub sections: usize,
-    /// Frames that it declares lost, by stream.
-    pub lost: [u64; 3],
-    /// It holds everything that there was to send.
-    pub complete: bool,
+    /// What it declares lost.
+    pub lost: Vec<Lost>,
+    /// How far each section goes: the next sequence after it.
+    pub reached: Vec<(RunId, Stream, u64)>,
+    /// Why it ends where it ends.
+    pub end: End,
 }
 
-/// Builds one batch: first, where the collector has not said what it wants of some (run, stream)s, these by name only;
-/// else what is unsent, alerts first.
+/// Why a batch ends where it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It holds everything that there was to send.
+    All,
+    /// There was no more room.
+    Full,
+    /// It asks first: the collector has not said what it wants.
+    Asks,
+    /// Frames are missing, perhaps only for this moment.
+    Waits(Place),
+}
+
+/// Builds one batch, stream by stream, alerts first: where the collector has not said what it wants of some
+/// (run, stream)s, these by name only and nothing else; else what is unsent.
 ///
 /// # Errors
 /// [`Full`] where the buffer is too small for the header and one section; a `limit` of 8 KiB never is.
@@ -47,32 +88,31 @@ pub fn build<'b>(
     header: &BatchHeader,
     key: &AgentKey,
     cursors: &Cursors,
-    frames: &mut impl Frames,
+    look: &mut Look<'_, impl Frames>,
 ) -> Result<Built<'b>, Full> {
     let mut writer = BatchWriter::new(buffer, limit, header)?;
-    let mut lost = [0_u64; 3];
-    let mut complete = true;
-    let mut unnamed = cursors.unnamed().peekable();
-    if unnamed.peek().is_some() {
-        complete = false;
-        for held in unnamed {
-            if writer.section(&section(&held, held.next)).is_err() {
+    let (mut lost, mut reached) = (Vec::new(), Vec::new());
+    let mut end = End::All;
+    for stream in Stream::SENT {
+        if cursors.has_unnamed(stream) {
+            if writer.sections() == 0 {
+                name(&mut writer, cursors);
+            }
+            end = End::Asks;
+            break;
+        }
+        for work in cursors.work().filter(|work| work.held.stream == stream) {
+            let now = header.sent_uptime;
+            end = append(&mut writer, now, &work, cursors, look, &mut lost);
+            if let Some(next) = writer.next_sequence() {
+                reached.push((work.held.run, stream, next));
+            }
+            if end != End::All {
                 break;
             }
         }
-    } else {
-        for work in cursors.work() {
-            if !append(
-                &mut writer,
-                header.sent_uptime,
-                &work,
-                cursors,
-                frames,
-                &mut lost,
-            ) {
-                complete = false;
-                break;
-            }
+        if end != End::All {
+            break;
         }
     }
     let (frames, sections) = (writer.frames(), writer.sections());
@@ -81,8 +121,18 @@ pub fn build<'b>(
         frames,
         sections,
         lost,
-        complete,
+        reached,
+        end,
     })
+}
+
+/// Names as many as there is room for; the others are named by the next batch.
+fn name(writer: &mut BatchWriter<'_>, cursors: &Cursors) {
+    for held in cursors.unnamed() {
+        if writer.section(&section(&held, held.next)).is_err() {
+            return;
+        }
+    }
 }
 
 fn section(held: &Held, first_sequence: u64) -> SectionHeader {
@@ -95,19 +145,21 @@ fn section(held: &Held, first_sequence: u64) -> SectionHeader {
     }
 }
 
-/// Appends what is unsent of one (run, stream); false where the batch is full.
+/// Appends what is unsent of one (run, stream).
 fn append(
     writer: &mut BatchWriter<'_>,
     now: Uptime,
     work: &Work,
     cursors: &Cursors,
-    frames: &mut impl Frames,
-    lost: &mut [u64; 3],
-) -> bool {
+    look: &mut Look<'_, impl Frames>,
+    lost: &mut Vec<Lost>,
+) -> End {
     let (run, stream) = (work.held.run, work.held.stream);
     if writer.section(&section(&work.held, work.from)).is_err() {
-        return false;
+        return End::Full;
     }
+    look.gaps.settled(run, stream, work.from);
+    let (gaps, now_ms) = (&mut *look.gaps, look.now_ms);
     let mut lose = |writer: &mut BatchWriter<'_>, first: u64, last: u64, reason: LossReason| {
         let loss = Loss {
             first,
@@ -115,47 +167,76 @@ fn append(
             reason: reason.as_u8(),
         };
         let done = writer.loss(now, &loss).is_ok();
-        if let (true, Some(count)) = (done, lost.get_mut(usize::from(stream.number()))) {
-            *count = count.saturating_add(last.saturating_sub(first).saturating_add(1));
+        if done {
+            lost.push(Lost {
+                run,
+                stream,
+                first,
+                last,
+            });
         }
         done
     };
-    let mut full = false;
-    frames.read(run, stream, work.from, &mut |sequence, frame| {
-        let next = writer.next_sequence().unwrap_or(0);
-        if sequence < next {
-            return ControlFlow::Continue(());
+    // Declares lost what of `first..=last` surely is.
+    let mut skip = |writer: &mut BatchWriter<'_>,
+                    lose: &mut dyn FnMut(&mut BatchWriter<'_>, u64, u64, LossReason) -> bool,
+                    (first, last): (u64, u64),
+                    place: Place| {
+        let Some(until) = gaps.lost((run, stream), (first, last), place, now_ms) else {
+            return End::Waits(place);
+        };
+        if !lose(writer, first, until, LossReason::Overwritten) {
+            return End::Full;
         }
-        let gap = sequence > next
-            && !lose(
-                writer,
-                next,
-                sequence.saturating_sub(1),
-                LossReason::Overwritten,
-            );
-        let taken = !gap
-            && if cursors.is_refused(run, stream, sequence) {
-                lose(writer, sequence, sequence, LossReason::Refused)
-            } else {
-                writer.frame(frame).is_ok()
+        if until < last {
+            // The rest came to be missing since; it is remembered by asking for it.
+            let rest = (until.saturating_add(1), last);
+            let _seen_first_now = gaps.lost((run, stream), rest, place, now_ms);
+            return End::Waits(place);
+        }
+        End::All
+    };
+    let mut end = End::All;
+    look.frames
+        .read(run, stream, work.from, &mut |sequence, frame| {
+            let next = writer.next_sequence().unwrap_or(0);
+            if sequence < next {
+                return ControlFlow::Continue(());
+            }
+            if sequence > next {
+                let gap = (next, sequence.saturating_sub(1));
+                end = skip(writer, &mut lose, gap, Place::Before);
+                if end != End::All {
+                    return ControlFlow::Break(());
+                }
+            }
+            let taken = match unsendable(frame, cursors.is_refused(run, stream, sequence)) {
+                Some(reason) => lose(writer, sequence, sequence, reason),
+                None => writer.frame(frame).is_ok(),
             };
-        if taken {
-            return ControlFlow::Continue(());
-        }
-        full = true;
-        ControlFlow::Break(())
-    });
+            if taken {
+                return ControlFlow::Continue(());
+            }
+            end = End::Full;
+            ControlFlow::Break(())
+        });
     let next = writer.next_sequence().unwrap_or(0);
-    // Known to have been written, and not held any more.
-    if !full && next < work.held.next {
-        full = !lose(
-            writer,
-            next,
-            work.held.next.saturating_sub(1),
-            LossReason::Overwritten,
-        );
+    // Known to have been written, and not found.
+    if end == End::All && next < work.held.next {
+        let gap = (next, work.held.next.saturating_sub(1));
+        end = skip(writer, &mut lose, gap, Place::Tail);
     }
-    !full
+    end
+}
+
+/// Why a frame is sent as lost: it was refused by name, or no batch can hold it and it would stand in the way for ever.
+fn unsendable(frame: &[u8], refused: bool) -> Option<LossReason> {
+    if refused {
+        return Some(LossReason::Refused);
+    }
+    let whole = (1..=FRAME_BYTES).contains(&frame.len());
+    let is_loss = frame.first() == Some(&Kind::Loss.number());
+    (!whole || is_loss).then_some(LossReason::Unknown)
 }
 
 #[cfg(test)]
@@ -165,7 +246,7 @@ mod tests {
     use crate::frame::answer::{Answer, Refused, RefusedReason, Stored};
     use crate::frame::batch::open_batch;
     use crate::frame::body::{Body, Goodbye, encode};
-    use crate::frame::{AgentId, BootId, Kind};
+    use crate::frame::{AgentId, BootId};
 
     struct Ring(Vec<(u64, Vec<u8>)>);
 
@@ -235,6 +316,31 @@ mod tests {
         cursors
     }
 
+    /// Looks twice, the second time so much later that what is missing is lost.
+    fn built<'b>(
+        buffer: &'b mut [u8],
+        limit: usize,
+        cursors: &Cursors,
+        frames: &mut Ring,
+    ) -> Built<'b> {
+        let gaps = &mut Gaps::default();
+        let (header, now_ms) = (header(), 0);
+        let mut look = Look {
+            frames,
+            gaps,
+            now_ms,
+        };
+        for _ in 0..2 {
+            build(buffer, limit, &header, &KEY, cursors, &mut look).unwrap();
+        }
+        look.now_ms = crate::forward::gaps::TAIL_MS;
+        for _ in 0..4 {
+            build(buffer, limit, &header, &KEY, cursors, &mut look).unwrap();
+        }
+        look.now_ms = 2 * crate::forward::gaps::TAIL_MS;
+        build(buffer, limit, &header, &KEY, cursors, &mut look).unwrap()
+    }
+
     fn header() -> BatchHeader {
         BatchHeader {
             key_epoch: 0,
@@ -267,17 +373,14 @@ mod tests {
     fn gaps_before_within_and_after_become_losses() {
         let mut buffer = vec![0; 65_536];
         let mut held = ring([4, 5, 8].into_iter());
-        let built = build(
-            &mut buffer,
-            65_536,
-            &header(),
-            &KEY,
-            &cursors(4, 12, 2),
-            &mut held,
-        )
-        .unwrap();
-        assert!(built.complete);
-        assert_eq!(built.lost, [2 + 2 + 3, 0, 0]);
+        let built = built(&mut buffer, 65_536, &cursors(4, 12, 2), &mut held);
+        assert_eq!(built.end, End::All);
+        let lost: Vec<_> = built
+            .lost
+            .iter()
+            .map(|lost| (lost.first, lost.last))
+            .collect();
+        assert_eq!(lost, [(2, 3), (6, 7), (9, 11)]);
         let expected = [
             (2, 3, true),
             (4, 4, false),
@@ -287,6 +390,26 @@ mod tests {
             (9, 11, true),
         ];
         assert_eq!(sequences(built.bytes), expected);
+        assert_eq!(built.reached, [(RUN, Stream::Alerts, 12)]);
+    }
+
+    #[test]
+    fn a_block_that_is_just_being_written_is_no_loss() {
+        let (mut buffer, mut gaps) = (vec![0; 65_536], Gaps::default());
+        let cursors = cursors(0, 6, 0);
+        let mut at = |sequences: std::ops::Range<u64>, now_ms: u64| {
+            let mut look = Look {
+                frames: &mut ring(sequences),
+                gaps: &mut gaps,
+                now_ms,
+            };
+            let built = build(&mut buffer, 65_536, &header(), &KEY, &cursors, &mut look).unwrap();
+            (built.end, built.lost.len(), built.frames)
+        };
+        assert_eq!(at(0..4, 1), (End::Waits(Place::Tail), 0, 4));
+        assert_eq!(at(0..6, 2), (End::All, 0, 6));
+        assert_eq!(at(2..6, 3), (End::Waits(Place::Before), 0, 0));
+        assert_eq!(at(0..6, 4), (End::All, 0, 6));
     }
 
     #[test]
@@ -305,15 +428,7 @@ mod tests {
             .unwrap();
         cursors.answered(&answer, RUN);
         let mut buffer = vec![0; 65_536];
-        let built = build(
-            &mut buffer,
-            65_536,
-            &header(),
-            &KEY,
-            &cursors,
-            &mut ring(0..3),
-        )
-        .unwrap();
+        let built = built(&mut buffer, 65_536, &cursors, &mut ring(0..3));
         assert_eq!(
             sequences(built.bytes),
             [(0, 0, false), (1, 1, true), (2, 2, false)]
@@ -321,54 +436,61 @@ mod tests {
     }
 
     #[test]
+    fn what_no_batch_can_hold_stands_in_nobodys_way() {
+        let mut held = ring(0..5);
+        held.0[1].1 = Vec::new();
+        held.0[2].1 = vec![Kind::Loss.number(), 0, 0, 0];
+        held.0[3].1 = vec![Kind::Alert.number(); FRAME_BYTES + 1];
+        let mut buffer = vec![0; 65_536];
+        let built = built(&mut buffer, 65_536, &cursors(0, 5, 0), &mut held);
+        assert_eq!(built.end, End::All);
+        let lost = [1, 2, 3].map(|sequence| (sequence, sequence, true));
+        let expected = [(0, 0, false), lost[0], lost[1], lost[2], (4, 4, false)];
+        assert_eq!(sequences(built.bytes), expected);
+    }
+
+    #[test]
     fn what_does_not_fit_comes_next() {
         let cursors = cursors(0, 3000, 0);
         let mut buffer = vec![0; 65_536];
-        let built = build(
-            &mut buffer,
-            8192,
-            &header(),
-            &KEY,
-            &cursors,
-            &mut ring(0..3000),
-        )
-        .unwrap();
-        assert!(!built.complete);
+        let built = built(&mut buffer, 8192, &cursors, &mut ring(0..3000));
+        assert_eq!(built.end, End::Full);
         assert!(built.bytes.len() <= 8192);
         let sent = sequences(built.bytes);
         assert!(sent.len() > 100);
         assert_eq!(sent.first(), Some(&(0, 0, false)));
     }
 
+    fn held(stream: Stream, next: u64) -> Held {
+        let (boot, anchor) = (BootId(1), Anchor::default());
+        Held {
+            run_number: 1,
+            run: RUN,
+            boot,
+            anchor,
+            stream,
+            first: 0,
+            next,
+        }
+    }
+
     #[test]
     fn unnamed_runs_are_named_without_frames() {
         let mut unnamed = Cursors::default();
-        let (boot, anchor, stream) = (BootId(1), Anchor::default(), Stream::Alerts);
-        unnamed.observe(
-            [Held {
-                run_number: 1,
-                run: RUN,
-                boot,
-                anchor,
-                stream,
-                first: 0,
-                next: 9,
-            }]
-            .into_iter(),
-        );
+        unnamed.observe([held(Stream::Alerts, 9), held(Stream::Readings, 4)].into_iter());
         let mut buffer = vec![0; 65_536];
-        let built = build(
-            &mut buffer,
-            65_536,
-            &header(),
-            &KEY,
-            &unnamed,
-            &mut ring(0..9),
-        )
-        .unwrap();
-        assert_eq!(
-            (built.frames, built.sections, built.complete),
-            (0, 1, false)
-        );
+        let built = built(&mut buffer, 65_536, &unnamed, &mut ring(0..9));
+        assert_eq!((built.frames, built.sections), (0, 2));
+        assert_eq!(built.end, End::Asks);
+    }
+
+    #[test]
+    fn alerts_go_out_while_other_streams_are_still_unnamed() {
+        let mut cursors = cursors(0, 3, 0);
+        cursors.observe([held(Stream::Alerts, 3), held(Stream::Readings, 4)].into_iter());
+        let mut buffer = vec![0; 65_536];
+        let built = built(&mut buffer, 65_536, &cursors, &mut ring(0..3));
+        assert_eq!((built.frames, built.sections), (3, 1));
+        assert_eq!(built.end, End::Asks);
     }
 }

@@ -1,9 +1,12 @@
 //! One post: HTTP by ureq over our connector and resolver, everything that the other side can send bounded.
 
-use super::connector::{TlsConnector, TrustSettings, TrustState};
-use super::resolver::CachingResolver;
+use super::connector::{Meter, MeterConnector, TlsConnector, TrustSettings, TrustState};
+use super::forwarder::Post;
+use super::resolver::{CachingResolver, SharedResolver};
+use super::urls::Urls;
 use crate::frame::BootId;
 use crate::limit::{ANSWER_BYTES, POST_TIMEOUT_MS};
+use crate::sys;
 use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +22,8 @@ const BUFFER_BYTES: usize = 4096;
 const HEADER_BYTES: usize = 4096;
 /// Time for TCP and TLS.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A second attempt is not begun with less time than this.
+const LEAST_ATTEMPT: Duration = Duration::from_millis(50);
 /// An idle connection is kept for this long: longer than a post interval of a lingering forwarder would ever need.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
@@ -38,17 +43,37 @@ pub enum Posted {
     Failed(String),
 }
 
+/// How long things may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// A post, a second attempt on a fresh connection included.
+    pub post: Duration,
+    /// TCP and TLS together, within that.
+    pub connect: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            post: Duration::from_millis(POST_TIMEOUT_MS),
+            connect: CONNECT_TIMEOUT,
+        }
+    }
+}
+
 /// Posts batches to the first of its URLs that answers.
 #[derive(Debug)]
 pub struct Client {
     urls: Vec<String>,
-    current: usize,
+    choice: Urls,
+    timeouts: Timeouts,
     agent: Agent,
-    settings: TrustSettings,
-    boot: BootId,
+    tls: TlsConnector,
+    resolver: Arc<CachingResolver>,
+    meter: Arc<Meter>,
     trust: Arc<TrustState>,
-    /// A connection may be open from an earlier post.
-    reused: bool,
+    /// A connection may be open from the post before.
+    kept: bool,
 }
 
 impl Client {
@@ -58,73 +83,60 @@ impl Client {
     /// A sentence that names the file of authorities and what is wrong with it.
     pub fn new(urls: Vec<String>, settings: TrustSettings, boot: BootId) -> Result<Self, String> {
         let trust = Arc::new(TrustState::default());
-        let agent = agent(&settings, boot, &trust)?;
+        Self::with(urls, settings, boot, trust, Timeouts::default())
+    }
+
+    /// As [`Client::new`], with clocks and timeouts given.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the settings are spent: the authorities are read once"
+    )]
+    pub fn with(
+        urls: Vec<String>,
+        settings: TrustSettings,
+        boot: BootId,
+        trust: Arc<TrustState>,
+        timeouts: Timeouts,
+    ) -> Result<Self, String> {
+        let tls = TlsConnector::new(&settings, boot, trust.clone())?;
+        let (resolver, meter) = (Arc::new(CachingResolver::default()), Arc::default());
+        let agent = agent(timeouts, &tls, &resolver, &meter);
         Ok(Self {
+            choice: Urls::new(urls.len()),
             urls,
-            current: 0,
+            timeouts,
             agent,
-            settings,
-            boot,
+            tls,
+            resolver,
+            meter,
             trust,
-            reused: false,
+            kept: false,
         })
     }
 
-    /// What the verifier and the loop share.
+    /// Connections opened so far.
     #[must_use]
-    pub fn trust(&self) -> &TrustState {
-        &self.trust
+    pub fn connections(&self) -> u64 {
+        self.meter.connections()
     }
 
-    /// The URL in use.
-    #[must_use]
-    pub fn url(&self) -> &str {
-        self.urls.get(self.current).map_or("", String::as_str)
-    }
-
-    /// Turns to the next URL.
-    pub fn next_url(&mut self) {
-        self.current = self
-            .current
-            .saturating_add(1)
-            .checked_rem(self.urls.len())
-            .unwrap_or(0);
-        self.drop_connections();
-    }
-
-    /// Closes idle connections: the next post opens a fresh one.
+    /// Closes idle connections: the next post opens a fresh one. Authorities, sessions and names stay.
     fn drop_connections(&mut self) {
-        self.reused = false;
-        // The settings were good when the client was made; where the file has gone bad since, the old agent goes on.
-        match agent(&self.settings, self.boot, &self.trust) {
-            Ok(agent) => self.agent = agent,
-            Err(error) => log::warn!("{error}; the authorities read before stay in use"),
-        }
+        self.agent = agent(self.timeouts, &self.tls, &self.resolver, &self.meter);
     }
 
-    /// Posts one batch. A failure on a reused connection is tried again at once on a fresh one.
-    pub fn post(&mut self, batch: &[u8]) -> Posted {
-        let posted = self.attempt(batch);
-        let posted = match posted {
-            Posted::Failed(why) if self.reused => {
-                log::debug!(
-                    "{}: {why} on a kept connection; again on a fresh one",
-                    self.url()
-                );
-                self.drop_connections();
-                self.attempt(batch)
-            }
-            other => other,
-        };
-        self.reused = !matches!(posted, Posted::Failed(_));
-        posted
-    }
-
-    fn attempt(&self, batch: &[u8]) -> Posted {
+    fn attempt(&self, batch: &[u8], time: Duration) -> Posted {
+        self.meter.begin();
         let url = format!("{}{FRAMES_PATH}", self.url().trim_end_matches('/'));
         let sent = self
             .agent
             .post(url)
+            .config()
+            .timeout_global(Some(time))
+            .build()
             .header("content-type", "application/octet-stream")
             .send(batch);
         let mut response = match sent {
@@ -159,7 +171,54 @@ impl Client {
     }
 }
 
-fn agent(settings: &TrustSettings, boot: BootId, trust: &Arc<TrustState>) -> Result<Agent, String> {
+impl Post for Client {
+    fn url(&self) -> &str {
+        self.urls
+            .get(self.choice.current())
+            .map_or("", String::as_str)
+    }
+
+    fn turn(&mut self) -> usize {
+        self.choice.turn(sys::monotonic_ms());
+        self.choice.current()
+    }
+
+    fn next_url(&mut self) {
+        self.choice.failed(sys::monotonic_ms());
+    }
+
+    fn trust(&self) -> &TrustState {
+        &self.trust
+    }
+
+    /// Posts one batch. A failure on a reused connection is tried again at once on a fresh one, in the time that is left.
+    fn post(&mut self, batch: &[u8]) -> Posted {
+        let began_ms = sys::monotonic_ms();
+        let opened = self.connections();
+        let mut posted = self.attempt(batch, self.timeouts.post);
+        let spent = Duration::from_millis(sys::monotonic_ms().saturating_sub(began_ms));
+        let left = self.timeouts.post.saturating_sub(spent);
+        if let Posted::Failed(why) = &posted
+            && self.kept
+            && self.connections() == opened
+            && left >= LEAST_ATTEMPT
+        {
+            let url = self.url();
+            log::debug!("{url}: {why} on a kept connection; again on a fresh one");
+            self.drop_connections();
+            posted = self.attempt(batch, left);
+        }
+        self.kept = !matches!(posted, Posted::Failed(_));
+        posted
+    }
+}
+
+fn agent(
+    timeouts: Timeouts,
+    tls: &TlsConnector,
+    resolver: &Arc<CachingResolver>,
+    meter: &Arc<Meter>,
+) -> Agent {
     let config = Config::builder()
         .http_status_as_error(false)
         .max_redirects(0)
@@ -174,14 +233,12 @@ fn agent(settings: &TrustSettings, boot: BootId, trust: &Arc<TrustState>) -> Res
         .max_idle_connections(1)
         .max_idle_connections_per_host(1)
         .max_idle_age(IDLE_TIMEOUT)
-        .timeout_connect(Some(CONNECT_TIMEOUT))
-        .timeout_global(Some(Duration::from_millis(POST_TIMEOUT_MS)))
+        .timeout_connect(Some(timeouts.connect))
+        .timeout_global(Some(timeouts.post))
         .build();
-    let connector = ().chain(TcpConnector::default());
-    let connector = connector.chain(TlsConnector::new(settings, boot, trust.clone())?);
-    Ok(Agent::with_parts(
-        config,
-        connector,
-        CachingResolver::default(),
-    ))
+    let connector =
+        ().chain(TcpConnector::default())
+            .chain(MeterConnector(meter.clone()))
+            .chain(tls.clone());
+    Agent::with_parts(config, connector, SharedResolver(resolver.clone()))
 }

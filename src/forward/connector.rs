@@ -1,9 +1,9 @@
 //! TLS over ureq's TCP transport: TLS 1.3 only, with a verifier that does not need the host's clock to be right.
 
-use super::trust::{self, LastAnswer};
+use super::trust::{self, Clock, Dates, LastAnswer, SystemClock};
 use crate::clock::WallTime;
 use crate::frame::BootId;
-use crate::sys;
+use crate::limit::POST_INPUT_BYTES;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls13_signature};
@@ -17,8 +17,9 @@ use rustls::{
 use sha2::{Digest, Sha256};
 use std::io::{Read, Write};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use ureq::unversioned::transport::time::{Duration, Instant};
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport,
     TransportAdapter,
@@ -26,6 +27,8 @@ use ureq::unversioned::transport::{
 
 /// Sessions kept for resumption: one collector, and its spare.
 const SESSIONS: usize = 4;
+/// Certificates of a chain whose beginnings are tried.
+const CHAIN: usize = 4;
 /// Longest CA file that is read: today's bundles of all public authorities are about 230 KiB.
 const CA_FILE_BYTES: u64 = 1024 * 1024;
 
@@ -39,30 +42,59 @@ pub struct TrustSettings {
 }
 
 /// Shared between the verifier and the loop that learns the time.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct TrustState {
+    clock: Box<dyn Clock>,
     last: Mutex<Option<LastAnswer>>,
     date_fault: AtomicBool,
+    date_fault_told: AtomicBool,
+}
+
+impl Default for TrustState {
+    fn default() -> Self {
+        Self::new(Box::new(SystemClock))
+    }
 }
 
 impl TrustState {
+    /// Nothing is known but what `clock` says.
+    #[must_use]
+    pub fn new(clock: Box<dyn Clock>) -> Self {
+        Self {
+            clock,
+            last: Mutex::default(),
+            date_fault: AtomicBool::default(),
+            date_fault_told: AtomicBool::default(),
+        }
+    }
+
     /// An authenticated answer came.
     pub fn answered(&self, answer: LastAnswer) {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
     }
 
-    /// True once since the last call where a certificate was accepted by its pin although its dates did not fit.
+    /// True once where a certificate was accepted by its pin although its dates did not fit; again only after one whose
+    /// dates did.
     pub fn take_date_fault(&self) -> bool {
-        self.date_fault.swap(false, Ordering::Relaxed)
+        self.date_fault.load(Ordering::Relaxed)
+            && !self.date_fault_told.swap(true, Ordering::Relaxed)
     }
 
-    fn last(&self) -> Option<LastAnswer> {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    fn checked(&self, date_fault: bool) {
+        self.date_fault.store(date_fault, Ordering::Relaxed);
+        if !date_fault {
+            self.date_fault_told.store(false, Ordering::Relaxed);
+        }
+    }
+
+    fn dates(&self, boot: BootId) -> Dates {
+        let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        trust::dates(last, boot, &*self.clock)
     }
 }
 
-/// Wraps connections to https URLs in TLS.
-#[derive(Debug)]
+/// Wraps connections to https URLs in TLS. Clones share the authorities and the sessions.
+#[derive(Clone, Debug)]
 pub struct TlsConnector {
     config: Arc<ClientConfig>,
 }
@@ -169,29 +201,22 @@ impl ServerCertVerifier for Verifier {
                 Err(CertificateError::UnknownIssuer.into())
             };
         };
-        let mut fault = rustls::Error::from(CertificateError::UnknownIssuer);
-        for date in trust::dates(self.state.last(), self.boot, sys::uptime(), sys::wall())
-            .into_iter()
-            .flatten()
-        {
-            match chain.verify_server_cert(
-                end_entity,
-                intermediates,
-                server_name,
-                ocsp_response,
-                unix(date),
-            ) {
-                Ok(verified) => return Ok(verified),
-                Err(error) => fault = error,
+        let at = |date: UnixTime| {
+            chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, date)
+        };
+        match check(self.state.dates(self.boot), at) {
+            Ok(verified) => {
+                self.state.checked(false);
+                Ok(verified)
             }
+            // The pin proves the peer by itself (the handshake shows that it has the key): dates alone must not cut a
+            // host with a broken clock off.
+            Err(fault) if pinned && is_date_fault(&fault) => {
+                self.state.checked(true);
+                Ok(ServerCertVerified::assertion())
+            }
+            Err(fault) => Err(fault),
         }
-        // The pin proves the peer by itself (the handshake shows that it has the key): dates alone must not cut a
-        // host with a broken clock off.
-        if pinned && is_date_fault(&fault) {
-            self.state.date_fault.store(true, Ordering::Relaxed);
-            return Ok(ServerCertVerified::assertion());
-        }
-        Err(fault)
     }
 
     fn verify_tls12_signature(
@@ -222,6 +247,43 @@ impl ServerCertVerifier for Verifier {
             .signature_verification_algorithms
             .supported_schemes()
     }
+}
+
+/// Checks at each date that is possible. Where only the earliest possible date is known, a certificate that begins
+/// later is checked at its beginning too: the clock may stand at 1970, and certificates are younger than the build.
+fn check(
+    dates: Dates,
+    at: impl Fn(UnixTime) -> Result<ServerCertVerified, rustls::Error>,
+) -> Result<ServerCertVerified, rustls::Error> {
+    let (mut date, wall) = match dates {
+        Dates::Known(date) => return at(unix(date)),
+        Dates::NotBefore { least, wall } => (unix(least), wall),
+    };
+    let mut outcome = at(date);
+    if outcome.is_err()
+        && let Some(wall) = wall
+    {
+        let later = at(unix(wall));
+        if later.is_ok() {
+            return later;
+        }
+    }
+    // Each certificate of the chain may begin later than the one before it.
+    for _ in 0..CHAIN {
+        let Err(rustls::Error::InvalidCertificate(CertificateError::NotValidYetContext {
+            not_before,
+            ..
+        })) = &outcome
+        else {
+            break;
+        };
+        if *not_before <= date {
+            break;
+        }
+        date = *not_before;
+        outcome = at(date);
+    }
+    outcome
 }
 
 fn unix(wall: WallTime) -> UnixTime {
@@ -265,7 +327,7 @@ impl<In: Transport> Connector<In> for TlsConnector {
         let session = ClientConnection::new(self.config.clone(), name.to_owned())
             .map_err(|error| ureq::Error::Io(std::io::Error::other(error)))?;
         let mut socket = TransportAdapter::new(transport.boxed(), details.current_time.clone());
-        socket.set_timeout(details.timeout);
+        socket.set_timeout(left(details));
         let mut stream = StreamOwned {
             conn: session,
             sock: socket,
@@ -277,6 +339,18 @@ impl<In: Transport> Connector<In> for TlsConnector {
         );
         Ok(Some(Either::B(TlsTransport { buffers, stream })))
     }
+}
+
+/// What TCP left of the time for connecting.
+fn left(details: &ConnectionDetails<'_>) -> NextTimeout {
+    let mut timeout = details.timeout;
+    if let (Duration::Exact(after), Instant::Exact(from), Instant::Exact(now)) =
+        (timeout.after, details.now, (details.current_time)())
+    {
+        let spent = now.saturating_duration_since(from);
+        timeout.after = Duration::Exact(after.saturating_sub(spent));
+    }
+    timeout
 }
 
 /// A TLS connection.
@@ -316,5 +390,91 @@ impl Transport for TlsTransport {
 
     fn is_tls(&self) -> bool {
         true
+    }
+}
+
+/// Counts connections and bounds what one attempt reads, whatever it is: handshake, interim answers, headers, body.
+#[derive(Debug, Default)]
+pub struct Meter {
+    left: AtomicUsize,
+    connections: AtomicU64,
+}
+
+impl Meter {
+    /// An attempt begins.
+    pub fn begin(&self) {
+        self.left.store(POST_INPUT_BYTES, Ordering::Relaxed);
+    }
+
+    /// Connections opened so far.
+    #[must_use]
+    pub fn connections(&self) -> u64 {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    fn take(&self, bytes: usize) -> Result<(), ureq::Error> {
+        let left = self.left.load(Ordering::Relaxed);
+        self.left
+            .store(left.saturating_sub(bytes), Ordering::Relaxed);
+        if bytes > left {
+            let what = format!("more than {POST_INPUT_BYTES} bytes came");
+            return Err(ureq::Error::Io(std::io::Error::other(what)));
+        }
+        Ok(())
+    }
+}
+
+/// Puts the meter between TCP and what stands above it.
+#[derive(Clone, Debug)]
+pub struct MeterConnector(pub Arc<Meter>);
+
+impl<In: Transport> Connector<In> for MeterConnector {
+    type Out = Metered<In>;
+
+    fn connect(
+        &self,
+        _: &ConnectionDetails<'_>,
+        chained: Option<In>,
+    ) -> Result<Option<Self::Out>, ureq::Error> {
+        Ok(chained.map(|inner| {
+            self.0.connections.fetch_add(1, Ordering::Relaxed);
+            Metered {
+                inner,
+                meter: self.0.clone(),
+            }
+        }))
+    }
+}
+
+/// A metered connection.
+#[derive(Debug)]
+pub struct Metered<T> {
+    inner: T,
+    meter: Arc<Meter>,
+}
+
+impl<T: Transport> Transport for Metered<T> {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        self.inner.buffers()
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
+        self.inner.transmit_output(amount, timeout)
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
+        let before = self.inner.buffers().input().len();
+        let progress = self.inner.await_input(timeout)?;
+        let after = self.inner.buffers().input().len();
+        self.meter.take(after.saturating_sub(before))?;
+        Ok(progress)
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.inner.is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        self.inner.is_tls()
     }
 }

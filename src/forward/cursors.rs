@@ -102,12 +102,21 @@ impl Cursors {
             entry.held = Held { next, ..held };
             entry.in_rings = true;
         }
+        // Where the collector has not yet said what it wants, the frames may be unsent, and are named.
         self.entries.retain(|_, entry| {
-            entry.in_rings || entry.wanted.is_some_and(|wanted| wanted < entry.held.next)
+            entry.in_rings || entry.wanted.is_none_or(|wanted| wanted < entry.held.next)
         });
         while self.entries.len() > ENTRIES {
             self.entries.pop_first();
         }
+    }
+
+    /// Whether the collector has to be asked about a (run, stream) of this stream before more of it is sent.
+    #[must_use]
+    pub fn has_unnamed(&self, stream: Stream) -> bool {
+        self.entries
+            .iter()
+            .any(|(key, entry)| key.stream == stream && entry.wanted.is_none())
     }
 
     /// The (run, stream)s of which the collector has not yet said what it wants: to be named with count 0.
@@ -135,17 +144,29 @@ impl Cursors {
         self.refused.contains(&(run, stream, sequence))
     }
 
-    /// The cursor of the newest run of a stream that the collector has spoken of: what a superblock remembers.
+    /// The next sequence that the collector wants, where it has said so.
     #[must_use]
-    pub fn newest(&self, stream: Stream) -> Option<(u64, RunId, u64)> {
-        let of_stream = self
-            .entries
+    pub fn wanted(&self, run: RunId, stream: Stream) -> Option<u64> {
+        self.entries
             .iter()
-            .rev()
-            .filter(|(key, _)| key.stream == stream);
-        of_stream
-            .filter_map(|(key, entry)| Some((key.run_number, key.run, entry.wanted?)))
-            .next()
+            .find(|(key, _)| key.run == run && key.stream == stream)
+            .and_then(|(_, entry)| entry.wanted)
+    }
+
+    /// How far a stream is stored without a gap, the runs in order: what a superblock remembers.
+    #[must_use]
+    pub fn reached(&self, stream: Stream) -> Option<(u64, RunId, u64)> {
+        let mut reached = None;
+        for (key, entry) in self.entries.iter().filter(|(key, _)| key.stream == stream) {
+            let Some(wanted) = entry.wanted else {
+                break;
+            };
+            reached = Some((key.run_number, key.run, wanted));
+            if wanted < entry.held.next {
+                break;
+            }
+        }
+        reached
     }
 
     /// Takes over an authenticated answer; `running` is the run that writes now.
@@ -200,6 +221,17 @@ impl Cursors {
             entry.wanted = None;
         }
     }
+
+    /// Moves a cursor forward without an answer: what the planted bug does, and nothing else.
+    #[cfg(feature = "planted")]
+    pub fn assume(&mut self, run: RunId, stream: Stream, next: u64) {
+        for (key, entry) in &mut self.entries {
+            if key.run == run && key.stream == stream {
+                let wanted = entry.wanted.unwrap_or(0).max(next);
+                entry.wanted = Some(wanted.min(entry.held.next));
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -211,7 +243,7 @@ mod tests {
         let (boot, anchor) = (BootId(1), Anchor::default());
         Held {
             run_number,
-            run: RunId(100 + run_number),
+            run: RunId(run_number.saturating_add(100)),
             boot,
             anchor,
             stream,
@@ -226,7 +258,7 @@ mod tests {
             answer
                 .stored
                 .push(Stored {
-                    run: RunId(100 + run_number),
+                    run: RunId(run_number.saturating_add(100)),
                     stream: *stream,
                     next: *next,
                 })
@@ -306,6 +338,24 @@ mod tests {
     }
 
     #[test]
+    fn an_unsent_earlier_run_holds_the_told_cursor_back() {
+        let mut cursors = Cursors::default();
+        let all = [1, 2, 3].map(|run| held(run, Stream::Alerts, 0, 4));
+        cursors.observe(all.into_iter());
+        assert_eq!(cursors.reached(Stream::Alerts), None);
+        let stored = [
+            (1, Stream::Alerts, 4),
+            (2, Stream::Alerts, 1),
+            (3, Stream::Alerts, 4),
+        ];
+        cursors.answered(&answer(&stored), RUNNING);
+        assert_eq!(cursors.reached(Stream::Alerts), Some((2, RunId(102), 1)));
+        cursors.answered(&answer(&[(2, Stream::Alerts, 4)]), RUNNING);
+        assert_eq!(cursors.reached(Stream::Alerts), Some((3, RunId(103), 4)));
+        assert_eq!(cursors.wanted(RunId(102), Stream::Alerts), Some(4));
+    }
+
+    #[test]
     fn what_left_the_rings_unsent_stays_until_it_is_told_as_lost() {
         let mut cursors = Cursors::default();
         cursors.observe([held(1, Stream::Alerts, 0, 4)].into_iter());
@@ -319,6 +369,25 @@ mod tests {
         cursors.answered(&answer(&[(1, Stream::Alerts, 4)]), RUNNING);
         cursors.observe([held(2, Stream::Alerts, 0, 1)].into_iter());
         assert_eq!(cursors.work().count(), 0);
+        assert_eq!(cursors.unnamed().count(), 1);
+    }
+
+    #[test]
+    fn what_left_the_rings_before_it_was_named_is_named_still() {
+        let mut cursors = Cursors::default();
+        cursors.observe([held(1, Stream::Alerts, 0, 4)].into_iter());
+        cursors.observe([held(2, Stream::Alerts, 0, 1)].into_iter());
+        assert_eq!(cursors.unnamed().count(), 2);
+        cursors.answered(
+            &answer(&[(1, Stream::Alerts, 2), (2, Stream::Alerts, 0)]),
+            RUNNING,
+        );
+        // The collector goes back while frames that are gone from the rings are still unsent.
+        cursors.forget();
+        cursors.observe([held(2, Stream::Alerts, 0, 1)].into_iter());
+        assert_eq!(cursors.unnamed().count(), 2);
+        cursors.answered(&answer(&[(1, Stream::Alerts, 4)]), RUNNING);
+        cursors.observe([held(2, Stream::Alerts, 0, 1)].into_iter());
         assert_eq!(cursors.unnamed().count(), 1);
     }
 

@@ -1,10 +1,13 @@
 //! The loop of the forwarder: wait, build, post, take the answer, tell the watcher.
 
-use super::batcher::{self, Built, Frames};
+use super::batcher::{self, Built, End, Frames, Look, Lost};
 use super::client::{Client, Posted};
+use super::connector::TrustState;
 use super::cursors::{Cursors, Held};
+use super::gaps::{Gaps, Place};
 use super::news::News;
 use super::pace::{Next, Outcome, Pace};
+use super::planted::Planted;
 use super::trust::LastAnswer;
 use crate::clock::{Uptime, WallTime};
 use crate::frame::answer::Answer;
@@ -36,6 +39,20 @@ pub trait Rings: Frames {
     fn held(&self) -> Vec<Held>;
 }
 
+/// What posts a batch: [`Client`], or a test.
+pub trait Post {
+    /// The URL in use.
+    fn url(&self) -> &str;
+    /// Which of the URLs the next post goes to; it stays so until [`Post::next_url`].
+    fn turn(&mut self) -> usize;
+    /// Turns to the next URL; the only one stays.
+    fn next_url(&mut self);
+    /// Posts one batch.
+    fn post(&mut self, batch: &[u8]) -> Posted;
+    /// What the verifier of certificates and the loop share.
+    fn trust(&self) -> &TrustState;
+}
+
 /// The clocks and chance, so that a test can give them.
 pub trait Host {
     /// Milliseconds on a clock that never goes back and is not set.
@@ -52,20 +69,24 @@ pub trait Host {
 
 /// The forwarder's state between posts.
 #[derive(Debug)]
-pub struct Forwarder<R, H> {
+pub struct Forwarder<R, H, C = Client> {
     settings: Settings,
-    client: Client,
+    client: C,
     rings: R,
     host: H,
     cursors: Cursors,
+    gaps: Gaps,
     pace: Pace,
     buffer: Vec<u8>,
     told: [Option<(u64, RunId, u64)>; 3],
+    /// The URL whose collector the cursors are from.
+    asked_url: usize,
+    planted: Planted,
 }
 
-impl<R: Rings, H: Host> Forwarder<R, H> {
+impl<R: Rings, H: Host, C: Post> Forwarder<R, H, C> {
     /// A forwarder that posts at once.
-    pub fn new(settings: Settings, client: Client, rings: R, host: H) -> Self {
+    pub fn new(settings: Settings, client: C, rings: R, host: H) -> Self {
         let pace = Pace::new(settings.post_interval_ms, BATCH_BYTES, host.monotonic_ms());
         let buffer = vec![0; BATCH_BYTES];
         Self {
@@ -74,9 +95,12 @@ impl<R: Rings, H: Host> Forwarder<R, H> {
             rings,
             host,
             cursors: Cursors::default(),
+            gaps: Gaps::default(),
             pace,
             buffer,
             told: [None; 3],
+            asked_url: 0,
+            planted: Planted::default(),
         }
     }
 
@@ -90,6 +114,16 @@ impl<R: Rings, H: Host> Forwarder<R, H> {
         &self.host
     }
 
+    /// What posts.
+    pub fn client(&self) -> &C {
+        &self.client
+    }
+
+    /// How far a stream is stored, as the collector has said.
+    pub fn wanted(&self, run: RunId, stream: Stream) -> Option<u64> {
+        self.cursors.wanted(run, stream)
+    }
+
     /// An alert is in the ring.
     pub fn alert(&mut self) {
         self.pace.alert(self.host.monotonic_ms());
@@ -97,20 +131,16 @@ impl<R: Rings, H: Host> Forwarder<R, H> {
 
     /// One post, with what is to be said after it. Gives back how it ended.
     pub fn post(&mut self) -> Outcome {
-        self.rings.refresh();
-        let held = self.rings.held();
-        let outcome = match held
-            .iter()
-            .max_by_key(|held| held.run_number)
-            .map(|held| held.run)
-        {
-            // Nothing was ever written: the watcher is only starting.
-            None => Outcome::Done { next_post_ms: 0 },
-            Some(running) => {
-                self.cursors.observe(held.into_iter());
-                self.attempt(running)
-            }
-        };
+        let outcome = self.attempt();
+        // Whoever answers next may be another collector, or this one restored: it is asked what it has, for a section
+        // that begins behind what it has would make it record as lost what the rings still hold.
+        let asks_again = matches!(
+            outcome,
+            Outcome::Retry { .. } | Outcome::Unauthentic | Outcome::Configuration
+        );
+        if asks_again {
+            self.cursors.forget();
+        }
         let random = self.host.random();
         let next = self.pace.after(outcome, self.host.monotonic_ms(), random);
         let wait_ms = next.at_ms.saturating_sub(self.host.monotonic_ms());
@@ -122,37 +152,76 @@ impl<R: Rings, H: Host> Forwarder<R, H> {
         outcome
     }
 
-    fn attempt(&mut self, running: RunId) -> Outcome {
-        let header = BatchHeader {
-            key_epoch: self.settings.key_epoch,
-            agent: self.settings.agent,
-            run: running,
-            boot: self.settings.boot,
-            sent_uptime: self.host.uptime(),
-            sent_wall: self.host.wall(),
+    /// Looks at the rings; the run that writes now, where anything was ever written.
+    fn look(&mut self) -> Option<RunId> {
+        self.rings.refresh();
+        let held = self.rings.held();
+        let running = held
+            .iter()
+            .max_by_key(|held| held.run_number)
+            .map(|held| held.run);
+        self.cursors.observe(held.into_iter());
+        self.planted.insist(&mut self.cursors);
+        running
+    }
+
+    fn attempt(&mut self) -> Outcome {
+        let url = self.client.turn();
+        if url != self.asked_url {
+            self.asked_url = url;
+            self.cursors.forget();
+        }
+        let Some(mut running) = self.look() else {
+            return Outcome::Empty;
         };
         let limit = self.pace.batch_bytes();
-        let key = &self.settings.key;
-        let built = batcher::build(
-            &mut self.buffer,
-            limit,
-            &header,
-            key,
-            &self.cursors,
-            &mut self.rings,
-        );
-        let Ok(built) = built else {
-            log::error!("a batch of {limit} bytes holds nothing");
+        let mut looked_again = false;
+        let built = loop {
+            let header = BatchHeader {
+                key_epoch: self.settings.key_epoch,
+                agent: self.settings.agent,
+                run: running,
+                boot: self.settings.boot,
+                sent_uptime: self.host.uptime(),
+                sent_wall: self.host.wall(),
+            };
+            let mut look = Look {
+                frames: &mut self.rings,
+                gaps: &mut self.gaps,
+                now_ms: self.host.monotonic_ms(),
+            };
+            let built = batcher::build(
+                &mut self.buffer,
+                limit,
+                &header,
+                &self.settings.key,
+                &self.cursors,
+                &mut look,
+            );
+            let Ok(built) = built else {
+                log::error!("a batch of {limit} bytes holds nothing");
+                return Outcome::Stuck;
+            };
+            if looked_again || built.end != End::Waits(Place::Before) {
+                break Sent::of(built);
+            }
+            looked_again = true;
+            running = self.look().unwrap_or(running);
+        };
+        self.send(&built, running)
+    }
+
+    fn send(&mut self, sent: &Sent, running: RunId) -> Outcome {
+        let bytes = self.buffer.get(..sent.length).unwrap_or_default();
+        let Some(echo) = bytes.last_chunk::<MAC_BYTES>().copied() else {
             return Outcome::Stuck;
         };
-        let Some(echo) = built.bytes.last_chunk::<MAC_BYTES>().copied() else {
-            return Outcome::Stuck;
-        };
-        let posted = self.client.post(built.bytes);
-        let sent = Sent::of(&built);
-        match posted {
+        if self.planted.handed_over(&sent.reached, &mut self.cursors) {
+            tell_cursors(&self.cursors, &mut self.told, &mut self.host);
+        }
+        match self.client.post(bytes) {
             Posted::Body(body) => match Answer::open(&body, &self.settings.key, &echo) {
-                Ok(answer) => self.answered(&answer, running, &sent),
+                Ok(answer) => self.answered(&answer, running, sent),
                 Err(fault) => {
                     log::warn!(
                         "{}: 200 without an answer of the collector: {fault}",
@@ -223,48 +292,75 @@ impl<R: Rings, H: Host> Forwarder<R, H> {
                 count: effects.refused,
             });
         }
-        if effects.moved {
-            for (stream, count) in Stream::SENT.into_iter().zip(sent.lost) {
-                if count > 0 {
-                    self.host.tell(News::Lost { stream, count });
-                }
-            }
-        }
-        self.tell_cursors();
+        self.tell_lost(sent);
+        self.planted.insist(&mut self.cursors);
+        tell_cursors(&self.cursors, &mut self.told, &mut self.host);
         let more = self.cursors.unnamed().next().is_some() || self.cursors.work().next().is_some();
-        match (more, effects.moved || effects.went_back) {
-            (false, _) => Outcome::Done {
+        match (more, effects.went_back, effects.moved) {
+            (false, ..) => Outcome::Done {
                 next_post_ms: answer.next_post_ms,
             },
-            (true, true) => Outcome::More,
-            (true, false) => Outcome::Stuck,
+            (true, true, _) => Outcome::WentBack,
+            (true, false, true) => Outcome::More,
+            (true, false, false) if sent.waits => Outcome::Waits,
+            (true, false, false) => Outcome::Stuck,
         }
     }
 
-    fn tell_cursors(&mut self) {
-        for (stream, told) in Stream::SENT.into_iter().zip(&mut self.told) {
-            let newest = self.cursors.newest(stream);
-            if let (Some((run_number, run, next)), true) = (newest, newest != *told) {
-                self.host.tell(News::Stored {
-                    run_number,
-                    run,
-                    stream,
-                    next,
-                });
-                *told = newest;
+    /// Tells what of the declared losses the collector has recorded.
+    fn tell_lost(&mut self, sent: &Sent) {
+        for stream in Stream::SENT {
+            let recorded = sent.lost.iter().filter(|lost| {
+                let wanted = self.cursors.wanted(lost.run, lost.stream);
+                lost.stream == stream && wanted.is_some_and(|wanted| wanted > lost.last)
+            });
+            let count = recorded.fold(0_u64, |count, lost| {
+                let span = lost.last.saturating_sub(lost.first).saturating_add(1);
+                count.saturating_add(span)
+            });
+            if count > 0 {
+                self.host.tell(News::Lost { stream, count });
             }
         }
     }
 }
 
-/// What of a batch is needed after it was posted.
+/// Tells the watcher how far each stream is stored, where that changed.
+fn tell_cursors(
+    cursors: &Cursors,
+    told: &mut [Option<(u64, RunId, u64)>; 3],
+    host: &mut impl Host,
+) {
+    for (stream, told) in Stream::SENT.into_iter().zip(told) {
+        let reached = cursors.reached(stream);
+        if let (Some((run_number, run, next)), true) = (reached, reached != *told) {
+            host.tell(News::Stored {
+                run_number,
+                run,
+                stream,
+                next,
+            });
+            *told = reached;
+        }
+    }
+}
+
+/// What of a batch is needed after it was built; its bytes stand in the buffer.
 #[derive(Debug)]
 struct Sent {
-    lost: [u64; 3],
+    length: usize,
+    lost: Vec<Lost>,
+    reached: Vec<(RunId, Stream, u64)>,
+    waits: bool,
 }
 
 impl Sent {
-    fn of(built: &Built<'_>) -> Self {
-        Self { lost: built.lost }
+    fn of(built: Built<'_>) -> Self {
+        Self {
+            length: built.bytes.len(),
+            lost: built.lost,
+            reached: built.reached,
+            waits: matches!(built.end, End::Waits(_)),
+        }
     }
 }

@@ -1,4 +1,10 @@
 //! When the next post goes out. Decides and does no I/O.
+//!
+//! No sequence of answers, authentic ones included, makes more posts than [`POSTS_AT_ONCE`] without a pause of a
+//! second, and a collector that goes back again and again is asked ever more rarely.
+
+use super::gaps::TAIL_MS;
+use crate::limit::POSTS_AT_ONCE;
 
 /// First backoff: full jitter between nothing and this, doubled at each failure.
 const BACKOFF_FIRST_MS: u64 = 1_000;
@@ -6,6 +12,12 @@ const BACKOFF_FIRST_MS: u64 = 1_000;
 const BACKOFF_CAP_LEAST_MS: u64 = 30_000;
 /// An alert cuts a backoff short, but not below this after the last attempt.
 const ALERT_LEAST_GAP_MS: u64 = 1_000;
+/// Alerts that come faster than this go together.
+const ALERT_GAP_MS: u64 = 250;
+/// The pause after [`POSTS_AT_ONCE`] posts, and while the watcher has written nothing yet.
+const PAUSE_MS: u64 = 1_000;
+/// The shortest wait that a collector may ask for.
+const WISH_LEAST_MS: u64 = 1_000;
 /// Jitter of regular posts: up to this part of the interval earlier.
 const JITTER_PART: u64 = 10;
 /// The longest wait that a collector may ask for where posts are more frequent than this.
@@ -25,6 +37,12 @@ pub enum Outcome {
     },
     /// Authenticated answer, but nothing that was sent was taken.
     Stuck,
+    /// Authenticated answer, and the collector has less than it had: restored, or another one.
+    WentBack,
+    /// All is sent but the end of a stream, which may just be being written.
+    Waits,
+    /// Nothing was ever written: the watcher is only starting.
+    Empty,
     /// 413.
     TooLarge,
     /// Any other 4xx: a configuration fault.
@@ -57,6 +75,12 @@ pub enum Why {
     Slow,
     /// An alert is waiting.
     Alert,
+    /// Many posts went out without a pause.
+    Pause,
+    /// The end of a stream is looked at again.
+    Gap,
+    /// Nothing is written yet.
+    Empty,
 }
 
 /// When the next post goes out, and why then.
@@ -73,6 +97,10 @@ pub struct Next {
 pub struct Pace {
     post_interval_ms: u64,
     failures: u32,
+    /// Times that the collector went back since all was sent last.
+    setbacks: u32,
+    /// Posts without a pause.
+    at_once: u32,
     last_attempt_ms: u64,
     next: Next,
     batch_bytes: usize,
@@ -85,6 +113,8 @@ impl Pace {
         Self {
             post_interval_ms,
             failures: 0,
+            setbacks: 0,
+            at_once: 0,
             last_attempt_ms: 0,
             next: Next {
                 at_ms: now_ms,
@@ -122,13 +152,18 @@ impl Pace {
         }
     }
 
-    /// An alert is in the ring: it is sent at once, or a second after the last attempt while the collector is away.
+    /// An alert is in the ring: it is sent at once, or a second after the last attempt while the collector is away. A
+    /// collector that asked for time by `Retry-After` gets it, and a pause stays one.
     pub fn alert(&mut self, now_ms: u64) {
-        let earliest = if self.failures == 0 {
-            now_ms
+        if matches!(self.next.why, Why::RetryAfter | Why::Pause) {
+            return;
+        }
+        let gap = if self.failures == 0 && self.setbacks == 0 {
+            ALERT_GAP_MS
         } else {
-            self.last_attempt_ms.saturating_add(ALERT_LEAST_GAP_MS)
+            ALERT_LEAST_GAP_MS
         };
+        let earliest = now_ms.max(self.last_attempt_ms.saturating_add(gap));
         if earliest < self.next.at_ms {
             self.next = Next {
                 at_ms: earliest,
@@ -140,44 +175,16 @@ impl Pace {
     /// A post ended; `random` is any number.
     pub fn after(&mut self, outcome: Outcome, now_ms: u64, random: u64) -> Next {
         self.last_attempt_ms = now_ms;
-        let (wait_ms, why) = match outcome {
-            Outcome::More => {
-                self.failures = 0;
-                (0, Why::More)
-            }
-            Outcome::Done { next_post_ms: 0 } => {
-                self.failures = 0;
-                let jitter = below(random, self.post_interval_ms / JITTER_PART);
-                (self.post_interval_ms.saturating_sub(jitter), Why::Interval)
-            }
-            Outcome::Done { next_post_ms } => {
-                self.failures = 0;
-                let most = self.post_interval_ms.max(WISH_MOST_MS);
-                (u64::from(next_post_ms).min(most), Why::Wish)
-            }
-            Outcome::TooLarge if self.batch_bytes > LEAST_BATCH_BYTES => {
-                self.batch_bytes = (self.batch_bytes / 2).max(LEAST_BATCH_BYTES);
-                (0, Why::Smaller)
-            }
-            Outcome::TooLarge | Outcome::Configuration => {
-                self.failures = self.failures.saturating_add(1);
-                let cap = self.cap_ms();
-                (
-                    cap.saturating_sub(below(random, cap / JITTER_PART)),
-                    Why::Slow,
-                )
-            }
-            Outcome::Retry {
-                after_ms: Some(after_ms),
-            } => {
-                self.failures = self.failures.saturating_add(1);
-                let wished = after_ms.min(self.cap_ms());
-                (wished.max(self.backoff(random)), Why::RetryAfter)
-            }
-            Outcome::Retry { after_ms: None } | Outcome::Unauthentic | Outcome::Stuck => {
-                self.failures = self.failures.saturating_add(1);
-                (self.backoff(random), Why::Backoff)
-            }
+        let (wait_ms, why) = self.wait(outcome, random);
+        let (wait_ms, why) = if wait_ms > 0 {
+            self.at_once = 0;
+            (wait_ms, why)
+        } else if self.at_once < POSTS_AT_ONCE {
+            self.at_once = self.at_once.saturating_add(1);
+            (wait_ms, why)
+        } else {
+            self.at_once = 0;
+            (PAUSE_MS, Why::Pause)
         };
         self.next = Next {
             at_ms: now_ms.saturating_add(wait_ms),
@@ -186,10 +193,63 @@ impl Pace {
         self.next
     }
 
+    fn wait(&mut self, outcome: Outcome, random: u64) -> (u64, Why) {
+        match outcome {
+            Outcome::More => {
+                self.failures = 0;
+                (0, Why::More)
+            }
+            Outcome::Done { next_post_ms } => {
+                self.failures = 0;
+                self.setbacks = 0;
+                let (wait, why) = match next_post_ms {
+                    0 => (self.post_interval_ms, Why::Interval),
+                    wish => {
+                        let most = self.post_interval_ms.max(WISH_MOST_MS);
+                        (u64::from(wish).clamp(WISH_LEAST_MS, most), Why::Wish)
+                    }
+                };
+                (wait.saturating_sub(below(random, wait / JITTER_PART)), why)
+            }
+            Outcome::Waits => {
+                self.failures = 0;
+                (TAIL_MS, Why::Gap)
+            }
+            Outcome::Empty => (PAUSE_MS, Why::Empty),
+            Outcome::WentBack => {
+                self.failures = 0;
+                self.setbacks = self.setbacks.saturating_add(1);
+                (self.backoff(self.setbacks, random), Why::Backoff)
+            }
+            Outcome::TooLarge if self.batch_bytes > LEAST_BATCH_BYTES => {
+                self.batch_bytes = (self.batch_bytes / 2).max(LEAST_BATCH_BYTES);
+                (0, Why::Smaller)
+            }
+            Outcome::TooLarge | Outcome::Configuration => {
+                self.failures = self.failures.saturating_add(1);
+                let cap = self.cap_ms();
+                let jitter = below(random, cap / JITTER_PART);
+                (cap.saturating_sub(jitter), Why::Slow)
+            }
+            Outcome::Retry {
+                after_ms: Some(after_ms),
+            } => {
+                self.failures = self.failures.saturating_add(1);
+                let wished = after_ms.min(self.cap_ms());
+                let backoff = self.backoff(self.failures, random);
+                (wished.max(backoff), Why::RetryAfter)
+            }
+            Outcome::Retry { after_ms: None } | Outcome::Unauthentic | Outcome::Stuck => {
+                self.failures = self.failures.saturating_add(1);
+                (self.backoff(self.failures, random), Why::Backoff)
+            }
+        }
+    }
+
     /// Full jitter below the doubled first backoff, capped.
-    fn backoff(&self, random: u64) -> u64 {
+    fn backoff(&self, times: u32, random: u64) -> u64 {
         let doubled = BACKOFF_FIRST_MS
-            .checked_shl(self.failures.saturating_sub(1).min(20))
+            .checked_shl(times.saturating_sub(1).min(20))
             .unwrap_or(u64::MAX);
         below(random, doubled.min(self.cap_ms()).saturating_add(1))
     }
@@ -307,7 +367,69 @@ mod tests {
     }
 
     #[test]
+    fn no_answers_whatever_make_posts_without_a_pause() {
+        let outcomes = [
+            Outcome::More,
+            Outcome::TooLarge,
+            Outcome::WentBack,
+            Outcome::Stuck,
+            Outcome::Waits,
+            Outcome::Done { next_post_ms: 1 },
+            Outcome::Retry { after_ms: Some(0) },
+        ];
+        // Chance that always says 0, the worst, and every rhythm of two outcomes.
+        for first in outcomes {
+            for second in outcomes {
+                for rhythm in 1..5 {
+                    let mut pace = Pace::new(30_000, 65_536, 0);
+                    let (mut now, mut posts) = (0, 0_u64);
+                    while now < 60_000 && posts < 100_000 {
+                        let outcome = if posts % 5 < rhythm { first } else { second };
+                        pace.after(outcome, now, 0);
+                        pace.alert(now);
+                        now = pace.next().at_ms.max(now);
+                        posts += 1;
+                    }
+                    assert!(posts < 60 * 70, "{first:?} {second:?}: {posts} posts");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_collector_that_goes_back_again_and_again_is_asked_ever_more_rarely() {
+        let mut pace = Pace::new(10_000, 65_536, 0);
+        let mut waits = Vec::new();
+        for _ in 0..7 {
+            pace.after(Outcome::WentBack, 0, u64::MAX);
+            pace.setbacks -= 1;
+            let most = (0..40_000).map(|random| {
+                let mut copy = pace.clone();
+                copy.after(Outcome::WentBack, 0, random).at_ms
+            });
+            waits.push(most.max().unwrap());
+            pace.setbacks += 1;
+            pace.after(Outcome::More, 0, 0);
+        }
+        assert_eq!(waits, [1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]);
+        pace.after(Outcome::Done { next_post_ms: 0 }, 0, 0);
+        assert_eq!(pace.setbacks, 0);
+    }
+
+    #[test]
+    fn alerts_do_not_cut_what_the_collector_asked_for() {
+        let mut pace = Pace::new(30_000, 65_536, 0);
+        let after_ms = Some(20_000);
+        pace.after(Outcome::Retry { after_ms }, 1000, 0);
+        pace.alert(1500);
+        assert_eq!(pace.next().at_ms, 21_000);
+    }
+
+    #[test]
     fn a_wish_is_bounded() {
+        let mut hasty = Pace::new(30_000, 65_536, 0);
+        let next = hasty.after(Outcome::Done { next_post_ms: 1 }, 0, 0);
+        assert_eq!(next.at_ms, WISH_LEAST_MS);
         let mut pace = Pace::new(1000, 65_536, 0);
         assert_eq!(
             pace.after(

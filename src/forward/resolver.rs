@@ -1,10 +1,12 @@
-//! Names to addresses: cached, and never more than one lookup under way.
+//! Names to addresses: cached, and never more than one lookup a name under way.
 //!
 //! ureq's own resolver looks names up at every post and starts a thread each time; a name server that does not answer
-//! would leave ever more of them. Here a lookup runs on one thread; while it hangs, the addresses known last go on.
+//! would leave ever more of them. Here there is at most one thread for each URL of the configuration; while a lookup
+//! hangs, the addresses known last go on, and the other URLs are not held up.
 
+use crate::limit::FORWARD_URLS;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use ureq::config::Config;
@@ -18,81 +20,105 @@ const GOOD_FOR: Duration = Duration::from_secs(300);
 const ADDRESSES: usize = 8;
 /// How long a post waits for a name.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long it waits for a name whose addresses are known, only old.
+const RENEWAL_TIMEOUT: Duration = Duration::from_secs(1);
 /// Stack of the lookup thread: getaddrinfo(3) of both C libraries is content with it.
 const LOOKUP_STACK_BYTES: usize = 256 * 1024;
 
-/// Resolver with a cache of one name: posts go to one collector at a time.
+/// Resolver that remembers the names of all URLs.
 #[derive(Debug, Default)]
 pub struct CachingResolver {
-    state: Mutex<State>,
+    names: Mutex<Vec<Name>>,
 }
 
+/// A name with its port, and what is known of it.
 #[derive(Debug, Default)]
-struct State {
+struct Name {
     name: String,
     addresses: Vec<SocketAddr>,
     looked_up: Option<Instant>,
-    under_way: Option<(String, Receiver<std::io::Result<Vec<SocketAddr>>>)>,
+    under_way: Option<Receiver<std::io::Result<Vec<SocketAddr>>>>,
 }
 
-impl State {
-    /// Takes the outcome of a lookup.
-    fn take(&mut self, name: String, outcome: std::io::Result<Vec<SocketAddr>>) {
+impl Name {
+    fn of(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// Takes the outcome of a lookup; a failed one leaves what is known.
+    fn take(&mut self, outcome: std::io::Result<Vec<SocketAddr>>) {
         if let Ok(addresses) = outcome
             && !addresses.is_empty()
         {
-            self.name = name;
             self.addresses = addresses;
             self.looked_up = Some(Instant::now());
         }
     }
 
-    /// The addresses of `name`, looked up anew where the known ones are old.
-    fn addresses(&mut self, name: &str, wait: Duration) -> &[SocketAddr] {
-        let fresh = self.name == name && self.looked_up.is_some_and(|at| at.elapsed() < GOOD_FOR);
-        if !fresh {
-            self.look_up(name, wait);
+    /// The addresses, looked up anew where the known ones are old.
+    fn addresses(&mut self, wait: Duration) -> &[SocketAddr] {
+        if self.looked_up.is_none_or(|at| at.elapsed() >= GOOD_FOR) {
+            self.look_up(wait);
         }
-        if self.name == name {
-            &self.addresses
-        } else {
-            &[]
-        }
+        &self.addresses
     }
 
-    fn look_up(&mut self, name: &str, wait: Duration) {
-        if let Some((asked, receiver)) = self.under_way.take() {
-            match receiver.try_recv() {
-                Ok(outcome) => self.take(asked, outcome),
-                Err(TryRecvError::Empty) => {
-                    // Still hanging: what is known goes on.
-                    self.under_way = Some((asked, receiver));
-                    return;
-                }
-                Err(TryRecvError::Disconnected) => {}
-            }
-        }
-        let (sender, receiver) = sync_channel(1);
-        let asked = name.to_owned();
-        let lookup = move || {
-            let found = asked
-                .to_socket_addrs()
-                .map(|addresses| addresses.take(ADDRESSES).collect());
-            // The receiver may be gone with its process.
-            if sender.send(found).is_err() {}
+    /// Waits for the lookup that is under way, or for a new one where there is none.
+    fn look_up(&mut self, wait: Duration) {
+        let receiver = match self.under_way.take() {
+            Some(receiver) => receiver,
+            None => match start(&self.name) {
+                Some(receiver) => receiver,
+                None => return,
+            },
         };
-        if std::thread::Builder::new()
-            .stack_size(LOOKUP_STACK_BYTES)
-            .spawn(lookup)
-            .is_err()
-        {
-            return;
-        }
+        // What is known goes on without waiting.
+        let wait = if self.addresses.is_empty() {
+            wait
+        } else {
+            wait.min(RENEWAL_TIMEOUT)
+        };
         match receiver.recv_timeout(wait) {
-            Ok(outcome) => self.take(name.to_owned(), outcome),
-            Err(RecvTimeoutError::Timeout) => self.under_way = Some((name.to_owned(), receiver)),
+            Ok(outcome) => self.take(outcome),
+            Err(RecvTimeoutError::Timeout) => self.under_way = Some(receiver),
             Err(RecvTimeoutError::Disconnected) => {}
         }
+    }
+}
+
+/// Starts a lookup on a thread of its own: getaddrinfo(3) knows no deadline.
+fn start(name: &str) -> Option<Receiver<std::io::Result<Vec<SocketAddr>>>> {
+    let (sender, receiver) = sync_channel(1);
+    let asked = name.to_owned();
+    let lookup = move || {
+        let found = asked
+            .to_socket_addrs()
+            .map(|addresses| addresses.take(ADDRESSES).collect());
+        // The receiver may be gone with its process.
+        if sender.send(found).is_err() {}
+    };
+    std::thread::Builder::new()
+        .stack_size(LOOKUP_STACK_BYTES)
+        .spawn(lookup)
+        .ok()
+        .map(|_| receiver)
+}
+
+/// One resolver for every agent that the client makes: lookups under way are not forgotten with a connection.
+#[derive(Debug)]
+pub struct SharedResolver(pub std::sync::Arc<CachingResolver>);
+
+impl Resolver for SharedResolver {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        self.0.resolve(uri, config, timeout)
     }
 }
 
@@ -120,9 +146,21 @@ impl Resolver for CachingResolver {
         let wait = timeout
             .not_zero()
             .map_or(LOOKUP_TIMEOUT, |left| LOOKUP_TIMEOUT.min(*left));
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        for address in state.addresses(&format!("{host}:{port}"), wait) {
-            found.push(*address);
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let asked = format!("{host}:{port}");
+        let place = match names.iter().position(|known| known.name == asked) {
+            Some(place) => place,
+            // The configuration allows no more names than this: no name ever has to make room.
+            None if names.len() >= FORWARD_URLS => return Err(ureq::Error::HostNotFound),
+            None => {
+                names.push(Name::of(&asked));
+                names.len().saturating_sub(1)
+            }
+        };
+        if let Some(name) = names.get_mut(place) {
+            for address in name.addresses(wait) {
+                found.push(*address);
+            }
         }
         if found.is_empty() {
             Err(ureq::Error::HostNotFound)
@@ -136,47 +174,41 @@ impl Resolver for CachingResolver {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_failed_lookup_leaves_what_is_known() {
-        let mut state = State::default();
-        state.take(
-            "a:1".into(),
-            Ok(vec![SocketAddr::from(([127, 0, 0, 1], 1))]),
-        );
-        state.take("a:1".into(), Err(std::io::ErrorKind::NotFound.into()));
-        assert_eq!(state.addresses, [SocketAddr::from(([127, 0, 0, 1], 1))]);
+    fn local() -> Vec<SocketAddr> {
+        vec![SocketAddr::from(([127, 0, 0, 1], 1))]
     }
 
     #[test]
-    fn while_a_lookup_hangs_no_other_is_started() {
-        let mut state = State::default();
+    fn a_failed_lookup_leaves_what_is_known() {
+        let mut name = Name::of("a:1");
+        name.take(Ok(local()));
+        name.take(Err(std::io::ErrorKind::NotFound.into()));
+        name.take(Ok(Vec::new()));
+        assert_eq!(name.addresses, local());
+    }
+
+    #[test]
+    fn while_a_lookup_hangs_no_other_is_started_and_what_is_known_goes_on() {
+        let mut name = Name::of("a:1");
         let (sender, receiver) = sync_channel(1);
-        state.under_way = Some(("a:1".into(), receiver));
-        assert_eq!(state.addresses("a:1", Duration::ZERO), []);
-        assert!(state.under_way.is_some());
-        sender
-            .send(Ok(vec![SocketAddr::from(([127, 0, 0, 1], 1))]))
-            .unwrap();
-        state.looked_up = None;
-        state.look_up("127.0.0.1:9", Duration::from_secs(5));
-        assert!(state.under_way.is_none());
-        assert_eq!(state.name, "127.0.0.1:9");
+        name.under_way = Some(receiver);
+        for _ in 0..3 {
+            assert_eq!(name.addresses(Duration::ZERO), []);
+            assert!(name.under_way.is_some());
+        }
+        name.addresses = vec![SocketAddr::from(([127, 0, 0, 2], 1))];
+        assert_eq!(name.addresses(Duration::ZERO).len(), 1);
+        sender.send(Ok(local())).unwrap();
+        assert_eq!(name.addresses(Duration::from_secs(5)), local());
+        assert!(name.under_way.is_none());
     }
 
     #[test]
     fn localhost_is_found_and_kept() {
-        let mut state = State::default();
-        assert!(
-            !state
-                .addresses("localhost:80", Duration::from_secs(5))
-                .is_empty()
-        );
-        let at = state.looked_up;
-        assert!(
-            !state
-                .addresses("localhost:80", Duration::from_secs(5))
-                .is_empty()
-        );
-        assert_eq!(state.looked_up, at);
+        let mut name = Name::of("localhost:80");
+        assert!(!name.addresses(Duration::from_secs(5)).is_empty());
+        let at = name.looked_up;
+        assert!(!name.addresses(Duration::from_secs(5)).is_empty());
+        assert_eq!(name.looked_up, at);
     }
 }

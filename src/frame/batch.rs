@@ -311,6 +311,25 @@ pub struct Batch<'a> {
 pub fn open_batch<'a>(batch: &'a [u8], key: &AgentKey) -> Result<Batch<'a>, BatchFault> {
     peek(batch)?;
     let content = open(key, Label::Batch, batch).map_err(|BadMac| BatchFault::Mac)?;
+    shaped(batch, content)
+}
+
+/// Takes a batch apart without a key: for people who look at a recorded one (`hansho decode`). Whoever wrote it may
+/// have written anything: nothing may be done on its word.
+///
+/// # Errors
+/// [`BatchFault`].
+pub fn inspect(batch: &[u8]) -> Result<Batch<'_>, BatchFault> {
+    peek(batch)?;
+    let end = batch
+        .len()
+        .checked_sub(MAC_BYTES)
+        .ok_or(BatchFault::NotABatch)?;
+    shaped(batch, batch.get(..end).ok_or(BatchFault::NotABatch)?)
+}
+
+/// Checks the shape of `content`, which is `batch` without its mac.
+fn shaped<'a>(batch: &'a [u8], content: &'a [u8]) -> Result<Batch<'a>, BatchFault> {
     let mac = batch
         .last_chunk::<MAC_BYTES>()
         .copied()

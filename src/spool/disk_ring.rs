@@ -125,6 +125,7 @@ pub struct DiskRing<D> {
     ring: u64,
     numbers: [Numbers; 4],
     marks: [DiskMark; 4],
+    newest_run: (u64, RunId),
     superblock_generation: u64,
     checkpoint_generation: u64,
     cursors: Cursors,
@@ -205,6 +206,7 @@ impl<D: Disk> DiskRing<D> {
             ring,
             numbers: [Numbers::default(); 4],
             marks: [DiskMark::default(); 4],
+            newest_run: (0, RunId(0)),
             superblock_generation: state.map_or(0, |state| state.header.number),
             checkpoint_generation: 0,
             cursors: state.map_or_else(Cursors::default, |state| state.superblock.cursors),
@@ -233,6 +235,7 @@ impl<D: Disk> DiskRing<D> {
 
     fn scan(&mut self, recovered: &mut DiskRecovered) {
         let source = OnDisk(&self.disk);
+        let newest_run = &mut self.newest_run;
         let slots = self.numbers.iter_mut().zip(&mut self.marks);
         for (stream, (numbers, mark)) in Stream::ALL.into_iter().zip(slots) {
             let scan = scan_area(
@@ -244,6 +247,8 @@ impl<D: Disk> DiskRing<D> {
                 &mut self.buffer,
                 &mut |_, _, block| {
                     numbers.committed = numbers.committed.max(block.header.number);
+                    let run = (block.header.run_number, block.header.run);
+                    *newest_run = (*newest_run).max(run);
                     *mark = (*mark).max(DiskMark {
                         run_number: block.header.run_number,
                         next_sequence: block
@@ -431,6 +436,12 @@ impl<D: Disk> DiskRing<D> {
             .get(usize::from(stream.number()))
             .copied()
             .unwrap_or_default()
+    }
+
+    /// Number and id of the newest run of which opening found frames.
+    #[must_use]
+    pub fn newest_run(&self) -> (u64, RunId) {
+        self.newest_run
     }
 
     /// Copies the newest whole checkpoint into `into`; see [`newest_checkpoint`].

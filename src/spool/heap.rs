@@ -125,11 +125,11 @@ mod tests {
     #[test]
     fn bytes_come_back_from_every_offset() {
         let memory = HeapMemory::zeroed(40);
-        for offset in 0..20 {
-            let bytes: Vec<u8> = (1..=20).map(|byte| byte + offset as u8).collect();
-            assert!(memory.write(offset, &bytes));
+        for offset in 0..20_u8 {
+            let bytes: Vec<u8> = (1..=20_u8).map(|byte| byte ^ offset).collect();
+            assert!(memory.write(offset.into(), &bytes));
             let mut back = [0; 20];
-            assert!(memory.read(offset, &mut back));
+            assert!(memory.read(offset.into(), &mut back));
             assert_eq!(bytes, back);
         }
     }

@@ -81,16 +81,20 @@ impl Runs {
         self.rows.len().checked_sub(1)
     }
 
-    /// An anchor that a superblock tells, which may be newer than any block's.
-    fn anchor_of(&mut self, header: &super::block::Header) {
+    /// An anchor that a superblock tells, which may be newer than any block's. True if it is.
+    fn anchor_of(&mut self, header: &super::block::Header) -> bool {
+        let mut changed = false;
         for row in &mut self.rows {
             if row.run == header.run
                 && row.run_number == header.run_number
                 && header.anchor.uptime >= row.anchor.uptime
+                && header.anchor != row.anchor
             {
                 row.anchor = header.anchor;
+                changed = true;
             }
         }
+        changed
     }
 
     /// Frees the rows that no block names any more.
@@ -213,7 +217,7 @@ impl<S: Source> Index<S> {
             }
         }
         if let Some(state) = &self.state {
-            runs.anchor_of(&state.header);
+            changed |= runs.anchor_of(&state.header);
         }
         changed
     }

@@ -1,18 +1,20 @@
-//! Where things stand in a ring: two superblocks, two checkpoint slots of two blocks, one area for each stream.
+//! Where things stand in a ring: two superblocks, two checkpoint slots of four blocks, one area for each stream.
 //!
 //! Both rings have the same layout, so that a copy of either is read by its size alone.
 
 use crate::frame::Stream;
-use crate::limit::{BLOCK_BYTES, DISK_RING_BYTES, MEMORY_RING_BYTES};
+use crate::limit::{
+    BLOCK_BYTES, BLOCK_PAYLOAD_BYTES, CHECKPOINT_BYTES, DISK_RING_BYTES, MEMORY_RING_BYTES,
+};
 
 /// Superblocks, written in turn.
 pub const SUPERBLOCKS: u32 = 2;
 /// Checkpoint slots, written in turn.
 pub const CHECKPOINT_SLOTS: u32 = 2;
 /// Blocks of a checkpoint slot.
-pub const CHECKPOINT_PARTS: u32 = 2;
+pub const CHECKPOINT_PARTS: u32 = 4;
 /// Blocks before the first area.
-const FIXED_BLOCKS: u32 = 6;
+const FIXED_BLOCKS: u32 = 10;
 /// Shares of the streams in eighths of what the fixed blocks leave; history has the rest (two eighths).
 /// Alerts: on disk each that is synced alone takes a whole block, and they are what must not be overwritten first.
 /// Readings: the largest, days of them bridge an outage of the collector. Evidence: comes with alerts only.
@@ -124,6 +126,7 @@ pub fn offset(block: u32) -> u64 {
 }
 
 const _: () = assert!(FIXED_BLOCKS == SUPERBLOCKS + CHECKPOINT_SLOTS * CHECKPOINT_PARTS);
+const _: () = assert!(CHECKPOINT_BYTES == CHECKPOINT_PARTS as usize * BLOCK_PAYLOAD_BYTES);
 
 #[cfg(test)]
 mod tests {
@@ -131,7 +134,7 @@ mod tests {
 
     #[test]
     fn areas_follow_each_other_and_fill_the_ring() {
-        let mut size = 64 * 1024;
+        let mut size = 128 * 1024;
         while size <= 1 << 30 {
             for size in [size, size + 4096, size + 3 * 4096] {
                 let Some(layout) = Layout::for_size(size) else {
@@ -154,7 +157,7 @@ mod tests {
 
     #[test]
     fn other_sizes_have_no_layout() {
-        for size in [0, 4096, 65535, 64 * 1024 + 1, (1 << 30) + 4096, u64::MAX] {
+        for size in [0, 4096, 131_071, 128 * 1024 + 1, (1 << 30) + 4096, u64::MAX] {
             assert_eq!(Layout::for_size(size), None);
         }
     }

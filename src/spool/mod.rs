@@ -19,6 +19,8 @@ mod index;
 pub mod layout;
 pub mod memory_ring;
 #[cfg(feature = "std")]
+mod packing;
+#[cfg(feature = "std")]
 pub mod reader;
 #[cfg(feature = "std")]
 pub mod scribe;

@@ -73,7 +73,7 @@ impl<M: Memory, D: Disk> SpoolReader<M, D> {
         }
     }
 
-    /// Takes in what changed; true if anything did. The first call reads both rings whole, later ones the words of the
+    /// Takes in what changed; true if a frame or an anchor did. The first call reads both rings whole, later ones the words of the
     /// memory ring, and on disk the superblocks and five words a stream, then only blocks that are new.
     pub fn refresh(&mut self) -> bool {
         let mut changed = false;
@@ -84,7 +84,9 @@ impl<M: Memory, D: Disk> SpoolReader<M, D> {
         if let Some(memory) = &mut self.memory {
             changed |= memory.refresh(&mut self.runs, &mut self.buffer);
         }
-        self.gather();
+        if changed {
+            self.gather();
+        }
         changed
     }
 

@@ -3,21 +3,21 @@
 //! Order of a turn: blocks, one sync, and only then the checkpoint, which is never ahead of the alerts on the disk; the
 //! superblock last. It reads the memory ring as any reader does; nothing is allocated after construction.
 
-use super::block::{Block, Word};
+use super::block::Word;
 use super::disk_ring::{DiskMark, DiskRing, Origin};
 use super::layout::{Area, Layout};
 use super::memory_ring::anchor_moved;
+use super::packing::Packing;
 use super::source::{
     CheckpointMark, InMemory, RingState, Source, fits, newest_checkpoint, newest_superblock,
     scan_area,
 };
 use super::{Disk, Memory};
 use crate::clock::Uptime;
-use crate::frame::cursor::{Reader, Writer, varint_bytes};
 use crate::frame::{AgentId, Stream};
 use crate::limit::{
-    BLOCK_BYTES, BLOCK_PAYLOAD_BYTES, CHECKPOINT_BYTES, DISK_BLOCKS_PER_TURN, DISK_CHECKPOINT_MS,
-    DISK_FLUSH_MS, DISK_RETRY_MAX_MS, DISK_RETRY_MS, DISK_SUPERBLOCK_MS,
+    BLOCK_BYTES, CHECKPOINT_BYTES, DISK_BLOCKS_PER_TURN, DISK_CHECKPOINT_MS, DISK_FLUSH_MS,
+    DISK_RETRY_MAX_MS, DISK_RETRY_MS, DISK_SUPERBLOCK_MS,
 };
 use std::io;
 
@@ -94,60 +94,6 @@ impl Staged {
     }
 }
 
-/// Frames on their way into one disk block.
-#[derive(Debug)]
-struct Packing {
-    payload: Box<[u8; BLOCK_PAYLOAD_BYTES]>,
-    length: usize,
-    origin: Origin,
-    first_sequence: u64,
-    next_sequence: u64,
-    uptime: Uptime,
-}
-
-impl Packing {
-    /// Takes a frame in; false where it belongs into another block.
-    fn push(&mut self, block: &Block<'_>, sequence: u64, frame: &[u8]) -> bool {
-        let header = &block.header;
-        if self.length == 0 {
-            self.first_sequence = sequence;
-            self.uptime = frame_uptime(frame).unwrap_or(header.uptime);
-        } else if header.run_number != self.origin.run_number
-            || header.run != self.origin.run
-            || sequence != self.next_sequence
-        {
-            return false;
-        }
-        let needed = varint_bytes(frame.len() as u64).saturating_add(frame.len());
-        let Some(rest) = self.payload.get_mut(self.length..) else {
-            return false;
-        };
-        let mut writer = Writer::new(rest);
-        if writer.room() < needed
-            || writer.varint(frame.len() as u64).is_err()
-            || writer.bytes(frame).is_err()
-        {
-            return false;
-        }
-        self.length = self.length.saturating_add(needed);
-        self.next_sequence = sequence.saturating_add(1);
-        // The newest anchor of what stands in the block.
-        self.origin = Origin {
-            run: header.run,
-            run_number: header.run_number,
-            boot: header.boot,
-            anchor: header.anchor,
-        };
-        true
-    }
-}
-
-fn frame_uptime(frame: &[u8]) -> Option<Uptime> {
-    let mut reader = Reader::new(frame);
-    reader.u8().ok()?;
-    reader.varint().ok().map(Uptime::from_millis)
-}
-
 /// The scribe.
 #[derive(Debug)]
 pub struct Scribe<M, D> {
@@ -183,14 +129,7 @@ impl<M: Memory, D: Disk> Scribe<M, D> {
             disk,
             ring: None,
             follow,
-            packing: Packing {
-                payload: Box::new([0; BLOCK_PAYLOAD_BYTES]),
-                length: 0,
-                origin: Origin::default(),
-                first_sequence: 0,
-                next_sequence: 0,
-                uptime: Uptime::default(),
-            },
+            packing: Packing::new(),
             checkpoint: Box::new([0; CHECKPOINT_BYTES]),
             checkpoint_generation: 0,
             checkpoint_at: None,
@@ -249,7 +188,7 @@ impl<M: Memory, D: Disk> Scribe<M, D> {
         let state = newest_superblock(&self.memory, &mut self.buffer).map_err(|_| unreadable)?;
         let ring = (state.header.ring, state.superblock.agent);
         if self.ring != Some(ring) {
-            self.attach(&layout, ring);
+            self.attach(&layout, ring, &state);
         }
         // A new run is announced first, so that its number is not given again.
         if self.written.is_none_or(|last| {
@@ -357,9 +296,13 @@ impl<M: Memory, D: Disk> Scribe<M, D> {
     }
 
     /// Begins at the oldest blocks of a memory ring.
-    fn attach(&mut self, layout: &Layout, (ring, agent): (u64, AgentId)) {
+    fn attach(&mut self, layout: &Layout, (ring, agent): (u64, AgentId), state: &RingState) {
         self.ring = Some((ring, agent));
         self.checkpoint_generation = 0;
+        // A memory ring that was started without knowing of this disk ring counts runs that the disk ring would take
+        // for copied ones: then all of it is copied. Twice is harmless.
+        let (number, run) = self.disk.newest_run();
+        let is_unrelated = state.header.run_number <= number && state.header.run != run;
         for (stream, follow) in Stream::ALL.into_iter().zip(&mut self.follow) {
             let mut oldest: Option<u64> = None;
             scan_area(
@@ -375,6 +318,9 @@ impl<M: Memory, D: Disk> Scribe<M, D> {
                 },
             );
             follow.number = oldest.unwrap_or(1);
+            if is_unrelated {
+                follow.mark = DiskMark::default();
+            }
             follow.tail = 0;
             follow.seen = None;
             follow.pending_since = None;
@@ -551,13 +497,12 @@ fn flush<D: Disk>(
     follow: &mut Follow,
     staged: &mut Staged,
 ) -> io::Result<()> {
-    let payload = packing.payload.get(..packing.length).unwrap_or(&[]);
     disk.stage(
         stream,
         &packing.origin,
         packing.first_sequence,
         packing.uptime,
-        payload,
+        packing.payload(),
     )?;
     let expected = if follow.mark.run_number == packing.origin.run_number {
         follow.mark.next_sequence

@@ -2,7 +2,7 @@
 
 use super::Memory;
 use super::block::{self, AreaKind, Block, BlockFault, Header, WORD_OFFSET, Word};
-use super::layout::{CHECKPOINT_SLOTS, Layout, SUPERBLOCKS, offset};
+use super::layout::{CHECKPOINT_PARTS, CHECKPOINT_SLOTS, Layout, SUPERBLOCKS, offset};
 use super::superblock::Superblock;
 use crate::clock::Uptime;
 use crate::frame::{AgentId, BootId, RunId, Stream};
@@ -191,6 +191,7 @@ fn checkpoint_head<S: Source + ?Sized>(
     let fits = header.area == AreaKind::Checkpoint
         && header.ring == ring
         && header.part == 0
+        && u32::from(header.parts) <= CHECKPOINT_PARTS
         && u64::from(slot) == header.number & 1
         && slot < CHECKPOINT_SLOTS;
     fits.then_some(header)
@@ -225,12 +226,14 @@ fn checkpoint_parts<S: Source + ?Sized>(
     Some((length, mark))
 }
 
-/// The parts of a checkpoint: payloads for one or two blocks.
-pub(super) fn split_checkpoint(bytes: &[u8]) -> (u8, [&[u8]; 2]) {
-    match bytes.split_at_checked(BLOCK_PAYLOAD_BYTES) {
-        Some((first, second)) if !second.is_empty() => (2, [first, second]),
-        _ => (1, [bytes, &[]]),
-    }
+/// The parts of a checkpoint: their number, at least one, and the payload of each.
+pub(super) fn split_checkpoint(bytes: &[u8]) -> (u8, impl Iterator<Item = &[u8]>) {
+    let none = bytes.is_empty().then_some(bytes);
+    let parts = bytes.len().div_ceil(BLOCK_PAYLOAD_BYTES).max(1);
+    (
+        u8::try_from(parts).unwrap_or(u8::MAX),
+        bytes.chunks(BLOCK_PAYLOAD_BYTES).chain(none),
+    )
 }
 
 /// Blocks that a scan met.

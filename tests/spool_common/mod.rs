@@ -109,6 +109,8 @@ pub enum Failing {
     Once(u64),
     /// It and all after it.
     From(u64),
+    /// Every write to the block at this offset: a sector that cannot be written any more.
+    Place(u64),
 }
 
 #[derive(Default)]
@@ -161,11 +163,14 @@ impl PowerDisk {
         let state = self.state.lock().unwrap();
         let mut bytes = state.durable.clone();
         let mut seeded = Seeded(seed);
-        // Seeds 0 and 1 keep nothing and all of it, the others any subset.
-        for (offset, sector) in &state.pending {
+        // Seeds 0 to 3 keep nothing, all, the earlier half and the later half of it, the others any subset.
+        let half = state.pending.len() / 2;
+        for (index, (offset, sector)) in state.pending.iter().enumerate() {
             let keep = match seed {
                 0 => false,
                 1 => true,
+                2 => index < half,
+                3 => index >= half,
                 _ => seeded.next() & 1 == 0,
             };
             if keep {
@@ -175,12 +180,13 @@ impl PowerDisk {
         bytes
     }
 
-    fn operation(&self, state: &mut State) -> io::Result<()> {
+    fn operation(&self, state: &mut State, at: Option<u64>) -> io::Result<()> {
         state.operations += 1;
         let fails = match *self.failing.lock().unwrap() {
             Failing::Nothing => false,
             Failing::Once(nth) => state.operations == nth,
             Failing::From(nth) => state.operations >= nth,
+            Failing::Place(offset) => at == Some(offset),
         };
         if fails {
             return Err(io::Error::from_raw_os_error(28));
@@ -203,7 +209,7 @@ impl Disk for PowerDisk {
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let mut state = self.state.lock().unwrap();
-        let failed = self.operation(&mut state);
+        let failed = self.operation(&mut state, Some(offset));
         // A write that fails may have written some of it.
         let count = if failed.is_err() {
             bytes.len() / 2
@@ -222,7 +228,7 @@ impl Disk for PowerDisk {
 
     fn sync(&self) -> io::Result<()> {
         let mut state = self.state.lock().unwrap();
-        self.operation(&mut state)?;
+        self.operation(&mut state, None)?;
         state.durable = state.seen.clone();
         state.pending.clear();
         Ok(())
@@ -234,7 +240,7 @@ impl Disk for PowerDisk {
 
     fn set_length(&self, length: u64) -> io::Result<()> {
         let mut state = self.state.lock().unwrap();
-        self.operation(&mut state)?;
+        self.operation(&mut state, None)?;
         state.seen.resize(length as usize, 0);
         state.durable.resize(length as usize, 0);
         Ok(())

@@ -7,6 +7,7 @@
 mod codes;
 mod cross;
 mod demo;
+mod kill;
 mod process;
 mod site;
 mod test;
@@ -32,6 +33,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     test::SUBCOMMAND,
     codes::SUBCOMMAND,
     cross::SUBCOMMAND,
+    kill::SUBCOMMAND,
 ];
 
 fn main() -> ExitCode {

@@ -4,11 +4,11 @@ use super::store_failure;
 use crate::clock;
 use crate::config::Config;
 use crate::exit::{CONFIG, Failure, IO};
-use crate::ingest::request::Intake;
+use crate::ingest::request::{Intake, Patience};
 use crate::ingest::server::Server;
 use crate::ingest::{Job, Keys, Metrics, Refusal, SignsOfLife, tls};
 use crate::keys::Masters;
-use crate::limit::{KEY_CACHE, QUEUE_BATCHES};
+use crate::limit::{KEY_CACHE, QUEUE_BATCHES, STOP_MS};
 use crate::store::writer::Writer;
 use crate::store::{SqliteStore, Store};
 use crate::web;
@@ -17,7 +17,7 @@ use hansho::frame::kind::AgentId;
 use hansho::frame::seal::AgentKey;
 use std::collections::HashMap;
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -29,10 +29,17 @@ struct StoredKeys {
     known: Mutex<HashMap<(AgentId, u8), AgentKey>>,
 }
 
+impl StoredKeys {
+    fn remembered(&self) -> MutexGuard<'_, HashMap<(AgentId, u8), AgentKey>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Keys for StoredKeys {
     fn key(&self, agent: AgentId, epoch: u8) -> Result<Option<AgentKey>, Refusal> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(key) = known.get(&(agent, epoch)) {
+        let place = (agent, epoch);
+        // Not held while the store is asked: other agents' posts go on.
+        if let Some(key) = self.remembered().get(&place) {
             return Ok(Some(key.clone()));
         }
         let master = self.store.master_of(agent, epoch).map_err(|error| {
@@ -46,10 +53,11 @@ impl Keys for StoredKeys {
             log::error!("agent {agent} needs master {master}, which is not in the masters file");
             return Ok(None);
         };
+        let mut known = self.remembered();
         if known.len() >= KEY_CACHE {
             known.clear();
         }
-        known.insert((agent, epoch), key.clone());
+        known.insert(place, key.clone());
         Ok(Some(key))
     }
 }
@@ -97,6 +105,7 @@ pub fn serve(config: &Config) -> Result<(), Failure> {
         metrics: Arc::clone(&metrics),
         signs,
         now: clock::now,
+        patience: Patience::default(),
     });
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(
@@ -163,10 +172,16 @@ async fn listen(
     }
     // A receiver that is gone has stopped already.
     stop.send(true).ok();
-    for task in [ingest, pages] {
-        if task.await.is_err() {
-            return Err(Failure::new(IO, "a listener failed"));
+    if ingest.await.is_err() {
+        return Err(Failure::new(IO, "the ingest listener failed"));
+    }
+    let grace = std::time::Duration::from_millis(STOP_MS);
+    match tokio::time::timeout(grace, pages).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) => Err(Failure::new(IO, "the pages' listener failed")),
+        Err(_) => {
+            log::warn!("somebody is still fetching a page; not waited for");
+            Ok(())
         }
     }
-    Ok(())
 }

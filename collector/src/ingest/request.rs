@@ -29,6 +29,26 @@ pub struct Intake {
     pub signs: Arc<SignsOfLife>,
     /// The clock.
     pub now: fn() -> WallTime,
+    /// How long a client may take.
+    pub patience: Patience,
+}
+
+/// How long a client may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// For its body.
+    pub body: Duration,
+    /// For the whole request, answer included.
+    pub request: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            body: Duration::from_millis(BODY_MS),
+            request: Duration::from_millis(REQUEST_MS),
+        }
+    }
 }
 
 /// Why a post is refused.
@@ -124,8 +144,7 @@ impl Intake {
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        let whole = Duration::from_millis(REQUEST_MS);
-        let outcome = tokio::time::timeout(whole, self.post(request))
+        let outcome = tokio::time::timeout(self.patience.request, self.post(request))
             .await
             .unwrap_or(Err(Refused::Slow));
         match outcome {
@@ -167,8 +186,7 @@ impl Intake {
         if announced.is_some_and(|length| length > BATCH_BYTES as u64) {
             return Err(Refused::TooLarge);
         }
-        let limit = Duration::from_millis(BODY_MS);
-        let body = tokio::time::timeout(limit, read(request.into_body()))
+        let body = tokio::time::timeout(self.patience.body, read(request.into_body()))
             .await
             .unwrap_or(Err(Refused::Slow))?;
         self.batch(&body).await

@@ -1,7 +1,7 @@
 //! Connections: accepting, TLS, HTTP/1.1, timeouts. The only file that touches the ingest socket.
 
 use super::request::Intake;
-use crate::limit::{HANDSHAKE_MS, HEADER_BYTES, HEADER_MS};
+use crate::limit::{HANDSHAKE_MS, HEADER_BYTES, HEADER_MS, STOP_MS};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -74,11 +74,11 @@ impl Server {
         let all = u32::try_from(self.max_connections).unwrap_or(u32::MAX);
         // Every place free means that every connection has ended.
         let ended = places.acquire_many(all);
-        if tokio::time::timeout(Duration::from_secs(5), ended)
+        if tokio::time::timeout(Duration::from_millis(STOP_MS), ended)
             .await
             .is_err()
         {
-            log::warn!("connections did not end within 5 s of the stop");
+            log::warn!("connections did not end within {STOP_MS} ms of the stop");
         }
     }
 }

@@ -56,6 +56,8 @@ impl<R: Rows> Applying<'_, R> {
                 same.occurred = Some(place.date(frame.since_ms));
                 same.detected = Some(place.date(frame.fired_ms));
                 same.forecast_ms = frame.forecast_ms;
+                same.by.opened_by_state = false;
+                same.by.firing_inferred = false;
                 if same.firing {
                     judged(&mut same, frame);
                 } else {

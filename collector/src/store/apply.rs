@@ -2,8 +2,9 @@
 //!
 //! **Which run is current.** A run becomes the agent's current one when it sends its first batch, unless that batch is
 //! older than what is known: sent in the boot of the current run but not after its last batch, sent in a boot
-//! that was left before, or by a run that appeared in another run's batch before. A run that another followed never comes
-//! back. Only the current run moves last-seen and clock offset, and only with a batch sent later than all before.
+//! that was left before, or by a run that appeared in another run's batch before. Such a run still becomes the current
+//! one with the third batch, each sent later than the one before, that comes while the current run is silent: a snapshot that was
+//! rolled back goes on like that. A run that another followed never comes back. Only the current run moves last-seen and clock offset, and only with a batch sent later than all before.
 //!
 //! **Which run is older.** The current run is the newest. Of others the run number of their Hello decides where both are
 //! known and differ, else the order in which they were first heard of; the runs whose frames a sender brings
@@ -15,7 +16,7 @@ use super::types::{
 };
 use super::{StoreError, check};
 use crate::ingest::{AuthenticatedBatch, Section};
-use crate::limit::INVENTORY_CHARACTERS;
+use crate::limit::{CLAIMS, INVENTORY_CHARACTERS, NUMBER_LIMIT};
 use crate::planted;
 use hansho::clock::{Anchor, Uptime, WallTime};
 use hansho::frame::answer::{Answer, Refused, Stored};
@@ -93,16 +94,18 @@ impl<R: Rows> Applying<'_, R> {
     fn know(&mut self, section: &Section, sender: RunId) -> Result<(), StoreError> {
         let header = &section.header;
         let id = self.agent.id;
+        let anchor = Anchor {
+            uptime: bounded(header.anchor.uptime),
+            wall: WallTime::from_millis(header.anchor.wall.as_millis().min(NUMBER_LIMIT)),
+            quality: header.anchor.quality,
+        };
         let boot = match self.rows.boot(id, header.boot)? {
-            Some(boot) if boot.anchor.uptime >= header.anchor.uptime => boot,
-            Some(boot) => Boot {
-                anchor: header.anchor,
-                ..boot
-            },
+            Some(boot) if boot.anchor.uptime >= anchor.uptime => boot,
+            Some(boot) => Boot { anchor, ..boot },
             None => Boot {
                 id: header.boot,
                 offset_ms: None,
-                anchor: header.anchor,
+                anchor,
             },
         };
         self.rows.put_boot(id, &boot)?;
@@ -120,6 +123,9 @@ impl<R: Rows> Applying<'_, R> {
             arrival: self.agent.runs,
             number: None,
             last_sent: None,
+            followed: false,
+            claims: 0,
+            claimed_at: None,
         };
         self.agent.runs = self.agent.runs.saturating_add(1);
         self.rows.put_run(self.agent.id, &run)?;
@@ -129,36 +135,68 @@ impl<R: Rows> Applying<'_, R> {
     /// Moves current run, last-seen and clock offset, where the batch is news.
     fn hear(&mut self, header: &BatchHeader) -> Result<(), StoreError> {
         let id = self.agent.id;
-        let mut run = match self.rows.run(id, header.run)? {
-            Some(run) => run,
+        let sent_uptime = bounded(header.sent_uptime);
+        let (mut run, follows) = match self.rows.run(id, header.run)? {
+            Some(run) => (run, false),
             None => {
                 let follows = self.follows(header)?;
-                let run = self.new_run(header.run, header.boot)?;
-                if follows {
-                    self.agent.current_run = Some(run.id);
-                }
-                run
+                (self.new_run(header.run, header.boot)?, follows)
             }
         };
-        let newer = run.last_sent.is_none_or(|last| header.sent_uptime > last);
-        if self.agent.current_run != Some(run.id) || !newer {
+        let newer = run.last_sent.is_none_or(|last| sent_uptime > last);
+        if run.followed || !newer {
             return Ok(());
         }
-        run.last_sent = Some(header.sent_uptime);
+        run.last_sent = Some(sent_uptime);
+        let current = self.agent.current_run == Some(run.id);
+        let claimed = !current && !follows && self.claims(&mut run);
         self.rows.put_run(id, &run)?;
+        if !current {
+            if !follows && !claimed {
+                return Ok(());
+            }
+            self.take_over(run.id)?;
+        }
         self.agent.last_seen = Some(self.now);
         let offset_ms =
-            signed(self.now.as_millis()).saturating_sub(signed(header.sent_uptime.as_millis()));
+            signed(self.now.as_millis()).saturating_sub(signed(sent_uptime.as_millis()));
         let mut boot = self.rows.boot(id, header.boot)?.unwrap_or(Boot {
             id: header.boot,
             offset_ms: None,
             anchor: Anchor::default(),
         });
-        boot.offset_ms = Some(
-            boot.offset_ms
-                .map_or(offset_ms, |least| least.min(offset_ms)),
-        );
+        // Uptimes that went back within a boot (a snapshot rolled back) have another offset from now on.
+        let least = boot.offset_ms.filter(|_| !claimed);
+        boot.offset_ms = Some(least.map_or(offset_ms, |least| least.min(offset_ms)));
         self.rows.put_boot(id, &boot)
+    }
+
+    /// Counts the batches that a run, which did not follow the current one when it was first heard, has sent while the
+    /// current one was silent; true when they are enough.
+    fn claims(&mut self, run: &mut Run) -> bool {
+        if run.claimed_at == self.agent.last_seen {
+            run.claims = run.claims.saturating_add(1);
+        } else {
+            run.claimed_at = self.agent.last_seen;
+            run.claims = 1;
+        }
+        run.claims >= CLAIMS
+    }
+
+    fn take_over(&mut self, run: RunId) -> Result<(), StoreError> {
+        let before = match self.agent.current_run {
+            Some(before) => self.rows.run(self.agent.id, before)?,
+            None => None,
+        };
+        if let Some(before) = before {
+            let followed = Run {
+                followed: true,
+                ..before
+            };
+            self.rows.put_run(self.agent.id, &followed)?;
+        }
+        self.agent.current_run = Some(run);
+        Ok(())
     }
 
     /// Whether a run that never was heard of follows the current one.
@@ -300,7 +338,7 @@ impl<R: Rows> Applying<'_, R> {
         let boot = self.rows.boot(id, run.boot)?.unwrap_or(Boot {
             id: run.boot,
             offset_ms: None,
-            anchor: section.header.anchor,
+            anchor: Anchor::default(),
         });
         Ok(Place {
             run,
@@ -403,6 +441,11 @@ impl<R: Rows> Applying<'_, R> {
             },
         )
     }
+}
+
+/// Uptimes beyond what the store holds are nonsense; they stay in order.
+fn bounded(uptime: Uptime) -> Uptime {
+    Uptime::from_millis(uptime.as_millis().min(NUMBER_LIMIT))
 }
 
 fn inventory(hello: &Hello<'_>) -> Inventory {

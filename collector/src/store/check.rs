@@ -3,7 +3,7 @@
 use crate::limit::NUMBER_LIMIT;
 use hansho::clock::Uptime;
 use hansho::frame::answer::RefusedReason;
-use hansho::frame::body::{self, Body, OpenRecord, Readings, RuleRecord};
+use hansho::frame::body::{self, Alert, Body, OpenRecord, Readings, RuleRecord};
 use hansho::frame::kind::Stream;
 use hansho::frame::packed::Unpacker;
 use hansho::limit::{STATE_PARTS, SUBJECT_BYTES};
@@ -42,12 +42,12 @@ fn whole(body: &Body<'_>, uptime: Uptime) -> bool {
         Body::Readings(readings) | Body::History(readings) => {
             readings.quantum_shift < 32 && unpacks(readings, uptime)
         }
-        Body::Alert(alert) => alert.subject.len() <= SUBJECT_BYTES,
+        Body::Alert(alert) => alert.subject.len() <= SUBJECT_BYTES && alert_numbers(alert),
         Body::State(state) => {
             state.parts <= STATE_PARTS
                 && state.part < state.parts
                 && body::elements::<OpenRecord<'_>>(state.open)
-                    .all(|record| record.is_ok_and(|record| record.subject.len() <= SUBJECT_BYTES))
+                    .all(|record| record.is_ok_and(|record| open_record(&record)))
         }
         Body::Config(config) => {
             config.part < config.parts
@@ -56,6 +56,37 @@ fn whole(body: &Body<'_>, uptime: Uptime) -> bool {
         }
         Body::Hello(_) | Body::Goodbye(_) | Body::Loss(_) | Body::Unknown(_) => true,
     }
+}
+
+/// No honest agent gets near the limit: greatest values of windows are below 2^44.
+fn small(value: Option<u64>) -> bool {
+    value.is_none_or(|value| value < NUMBER_LIMIT)
+}
+
+fn alert_numbers(alert: &Alert<'_>) -> bool {
+    [
+        Some(alert.fired_ms),
+        Some(alert.since_ms),
+        alert.value,
+        alert.total,
+        alert.level,
+        alert.worst,
+        alert.forecast_ms,
+    ]
+    .into_iter()
+    .all(small)
+}
+
+fn open_record(record: &OpenRecord<'_>) -> bool {
+    record.subject.len() <= SUBJECT_BYTES
+        && [
+            Some(record.fired_ms),
+            Some(record.since_ms),
+            record.value,
+            record.worst,
+        ]
+        .into_iter()
+        .all(small)
 }
 
 fn unpacks(readings: &Readings<'_>, uptime: Uptime) -> bool {

@@ -224,7 +224,11 @@ impl Store for MemoryStore {
         })
     }
 
-    fn ping(&self) -> Result<(), StoreError> {
+    fn ping(&self, _now: WallTime) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn idle(&self) -> Result<(), StoreError> {
         Ok(())
     }
 }

@@ -2,13 +2,11 @@
 //!
 //! [`types`] the plain values; [`check`] which frames are taken; [`apply`], [`alerts`], [`states`] what a batch changes,
 //! on the single rows of [`rows`]; [`decode`] what frames say when they are read back; [`sqlite`] and [`memory`] the two stores; [`writer`] the one thread that writes;
-//! [`conformance`] the suite that both stores pass.
+//! `tests/conformance.rs` is the suite that both stores pass.
 
 pub mod alerts;
 pub mod apply;
 pub mod check;
-#[cfg(test)]
-pub mod conformance;
 pub mod decode;
 pub mod memory;
 pub mod rows;
@@ -153,11 +151,17 @@ pub trait Store: Send + Sync {
     /// [`StoreError`].
     fn sweep(&self, now: WallTime, retention_days: u32) -> Result<usize, StoreError>;
 
-    /// Proves that it can write: an empty transaction. Also called when the writer is idle.
+    /// Proves that it can write, by writing.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn ping(&self) -> Result<(), StoreError>;
+    fn ping(&self, now: WallTime) -> Result<(), StoreError>;
+
+    /// Called when the writer has nothing to do.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn idle(&self) -> Result<(), StoreError>;
 }
 
 /// A system of a customer.

@@ -94,6 +94,12 @@ pub struct Run {
     pub number: Option<u64>,
     /// Uptime of its newest batch; `None` while it never was a sender.
     pub last_sent: Option<Uptime>,
+    /// Another run followed it: it never speaks for the agent again.
+    pub followed: bool,
+    /// Batches sent in order while another run was the current one and silent.
+    pub claims: u32,
+    /// The agent's last-seen when these began.
+    pub claimed_at: Option<WallTime>,
 }
 
 /// A boot of an agent's host: how its uptimes become dates.

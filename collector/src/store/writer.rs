@@ -36,7 +36,7 @@ impl Writer {
             match jobs.recv_timeout(PAUSE) {
                 Ok(Job::Ping(reply)) => {
                     // Whoever asked may be gone.
-                    reply.send(self.store.ping().is_ok()).ok();
+                    reply.send(self.store.ping((self.now)()).is_ok()).ok();
                     continue;
                 }
                 Ok(first) => group.push(first),
@@ -72,7 +72,7 @@ impl Writer {
     }
 
     fn idle(&self) {
-        if let Err(error) = self.store.ping() {
+        if let Err(error) = self.store.idle() {
             log::error!("the store cannot write: {error}");
         }
     }
@@ -87,7 +87,7 @@ impl Writer {
                     replies.push(reply);
                 }
                 Job::Ping(reply) => {
-                    reply.send(self.store.ping().is_ok()).ok();
+                    reply.send(self.store.ping((self.now)()).is_ok()).ok();
                 }
             }
         }

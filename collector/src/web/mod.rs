@@ -1,7 +1,7 @@
 //! The pages: what is happening and what to do, without JavaScript, in Japanese and English.
 //!
 //! [`home`], [`agent`], [`alert`], [`code`] one page each, inside the [`frame`] of all; [`words`] the two languages;
-//! [`values`] numbers with units; [`health`] what machines ask. Everything is escaped by maud.
+//! [`listen`] bounds on connections; [`values`] numbers with units; [`health`] what machines ask. Everything is escaped by maud.
 
 pub mod agent;
 pub mod alert;
@@ -10,6 +10,7 @@ pub mod codes;
 pub mod frame;
 pub mod health;
 pub mod home;
+pub mod listen;
 pub mod values;
 pub mod words;
 
@@ -50,7 +51,8 @@ pub async fn serve(listener: TcpListener, site: Arc<Site>, mut stop: watch::Rece
         // An error means that the sender is gone: stop as well.
         drop(stop.wait_for(|stop| *stop).await);
     };
-    let served = axum::serve(listener, router(site)).with_graceful_shutdown(stopped);
+    let served =
+        axum::serve(listen::Bounded::new(listener), router(site)).with_graceful_shutdown(stopped);
     if let Err(error) = served.await {
         log::error!("the pages' listener failed: {error}");
     }
@@ -210,6 +212,3 @@ async fn not_found(query: Parameters, headers: HeaderMap) -> Response {
         frame::message(asked.words, asked.words.not_found),
     )
 }
-
-#[cfg(test)]
-mod tests;

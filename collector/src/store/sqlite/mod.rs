@@ -96,7 +96,7 @@ impl SqliteStore {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has SQLite check both newest files and the main file from end to end.
+    /// Has SQLite check the main file and every day file from end to end.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] with what SQLite says first.
@@ -105,11 +105,17 @@ impl SqliteStore {
         let said: String = inner
             .main
             .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
-        if said == "ok" {
-            Ok(())
-        } else {
-            Err(StoreError::Corrupt(said))
+        if said != "ok" {
+            return Err(StoreError::Corrupt(said));
         }
+        for (date, path) in day::list(&self.directory)? {
+            let day = open::read_only(&path)?;
+            let said: String = day.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+            if said != "ok" {
+                return Err(StoreError::Corrupt(format!("frames of {date}: {said}")));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -137,10 +143,6 @@ impl Inner {
     fn commit(&mut self) -> Result<(), StoreError> {
         self.torn = true;
         self.days.commit()?;
-        #[cfg(test)]
-        if tests::crash_between_commits() {
-            return Err(StoreError::Io("planted between the commits".to_owned()));
-        }
         self.main.execute_batch("COMMIT")?;
         self.torn = false;
         Ok(())
@@ -322,10 +324,20 @@ impl Store for SqliteStore {
         inner.days.sweep(now, retention_days)
     }
 
-    fn ping(&self) -> Result<(), StoreError> {
+    fn ping(&self, now: WallTime) -> Result<(), StoreError> {
         let mut inner = self.lock();
-        inner.begin()?;
-        inner.commit()
+        inner.transaction(|rows| {
+            rows.main.execute(
+                "UPDATE leases SET proved_ms = ?1 WHERE role = 'writer'",
+                params![signed(now.as_millis())],
+            )?;
+            Ok(())
+        })?;
+        inner.settle()
+    }
+
+    fn idle(&self) -> Result<(), StoreError> {
+        self.lock().settle()
     }
 }
 
@@ -340,6 +352,3 @@ impl From<rusqlite::Error> for StoreError {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

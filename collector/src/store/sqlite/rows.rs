@@ -58,6 +58,9 @@ fn run_from(row: &Row<'_>) -> rusqlite::Result<Run> {
         arrival: unsigned(row.get(2)?),
         number: row.get::<_, Option<i64>>(3)?.map(i64::cast_unsigned),
         last_sent: row.get::<_, Option<i64>>(4)?.map(uptime),
+        followed: row.get(5)?,
+        claims: row.get(6)?,
+        claimed_at: row.get::<_, Option<i64>>(7)?.map(wall),
     })
 }
 
@@ -135,7 +138,7 @@ impl Rows for SqlRows<'_> {
 
     fn run(&mut self, agent: AgentId, run: RunId) -> Result<Option<Run>, StoreError> {
         let mut statement = self.main.prepare_cached(
-            "SELECT run, boot, arrival, number, last_sent_ms FROM runs WHERE shard = ?1 AND agent = ?2 AND run = ?3",
+            "SELECT run, boot, arrival, number, last_sent_ms, followed, claims, claimed_at_ms FROM runs WHERE shard = ?1 AND agent = ?2 AND run = ?3",
         )?;
         Ok(statement
             .query_row(
@@ -147,8 +150,9 @@ impl Rows for SqlRows<'_> {
 
     fn put_run(&mut self, agent: AgentId, run: &Run) -> Result<(), StoreError> {
         let mut statement = self.main.prepare_cached(
-            "INSERT OR REPLACE INTO runs (shard, agent, run, boot, arrival, number, last_sent_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT OR REPLACE INTO runs
+                (shard, agent, run, boot, arrival, number, last_sent_ms, followed, claims, claimed_at_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?;
         statement.execute(params![
             shard(agent),
@@ -158,6 +162,9 @@ impl Rows for SqlRows<'_> {
             signed(run.arrival),
             run.number.map(u64::cast_signed),
             run.last_sent.map(|sent| signed(sent.as_millis())),
+            run.followed,
+            run.claims,
+            run.claimed_at.map(|seen| signed(seen.as_millis())),
         ])?;
         Ok(())
     }

@@ -1,4 +1,0 @@
-//! Tests.
-pub(super) fn crash_between_commits() -> bool {
-    false
-}

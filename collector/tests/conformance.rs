@@ -1,0 +1,621 @@
+//! One suite for both stores: what SQLite keeps is what the model in memory keeps, whatever arrives.
+#![allow(
+    clippy::unwrap_used,
+    clippy::let_underscore_must_use,
+    clippy::string_slice,
+    clippy::unreachable,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test: what goes wrong fails it, as it should"
+)]
+
+mod support;
+
+use hansho::clock::WallTime;
+use hansho::frame::answer::RefusedReason;
+use hansho::frame::kind::{AgentId, RunId, Stream};
+use hansho_collector::ingest::AuthenticatedBatch;
+use hansho_collector::store::{
+    AlertFilter, ClockQuality, LostReason, MemoryStore, Range, SqliteStore, Store, StoreError,
+    StoredAlert,
+};
+use support::{
+    Event, Folder, Item, NOW, Part, alert, at, batch, batch_in, config, event, hello, new_agent,
+    open, part, readings, send, state,
+};
+
+const AGENT: AgentId = AgentId(1);
+
+/// Runs a test on both stores, with agent 1 in them, and compares what they hold at its end.
+fn on_both(test: impl Fn(&dyn Store)) {
+    let folder = Folder::new("conformance");
+    let sqlite = SqliteStore::open_writer(folder.path(), at(0)).unwrap();
+    let memory = MemoryStore::default();
+    let mut dumps = Vec::new();
+    for store in [&sqlite as &dyn Store, &memory] {
+        store.add_agent(&new_agent(1, "web03"), at(0)).unwrap();
+        test(store);
+        dumps.push(dump(store));
+    }
+    assert_eq!(dumps[0], dumps[1]);
+}
+
+/// Everything that a store answers.
+fn dump(store: &dyn Store) -> String {
+    let all = Range::all(1000);
+    format!(
+        "{:#?}",
+        (
+            store.agents().unwrap(),
+            store.alerts(&AlertFilter::default()).unwrap(),
+            store.readings(AGENT, &all).unwrap(),
+            store.latest(AGENT).unwrap(),
+            store.frames(AGENT).unwrap(),
+            store.losses(AGENT).unwrap(),
+            store.rules(AGENT).unwrap(),
+            store.totals().unwrap(),
+        )
+    )
+}
+
+fn alerts(store: &dyn Store) -> Vec<StoredAlert> {
+    let mut alerts = store.alerts(&AlertFilter::default()).unwrap();
+    alerts.reverse();
+    alerts
+}
+
+fn stream0(first: u64, frames: &[Vec<u8>]) -> Part {
+    part(5, Stream::Alerts, first, frames)
+}
+
+#[test]
+fn frames_are_stored_once_and_the_watermark_says_so() {
+    on_both(|store| {
+        let frames = [hello(1, "web03"), alert(event(1002, 1, 1, 500, 500))];
+        assert_eq!(
+            send(store, &batch(5, 1000, &[stream0(0, &frames)]), at(0)),
+            [2]
+        );
+        assert_eq!(
+            send(store, &batch(5, 1100, &[stream0(0, &frames)]), at(100)),
+            [2]
+        );
+        let more = [frames[1].clone(), alert(event(1002, 2, 1, 500, 900))];
+        assert_eq!(
+            send(store, &batch(5, 1200, &[stream0(1, &more)]), at(200)),
+            [3]
+        );
+        let all = store.totals().unwrap().all();
+        assert_eq!((all.frames_stored, all.duplicates, all.lost), (3, 3, 0));
+        assert_eq!(store.frames(AGENT).unwrap().len(), 3);
+        let alerts = alerts(store);
+        assert_eq!(alerts.len(), 1);
+        assert!(!alerts[0].firing);
+        assert_eq!(
+            (alerts[0].firing_sequence, alerts[0].resolved_sequence),
+            (Some(1), Some(2))
+        );
+    });
+}
+
+#[test]
+fn an_empty_section_is_answered_with_what_is_stored() {
+    on_both(|store| {
+        let nothing = [stream0(7, &[]), part(5, Stream::Readings, 3, &[])];
+        assert_eq!(send(store, &batch(5, 1000, &nothing), at(0)), [0, 0]);
+        assert!(store.losses(AGENT).unwrap().is_empty());
+        send(
+            store,
+            &batch(5, 1001, &[stream0(0, &[hello(1, "h")])]),
+            at(1),
+        );
+        assert_eq!(send(store, &batch(5, 1002, &nothing), at(2)), [1, 0]);
+    });
+}
+
+#[test]
+fn a_jump_without_a_loss_is_a_recorded_gap_and_a_loss_is_recorded_as_told() {
+    on_both(|store| {
+        send(
+            store,
+            &batch(5, 1000, &[stream0(0, &[hello(1, "h")])]),
+            at(0),
+        );
+        let jump = part(5, Stream::Alerts, 4, &[alert(event(1001, 1, 1, 10, 10))]);
+        assert_eq!(send(store, &batch(5, 1001, &[jump]), at(1)), [5]);
+        let mut told = stream0(5, &[]);
+        told.items = vec![
+            Item::Loss {
+                span: 10,
+                reason: 1,
+            },
+            Item::Frame(alert(event(1001, 2, 1, 10, 90))),
+        ];
+        assert_eq!(send(store, &batch(5, 1002, &[told.clone()]), at(2)), [16]);
+        // A Loss that reaches over the watermark counts only beyond it.
+        told.items = vec![Item::Loss {
+            span: 20,
+            reason: 2,
+        }];
+        assert_eq!(send(store, &batch(5, 1003, &[told]), at(3)), [25]);
+        let losses: Vec<_> = store
+            .losses(AGENT)
+            .unwrap()
+            .into_iter()
+            .map(|loss| (loss.first, loss.last, loss.reason))
+            .collect();
+        assert_eq!(
+            losses,
+            [
+                (1, 3, LostReason::Gap),
+                (5, 14, LostReason::Overwritten),
+                (16, 24, LostReason::Refused)
+            ]
+        );
+        assert_eq!(store.totals().unwrap().all().lost, 22);
+    });
+}
+
+#[test]
+fn what_cannot_be_read_is_refused_by_name_and_nothing_passes_it() {
+    on_both(|store| {
+        let good = alert(event(1001, 1, 1, 10, 10));
+        let frames = [
+            hello(1, "h"),
+            vec![4, 0, 255],
+            good.clone(),
+            readings(10, &[1]),
+            {
+                let mut longer = good.clone();
+                longer.push(0);
+                longer
+            },
+        ];
+        let answers = store
+            .accept(&[&batch(5, 1000, &[stream0(0, &frames)])], at(0))
+            .unwrap();
+        assert_eq!(answers[0].stored[0].next, 1);
+        let refused: Vec<_> = answers[0]
+            .refused
+            .iter()
+            .map(|refused| (refused.sequence, refused.reason))
+            .collect();
+        assert_eq!(
+            refused,
+            [
+                (1, RefusedReason::Malformed),
+                (3, RefusedReason::WrongStream),
+                (4, RefusedReason::Malformed)
+            ]
+        );
+        assert!(alerts(store).is_empty());
+        // The agent puts a Loss in the place of each, and all goes on.
+        let mut again = stream0(1, &[]);
+        again.items = vec![
+            Item::Loss { span: 1, reason: 2 },
+            Item::Frame(good.clone()),
+            Item::Loss { span: 2, reason: 2 },
+        ];
+        assert_eq!(send(store, &batch(5, 1001, &[again]), at(1)), [5]);
+        assert_eq!(alerts(store).len(), 1);
+    });
+}
+
+#[test]
+fn more_refused_frames_than_an_answer_holds_are_named_later() {
+    on_both(|store| {
+        let frames = vec![vec![4, 0, 255]; 40];
+        let answers = store
+            .accept(&[&batch(5, 1000, &[stream0(0, &frames)])], at(0))
+            .unwrap();
+        assert_eq!(answers[0].refused.len(), 16);
+        assert_eq!(answers[0].stored[0].next, 0);
+    });
+}
+
+#[test]
+fn an_unknown_kind_is_stored_skipped_and_counted() {
+    on_both(|store| {
+        let frames = [vec![200, 10, 1, 2, 3], alert(event(1001, 9, 1, 10, 10))];
+        assert_eq!(
+            send(store, &batch(5, 1000, &[stream0(0, &frames)]), at(0)),
+            [2]
+        );
+        let all = store.totals().unwrap().all();
+        assert_eq!((all.frames_stored, all.skipped), (2, 2));
+    });
+}
+
+#[test]
+fn absurd_sequences_are_refused_not_stored() {
+    on_both(|store| {
+        let far = part(
+            5,
+            Stream::Alerts,
+            u64::MAX - 1,
+            &[alert(event(1, 1, 1, 1, 1))],
+        );
+        let answers = store.accept(&[&batch(5, 1000, &[far])], at(0)).unwrap();
+        assert_eq!(answers[0].refused.len(), 1);
+        assert!(store.losses(AGENT).unwrap().is_empty());
+        let mut huge = stream0(0, &[]);
+        huge.items = vec![Item::Loss {
+            span: u64::MAX - 2,
+            reason: 1,
+        }];
+        let answers = store.accept(&[&batch(5, 1001, &[huge])], at(1)).unwrap();
+        assert_eq!(answers[0].stored[0].next, 0);
+    });
+}
+
+#[test]
+fn firing_and_resolved_alternate() {
+    on_both(|store| {
+        let frames = [
+            alert(event(1002, 1, 1, 100, 100)),
+            alert(event(1002, 1, 2, 300, 300)), // a resolution was missed: continuation
+            alert(event(1002, 3, 2, 300, 400)),
+            alert(event(1002, 2, 2, 300, 500)),
+            alert(event(1002, 2, 3, 600, 700)), // its firing was missed
+            alert(Event {
+                test: true,
+                ..event(1002, 1, 1, 800, 800)
+            }),
+        ];
+        send(store, &batch(5, 1000, &[stream0(0, &frames)]), at(1000));
+        let alerts = alerts(store);
+        assert_eq!(alerts.len(), 3);
+        let first = alerts
+            .iter()
+            .find(|alert| alert.firing_sequence == Some(0))
+            .unwrap();
+        assert!(!first.firing);
+        assert_eq!((first.continuations, first.episode, first.count), (1, 2, 2));
+        assert_eq!(first.occurred.unwrap().wall, at(40));
+        assert_eq!(first.detected.unwrap().wall, at(100));
+        assert_eq!(first.recovered.unwrap().wall, at(440));
+        assert_eq!(first.resolved.unwrap().wall, at(500));
+        assert_eq!(first.detected.unwrap().quality, ClockQuality::Exact);
+        let inferred = alerts
+            .iter()
+            .find(|alert| alert.by.firing_inferred)
+            .unwrap();
+        assert!(!inferred.firing && inferred.occurred.is_none());
+        assert_eq!(inferred.detected.unwrap().wall, at(600));
+        let test = alerts.iter().find(|alert| alert.identity.test).unwrap();
+        assert!(test.firing);
+    });
+}
+
+#[test]
+fn a_state_opens_what_was_missed_and_closes_what_is_gone() {
+    on_both(|store| {
+        let before = [
+            alert(event(1001, 1, 1, 100, 100)),
+            alert(event(2001, 1, 1, 120, 120)),
+        ];
+        send(store, &batch(5, 1000, &[stream0(0, &before)]), at(1000));
+        // In two parts, cut by a batch's end; only the second completes it.
+        let first = state(2000, 0, 2, &[open(2001, 1, 120)]);
+        let second = state(2000, 1, 2, &[open(1010, 3, 1500)]);
+        send(store, &batch(5, 2100, &[stream0(2, &[first])]), at(2100));
+        assert!(alerts(store).iter().all(|alert| !alert.by.state()));
+        send(store, &batch(5, 2200, &[stream0(3, &[second])]), at(2200));
+        let alerts_now = alerts(store);
+        let of = |code: u16| {
+            alerts_now
+                .iter()
+                .find(|alert| alert.identity.code == code)
+                .unwrap()
+        };
+        assert!(!of(1001).firing && of(1001).by.closed_by_state);
+        assert_eq!(of(1001).resolved.unwrap().wall, at(2000));
+        assert!(of(2001).firing && !of(2001).by.state());
+        assert!(of(1010).firing && of(1010).by.opened_by_state);
+        assert_eq!(of(1010).detected.unwrap().wall, at(1500));
+        // Its resolution belongs to the alert that the State opened.
+        let end = [alert(event(1010, 2, 3, 1500, 2500))];
+        send(store, &batch(5, 2600, &[stream0(4, &end)]), at(2600));
+        assert_eq!(alerts(store).len(), 3);
+    });
+}
+
+#[test]
+fn a_state_with_a_missing_part_changes_nothing() {
+    on_both(|store| {
+        send(
+            store,
+            &batch(
+                5,
+                1000,
+                &[stream0(0, &[alert(event(1001, 1, 1, 100, 100))])],
+            ),
+            at(1000),
+        );
+        let mut torn = stream0(1, &[state(2000, 0, 3, &[])]);
+        torn.items.push(Item::Loss { span: 1, reason: 1 });
+        torn.items.push(Item::Frame(state(2000, 2, 3, &[])));
+        send(store, &batch(5, 2100, &[torn]), at(2100));
+        assert!(alerts(store)[0].firing);
+        // Parts of two moments do not make one State either.
+        let mixed = [state(3000, 0, 2, &[]), state(3001, 1, 2, &[])];
+        send(store, &batch(5, 3100, &[stream0(4, &mixed)]), at(3100));
+        assert!(alerts(store)[0].firing);
+        send(
+            store,
+            &batch(5, 3200, &[stream0(6, &[state(3150, 0, 1, &[])])]),
+            at(3200),
+        );
+        assert!(!alerts(store)[0].firing);
+    });
+}
+
+#[test]
+fn a_test_after_the_state_and_codes_of_the_collector_stay_open() {
+    on_both(|store| {
+        let frames = [
+            alert(event(9001, 1, 1, 50, 50)),
+            state(100, 0, 1, &[]),
+            alert(Event {
+                test: true,
+                ..event(1002, 1, 1, 200, 200)
+            }),
+        ];
+        send(store, &batch(5, 1000, &[stream0(0, &frames)]), at(1000));
+        assert!(alerts(store).iter().all(|alert| alert.firing));
+    });
+}
+
+/// The frames of an older run that arrive after a newer run has spoken.
+#[test]
+fn an_older_run_does_not_contradict_a_newer_one() {
+    on_both(|store| {
+        let new_run = |first, frames: &[Vec<u8>]| part(6, Stream::Alerts, first, frames);
+        send(
+            store,
+            &batch(5, 1000, &[stream0(0, &[hello(1, "h")])]),
+            at(1000),
+        );
+        let spoken = [
+            hello(2, "h"),
+            state(5000, 0, 1, &[open(2001, 1, 4000)]),
+            alert(event(1002, 1, 7, 5100, 5100)),
+        ];
+        send(store, &batch(6, 5200, &[new_run(0, &spoken)]), at(5200));
+        let late = [
+            alert(event(1001, 1, 1, 1500, 1500)), // over before the State: stored closed
+            alert(event(2001, 1, 1, 4000, 4000)), // the State named it: completed
+            alert(event(1002, 1, 6, 3000, 3000)), // an earlier episode than the open one
+            alert(event(1002, 2, 6, 3000, 3500)), // and its end
+            state(4500, 0, 1, &[]),               // contradicted
+        ];
+        let both = [stream0(1, &late), new_run(3, &[])];
+        assert_eq!(send(store, &batch(6, 5300, &both), at(5300)), [6, 3]);
+        let now = alerts(store);
+        let of = |code: u16, episode: u32| {
+            now.iter()
+                .find(|alert| alert.identity.code == code && alert.episode == episode)
+                .unwrap()
+        };
+        assert_eq!(now.len(), 4);
+        assert!(!of(1001, 1).firing && of(1001, 1).by.closed_by_state);
+        assert_eq!(of(1001, 1).resolved.unwrap().wall, at(5000));
+        assert!(of(2001, 1).firing && !of(2001, 1).by.state());
+        assert_eq!(of(2001, 1).firing_sequence, Some(2));
+        assert!(of(1002, 7).firing);
+        assert!(!of(1002, 6).firing && !of(1002, 6).by.closed_by_state);
+        assert_eq!(of(1002, 6).resolved.unwrap().wall, at(3500));
+        assert_eq!(store.totals().unwrap().all().contradicted, 1);
+    });
+}
+
+#[test]
+fn last_seen_follows_the_newest_batch_of_the_newest_run() {
+    on_both(|store| {
+        let seen = || store.agents().unwrap()[0].last_seen;
+        let old = batch(5, 1000, &[stream0(0, &[hello(1, "h")])]);
+        send(store, &old, at(0));
+        assert_eq!(seen(), Some(at(0)));
+        // Overtaken on the way: earlier sent, later received.
+        send(store, &batch(5, 900, &[]), at(100));
+        assert_eq!(seen(), Some(at(0)));
+        send(store, &batch(6, 2000, &[]), at(200));
+        assert_eq!(seen(), Some(at(200)));
+        // Yesterday's batch again changes nothing, and is answered.
+        assert_eq!(send(store, &old, at(86_400_000)), [1]);
+        assert_eq!(seen(), Some(at(200)));
+        // A run that another followed does not come back, a boot that was left neither.
+        send(store, &batch(5, 9000, &[]), at(300));
+        assert_eq!(seen(), Some(at(200)));
+        send(store, &batch_in(7, 2, 50, &[]), at(400));
+        assert_eq!(seen(), Some(at(400)));
+        send(store, &batch_in(8, 1, 99_000, &[]), at(500));
+        assert_eq!(seen(), Some(at(400)));
+        // A sign of life without storage counts too.
+        let sign = *batch_in(7, 2, 60, &[]).header();
+        store.alive(&[(sign, at(600))]).unwrap();
+        assert_eq!(seen(), Some(at(600)));
+    });
+}
+
+/// A snapshot rolled back by an hour: the same boot, another run, uptimes that went back.
+#[test]
+fn a_rolled_back_host_is_heard_again_and_a_straggler_is_not_taken_for_it() {
+    on_both(|store| {
+        let seen = || store.agents().unwrap()[0].last_seen;
+        let current = || store.agents().unwrap()[0].current_run;
+        send(store, &batch(5, 4_000_000, &[]), at(4_000_000));
+        // Stragglers of a run that never was heard: between them the current run speaks.
+        for n in 0..6 {
+            send(store, &batch(4, 100 + n, &[]), at(4_000_100 + n));
+            if n % 2 == 1 {
+                send(store, &batch(5, 4_000_100 + n, &[]), at(4_000_150 + n));
+            }
+        }
+        assert_eq!(current(), Some(RunId(5)));
+        // The same one again and again is no sign of life.
+        for n in 0..6 {
+            send(store, &batch(6, 400_000, &[]), at(4_001_000 + n));
+        }
+        assert_eq!(current(), Some(RunId(5)));
+        send(store, &batch(6, 410_000, &[]), at(4_010_000));
+        assert_eq!(seen(), Some(at(4_000_155)));
+        let reading = part(6, Stream::Readings, 0, &[readings(419_000, &[5])]);
+        send(store, &batch(6, 420_000, &[reading]), at(4_020_000));
+        assert_eq!((current(), seen()), (Some(RunId(6)), Some(at(4_020_000))));
+        // Dated by the clock as it runs now.
+        let latest = store.latest(AGENT).unwrap().unwrap();
+        assert_eq!(latest.dated.wall, at(4_019_000));
+        send(store, &batch(5, 4_100_000, &[]), at(4_100_000));
+        send(store, &batch(5, 4_100_001, &[]), at(4_100_001));
+        send(store, &batch(5, 4_100_002, &[]), at(4_100_002));
+        assert_eq!(current(), Some(RunId(6)));
+    });
+}
+
+#[test]
+fn dates_are_exact_for_boots_that_were_heard_and_by_anchor_for_others() {
+    on_both(|store| {
+        let mut from_before = part(4, Stream::Readings, 0, &[readings(2000, &[5])]);
+        from_before.boot = 77;
+        let now = part(5, Stream::Readings, 0, &[readings(3000, &[6, 7])]);
+        send(store, &batch(5, 20_000, &[from_before, now]), at(20_500));
+        // The least delay seen dates best.
+        send(store, &batch(5, 21_000, &[]), at(21_200));
+        let readings = store.readings(AGENT, &Range::all(10)).unwrap();
+        let dated: Vec<_> = readings
+            .iter()
+            .map(|reading| (reading.dated.wall.as_millis(), reading.dated.quality))
+            .collect();
+        assert_eq!(
+            dated,
+            [
+                (NOW - 5_000_000 + 2000, ClockQuality::Host),
+                (NOW + 3200, ClockQuality::Exact),
+                (NOW + 13_200, ClockQuality::Exact)
+            ]
+        );
+        let latest = store.latest(AGENT).unwrap().unwrap();
+        assert_eq!(latest.dated.wall, at(13_200));
+        assert_eq!(store.totals().unwrap().all().readings_stored, 3);
+        let since = Range {
+            from: at(5000),
+            ..Range::all(10)
+        };
+        assert_eq!(store.readings(AGENT, &since).unwrap().len(), 1);
+    });
+}
+
+#[test]
+fn the_latest_reading_is_of_the_newest_run() {
+    on_both(|store| {
+        let newer = part(6, Stream::Readings, 0, &[readings(5000, &[6])]);
+        let older = part(5, Stream::Readings, 0, &[readings(3000, &[5])]);
+        send(store, &batch(6, 6000, &[newer]), at(0));
+        send(store, &batch(6, 6100, &[older]), at(100));
+        assert_eq!(store.latest(AGENT).unwrap().unwrap().run, RunId(6));
+    });
+}
+
+#[test]
+fn rules_are_shown_when_all_parts_are_there() {
+    on_both(|store| {
+        let first = [config(9, 0, 2, 1001, "built-in")];
+        send(store, &batch(5, 1000, &[stream0(0, &first)]), at(0));
+        assert!(store.rules(AGENT).unwrap().is_empty());
+        let second = [config(9, 1, 2, 1002, "agent.toml:12")];
+        send(store, &batch(5, 1001, &[stream0(1, &second)]), at(1));
+        let rules = store.rules(AGENT).unwrap();
+        assert_eq!(rules.len(), 2);
+        assert_eq!(rules[1].origin, "agent.toml:12");
+        let other = [config(10, 0, 1, 1003, "built-in")];
+        send(store, &batch(5, 1002, &[stream0(2, &other)]), at(2));
+        assert_eq!(store.rules(AGENT).unwrap().len(), 1);
+    });
+}
+
+#[test]
+fn agents_have_one_name_and_identities_are_not_reused() {
+    on_both(|store| {
+        assert_eq!(
+            store.add_agent(&new_agent(1, "other"), at(0)),
+            Err(StoreError::IdTaken)
+        );
+        assert_eq!(
+            store.add_agent(&new_agent(2, "web03"), at(0)),
+            Err(StoreError::NameTaken)
+        );
+        store.add_agent(&new_agent(2, "app01"), at(0)).unwrap();
+        assert_eq!(store.master_of(AgentId(2), 1), Ok(Some(1)));
+        assert_eq!(store.master_of(AgentId(2), 2), Ok(None));
+        assert_eq!(store.master_of(AgentId(3), 1), Ok(None));
+        for selector in ["web03", "みらい商事/受注/web03", "0000000000000001"] {
+            let found = store.find_agent(selector).unwrap();
+            assert_eq!(found.len(), 1, "{selector}");
+            assert_eq!(found[0].id, AGENT);
+        }
+        assert_eq!(store.systems().unwrap()[0].agents.len(), 2);
+    });
+}
+
+#[test]
+fn retention_deletes_whole_days() {
+    on_both(|store| {
+        let day = 86_400_000;
+        for (index, now) in [0, day, 5 * day].into_iter().enumerate() {
+            let frame = part(5, Stream::Readings, index as u64, &[readings(1000, &[5])]);
+            send(store, &batch(5, 1000 + index as u64, &[frame]), at(now));
+        }
+        assert_eq!(store.frames(AGENT).unwrap().len(), 3);
+        assert_eq!(store.sweep(at(5 * day), 4), Ok(1));
+        assert_eq!(store.frames(AGENT).unwrap().len(), 2);
+        assert_eq!(store.sweep(at(5 * day), 4), Ok(0));
+        // What was deleted is still stored as far as the agent is concerned.
+        assert_eq!(
+            send(
+                store,
+                &batch(5, 2000, &[part(5, Stream::Readings, 0, &[])]),
+                at(5 * day)
+            ),
+            [3]
+        );
+        let next = part(5, Stream::Readings, 3, &[readings(9000, &[5])]);
+        assert_eq!(send(store, &batch(5, 2001, &[next]), at(5 * day)), [4]);
+    });
+}
+
+#[test]
+fn hostile_numbers_are_kept_within_what_the_store_can_hold() {
+    on_both(|store| {
+        let absurd = alert(Event {
+            fired_ms: u64::MAX >> 3,
+            ..event(u16::MAX, 1, u32::MAX, 0, 1 << 61)
+        });
+        send(
+            store,
+            &batch(5, u64::MAX, &[stream0(0, &[absurd])]),
+            WallTime::from_millis(1),
+        );
+        assert_eq!(alerts(store).len(), 1);
+        assert_eq!(
+            send(store, &batch(5, u64::MAX, &[stream0(0, &[])]), at(0)),
+            [1]
+        );
+    });
+}
+
+/// One group of several agents: a batch of an agent that is not there fails the group and stores nothing.
+#[test]
+fn a_failed_group_stores_nothing() {
+    on_both(|store| {
+        let stranger = support::bytes(99, 5, 1, 1000, &[stream0(0, &[hello(1, "h")])]);
+        let stranger = AuthenticatedBatch::open(&stranger, &support::key(99)).unwrap();
+        let good = batch(5, 1000, &[stream0(0, &[hello(1, "h")])]);
+        assert_eq!(
+            store.accept(&[&good, &stranger], at(0)).unwrap_err(),
+            StoreError::NoAgent
+        );
+        assert!(store.frames(AGENT).unwrap().is_empty());
+        assert_eq!(send(store, &good, at(1)), [1]);
+    });
+}

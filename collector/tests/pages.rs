@@ -1,0 +1,399 @@
+//! The pages: what is on them, in both languages, and that nothing an agent says becomes markup.
+#![allow(
+    clippy::unwrap_used,
+    clippy::let_underscore_must_use,
+    clippy::string_slice,
+    clippy::unreachable,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test: what goes wrong fails it, as it should"
+)]
+
+mod support;
+
+use hansho::frame::kind::{AgentId, Stream};
+use hansho_collector::ingest::{Job, Metrics};
+use hansho_collector::store::{AlertFilter, MemoryStore, NewAgent, Store};
+use hansho_collector::web::{self, Site};
+use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::Duration;
+use support::{Event, alert, at, batch, config, event, hello, new_agent, part, readings, send};
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+
+struct Pages {
+    address: SocketAddr,
+    store: Arc<MemoryStore>,
+    jobs: Option<Receiver<Job>>,
+    _stop: watch::Sender<bool>,
+    _runtime: Runtime,
+}
+
+fn start() -> Pages {
+    let store = Arc::new(MemoryStore::default());
+    let (queue, jobs) = sync_channel(4);
+    let site = Site {
+        store: Arc::clone(&store) as Arc<dyn Store>,
+        queue,
+        metrics: Arc::new(Metrics::default()),
+        now: || at(0),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    let listener = runtime
+        .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
+        .unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopping) = watch::channel(false);
+    runtime.spawn(web::serve(listener, Arc::new(site), stopping));
+    Pages {
+        address,
+        store,
+        jobs: Some(jobs),
+        _stop: stop,
+        _runtime: runtime,
+    }
+}
+
+impl Pages {
+    /// Status line and header, and body.
+    fn get(&self, path: &str, header: &str) -> (String, String) {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(30)))
+            .unwrap();
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: c\r\nConnection: close\r\n{header}\r\n"
+        )
+        .unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        (head.to_lowercase(), body.to_owned())
+    }
+
+    fn body(&self, path: &str) -> String {
+        let (head, body) = self.get(path, "");
+        assert!(head.starts_with("http/1.1 200"), "{path}: {head}");
+        body
+    }
+}
+
+/// An agent that fires 1002, has a resolved 2001, a test, a reading and a rule of its own.
+fn busy(pages: &Pages) {
+    let store = &*pages.store;
+    store.add_agent(&new_agent(1, "web03"), at(0)).unwrap();
+    let frames = [
+        hello(1, "web03.example"),
+        config(9, 0, 1, 1002, "agent.toml:12"),
+        alert(event(1002, 1, 1, 500, 500)),
+        alert(event(2001, 1, 1, 600, 600)),
+        alert(event(2001, 2, 1, 600, 700)),
+        alert(Event {
+            test: true,
+            ..event(1010, 1, 1, 800, 800)
+        }),
+    ];
+    let parts = [
+        part(5, Stream::Alerts, 0, &frames),
+        part(5, Stream::Readings, 0, &[readings(900, &[3200])]),
+    ];
+    send(store, &batch(5, 1000, &parts), at(1000));
+}
+
+#[test]
+fn the_first_page_says_what_fires_and_what_to_do_in_both_languages() {
+    let pages = start();
+    busy(&pages);
+    let ja = pages.body("/?lang=ja");
+    let en = pages.body("/?lang=en");
+    for (page, words) in [
+        (
+            &ja,
+            [
+                "lang=\"ja\"",
+                "今やること",
+                "テスト",
+                "発生",
+                "2026-11-24 02:58:07 UTC",
+            ],
+        ),
+        (
+            &en,
+            [
+                "lang=\"en\"",
+                "What to do now",
+                "TEST",
+                "since",
+                "2026-11-24 02:58:07 UTC",
+            ],
+        ),
+    ] {
+        for word in words {
+            assert!(page.contains(word), "{word}");
+        }
+        for fact in [
+            "HNS1002-E",
+            "HNS2001-I",
+            "HNS1010-E",
+            "みらい商事",
+            "95.8%",
+            "95.0%",
+            "http-equiv=\"refresh\"",
+        ] {
+            assert!(page.contains(fact), "{fact}");
+        }
+        assert!(!page.contains("<script"));
+    }
+    use hansho::code::{Language, name, text};
+    assert!(ja.contains(name(1002, Language::Ja).unwrap()));
+    assert!(en.contains(name(1002, Language::En).unwrap()));
+    let step = text(1002, Language::Ja).unwrap().operator_action[0];
+    assert!(ja.contains(step.split('`').next().unwrap()));
+    // Real alerts stand above tests, both above what is resolved.
+    let place = |what: &str| en.find(what).unwrap();
+    assert!(place("HNS1002-E") < place("HNS1010-E"));
+    assert!(place("HNS1010-E") < place("HNS2001-I"));
+}
+
+#[test]
+fn the_language_comes_from_the_address_then_the_browser_then_is_japanese() {
+    let pages = start();
+    for (path, header, tag) in [
+        ("/", "", "ja"),
+        ("/", "Accept-Language: en-US,en;q=0.9\r\n", "en"),
+        ("/", "Accept-Language: fr,en;q=0.2,ja;q=0.8\r\n", "ja"),
+        ("/", "Accept-Language: ja;q=0,en;q=0.1\r\n", "en"),
+        ("/?lang=ja", "Accept-Language: en\r\n", "ja"),
+        ("/?lang=xx", "Accept-Language: en\r\n", "en"),
+    ] {
+        let (_, body) = pages.get(path, header);
+        assert!(
+            body.contains(&format!("<html lang=\"{tag}\">")),
+            "{path} {header}"
+        );
+    }
+}
+
+#[test]
+fn an_alert_a_code_and_an_agent_have_pages() {
+    let pages = start();
+    busy(&pages);
+    let firing = pages
+        .store
+        .alerts(&AlertFilter {
+            firing: Some(true),
+            ..AlertFilter::default()
+        })
+        .unwrap();
+    let id = firing
+        .iter()
+        .find(|alert| alert.identity.code == 1002)
+        .unwrap()
+        .id;
+    let alert = pages.body(&format!("/a/{id}?lang=en"));
+    for fact in [
+        "HNS1002-E",
+        "memory_used",
+        "What to do now",
+        "web03",
+        "95.8%",
+    ] {
+        assert!(alert.contains(fact), "{fact}");
+    }
+    assert!(pages.body("/codes/1002?lang=ja").contains("HNS1002-E"));
+    // Reserved only: there is a page, and it says that there is no text.
+    assert!(
+        pages
+            .body("/codes/4001?lang=en")
+            .contains("no text for this code")
+    );
+    for path in [
+        "/agents/web03?lang=en",
+        "/agents/%E3%81%BF%E3%82%89%E3%81%84%E5%95%86%E4%BA%8B/%E5%8F%97%E6%B3%A8/web03?lang=en",
+    ] {
+        let agent = pages.body(path);
+        for fact in [
+            "web03.example",
+            "memory available",
+            "agent.toml:12",
+            "30.0%",
+            "12.3%",
+        ] {
+            assert!(agent.contains(fact), "{fact}");
+        }
+    }
+}
+
+#[test]
+fn what_is_not_there_is_404_and_every_answer_has_its_headers() {
+    let pages = start();
+    let long = "/a/".to_owned() + &"A".repeat(2000);
+    for path in [
+        "/nothing",
+        "/a/0000000000",
+        "/a/..%2f..",
+        "/a/%00",
+        "/codes/0",
+        "/codes/99999",
+        "/codes/x",
+        "/agents/none",
+        "/agents/%ff",
+        &long,
+    ] {
+        let (head, _) = pages.get(path, "");
+        assert!(
+            head.starts_with("http/1.1 404") || head.starts_with("http/1.1 400"),
+            "{path}: {head}"
+        );
+        for header in [
+            "content-security-policy: default-src 'none'",
+            "x-content-type-options: nosniff",
+            "cache-control: no-store",
+        ] {
+            assert!(head.contains(header), "{path}: {header}");
+        }
+    }
+}
+
+#[test]
+fn nothing_that_an_agent_or_a_name_says_becomes_markup() {
+    let pages = start();
+    let hostile = "<script>alert(1)</script>\"'&";
+    let store = &*pages.store;
+    let agent = NewAgent {
+        customer: hostile.to_owned(),
+        system: hostile.to_owned(),
+        name: hostile.to_owned(),
+        ..new_agent(1, "")
+    };
+    store.add_agent(&agent, at(0)).unwrap();
+    let frames = [
+        hello(1, hostile),
+        config(9, 0, 1, 1002, hostile),
+        alert(Event {
+            subject: hostile,
+            ..event(1002, 1, 1, 500, 500)
+        }),
+        alert(Event {
+            subject: hostile,
+            ..event(60_000, 1, 1, 500, 500)
+        }),
+    ];
+    let gap = part(5, Stream::Evidence, 3, &[vec![222, 1]]);
+    send(
+        store,
+        &batch(5, 1000, &[part(5, Stream::Alerts, 0, &frames), gap]),
+        at(1000),
+    );
+    let mut paths = vec!["/".to_owned(), "/agents/0000000000000001".to_owned()];
+    for alert in store.alerts(&AlertFilter::default()).unwrap() {
+        paths.push(format!("/a/{}", alert.id));
+    }
+    for path in paths {
+        let page = pages.body(&path);
+        assert!(!page.contains("<script"), "{path}");
+        assert!(
+            page.contains("&lt;script&gt;alert(1)&lt;/script&gt;&quot;"),
+            "{path}"
+        );
+        let mut encoded = String::new();
+        for byte in hostile.bytes().filter(|byte| !byte.is_ascii_alphanumeric()) {
+            write!(encoded, "%{byte:02X}").unwrap();
+        }
+        assert!(
+            !page.contains(&format!("href=\"/agents/{hostile}")),
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn healthz_is_what_the_writer_says() {
+    let mut pages = start();
+    let jobs = pages.jobs.take().unwrap();
+    let writer = std::thread::spawn(move || {
+        for healthy in [true, false] {
+            match jobs.recv().unwrap() {
+                Job::Ping(reply) => reply.send(healthy).unwrap(),
+                Job::Batch(..) => unreachable!("nobody posts"),
+            }
+        }
+    });
+    assert!(pages.get("/healthz", "").0.starts_with("http/1.1 200"));
+    assert!(pages.get("/healthz", "").0.starts_with("http/1.1 503"));
+    writer.join().unwrap();
+    // The writer is gone.
+    assert!(pages.get("/healthz", "").0.starts_with("http/1.1 503"));
+}
+
+#[test]
+fn metrics_are_prometheus_text_of_what_is_stored() {
+    let pages = start();
+    busy(&pages);
+    let text = pages.body("/metrics");
+    for line in [
+        "hansho_frames_stored_total{stream=\"alerts\"} 6",
+        "hansho_frames_stored_total{stream=\"readings\"} 1",
+        "hansho_duplicates_total{stream=\"alerts\"} 0",
+        "hansho_agents 1",
+        "hansho_alerts_firing 2",
+        "hansho_readings_stored_total 1",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let (name, value) = line.rsplit_once(' ').unwrap();
+        assert!(
+            name.starts_with("hansho_") && value.parse::<f64>().is_ok(),
+            "{line}"
+        );
+    }
+    assert_eq!(pages.store.frames(AgentId(1)).unwrap().len(), 7);
+}
+
+#[test]
+fn a_connection_to_the_pages_ends_at_its_time_and_places_come_back() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let listener = runtime
+        .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
+        .unwrap();
+    let address = listener.local_addr().unwrap();
+    let bounded = web::listen::Bounded::with(listener, 1, Duration::from_millis(200));
+    let (queue, _jobs) = sync_channel(4);
+    let site = Site {
+        store: Arc::new(MemoryStore::default()),
+        queue,
+        metrics: Arc::new(Metrics::default()),
+        now: || at(0),
+    };
+    runtime.spawn(async move { axum::serve(bounded, web::router(Arc::new(site))).await });
+    // One that dawdles holds the only place; the next is served when its time is over.
+    let mut slow = TcpStream::connect(address).unwrap();
+    slow.write_all(b"GET / HTTP/1.1\r\nHost: ").unwrap();
+    let mut next = TcpStream::connect(address).unwrap();
+    next.set_read_timeout(Some(Duration::from_secs(30)))
+        .unwrap();
+    write!(
+        next,
+        "GET / HTTP/1.1\r\nHost: c\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut page = String::new();
+    next.read_to_string(&mut page).unwrap();
+    assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+    let mut rest = Vec::new();
+    assert_eq!(slow.read_to_end(&mut rest).unwrap_or(0), 0);
+}

@@ -1,0 +1,212 @@
+//! Crashes and failures of the SQLite store, made with copies of its files and a disk that is full.
+#![allow(
+    clippy::unwrap_used,
+    clippy::let_underscore_must_use,
+    clippy::string_slice,
+    clippy::unreachable,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test: what goes wrong fails it, as it should"
+)]
+
+mod support;
+
+use hansho::frame::kind::{AgentId, Stream};
+use hansho_collector::store::{AlertFilter, SqliteStore, Store, StoreError};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use support::{Folder, alert, at, batch, event, hello, new_agent, part, readings, send};
+
+const AGENT: AgentId = AgentId(1);
+
+/// Files of the store whose name begins so.
+fn copy(from: &Path, to: &Path, beginning: &str) {
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if name.starts_with(beginning) {
+            fs::copy(&path, to.join(&name)).unwrap();
+        }
+    }
+}
+
+/// The machine stops after the day file's commit and before the main file's: the day file is newer than the main file.
+#[test]
+fn frames_past_their_watermark_are_removed_on_open_and_taken_again() {
+    let (folder, crashed) = (Folder::new("crash"), Folder::new("crashed"));
+    let store = SqliteStore::open_writer(folder.path(), at(0)).unwrap();
+    store.add_agent(&new_agent(1, "web03"), at(0)).unwrap();
+    let first = [hello(1, "h"), alert(event(1002, 1, 1, 500, 500))];
+    send(
+        &store,
+        &batch(5, 1000, &[part(5, Stream::Alerts, 0, &first)]),
+        at(0),
+    );
+    copy(folder.path(), crashed.path(), "collector.sqlite");
+    // This is what the crash tears: one run that the main file knows, and one that it does not.
+    let more = [alert(event(1002, 2, 1, 500, 900))];
+    let torn = [
+        part(5, Stream::Alerts, 2, &more),
+        part(4, Stream::Readings, 0, &[readings(100, &[1])]),
+    ];
+    assert_eq!(send(&store, &batch(5, 1100, &torn), at(100)), [3, 1]);
+    copy(folder.path(), crashed.path(), "frames-");
+    drop(store);
+
+    let before = SqliteStore::open_reader(crashed.path()).unwrap();
+    assert_eq!(
+        before.frames(AGENT).unwrap().len(),
+        4,
+        "the day file is ahead"
+    );
+    drop(before);
+    let store = SqliteStore::open_writer(crashed.path(), at(200)).unwrap();
+    assert_eq!(store.frames(AGENT).unwrap().len(), 2);
+    assert!(store.alerts(&AlertFilter::default()).unwrap()[0].firing);
+    // The agent, never answered, sends again; nothing is doubled.
+    assert_eq!(send(&store, &batch(5, 1200, &torn), at(300)), [3, 1]);
+    assert_eq!(store.frames(AGENT).unwrap().len(), 4);
+    assert!(!store.alerts(&AlertFilter::default()).unwrap()[0].firing);
+    let all = store.totals().unwrap().all();
+    assert_eq!((all.frames_stored, all.duplicates, all.lost), (4, 0, 0));
+}
+
+/// The same at midnight: the torn frames are in yesterday's file, the agent sends them again today.
+#[test]
+fn the_two_newest_day_files_are_mended() {
+    let (folder, crashed) = (Folder::new("midnight"), Folder::new("midnight-crashed"));
+    let day = 86_400_000;
+    let store = SqliteStore::open_writer(folder.path(), at(0)).unwrap();
+    store.add_agent(&new_agent(1, "web03"), at(0)).unwrap();
+    send(
+        &store,
+        &batch(5, 1000, &[part(5, Stream::Alerts, 0, &[hello(1, "h")])]),
+        at(day),
+    );
+    copy(folder.path(), crashed.path(), "collector.sqlite");
+    let torn = part(5, Stream::Alerts, 1, &[alert(event(1002, 1, 1, 500, 500))]);
+    send(&store, &batch(5, 1100, std::slice::from_ref(&torn)), at(0));
+    copy(folder.path(), crashed.path(), "frames-");
+    drop(store);
+    let store = SqliteStore::open_writer(crashed.path(), at(day)).unwrap();
+    assert_eq!(send(&store, &batch(5, 1200, &[torn]), at(day)), [2]);
+    assert_eq!(store.frames(AGENT).unwrap().len(), 2);
+}
+
+#[test]
+fn a_second_writer_is_refused_and_a_reader_is_not() {
+    let folder = Folder::new("second");
+    let first = SqliteStore::open_writer(folder.path(), at(0)).unwrap();
+    let second = SqliteStore::open_writer(folder.path(), at(1));
+    assert!(matches!(second, Err(StoreError::Taken(_))));
+    SqliteStore::open_reader(folder.path()).unwrap();
+    drop(first);
+    SqliteStore::open_writer(folder.path(), at(2)).unwrap();
+}
+
+/// Where the lock does not hold (another host on shared storage), the fencing number does.
+#[test]
+fn a_writer_whose_lease_was_taken_writes_no_more() {
+    let folder = Folder::new("fenced");
+    let old = SqliteStore::open_writer(folder.path(), at(0)).unwrap();
+    old.add_agent(&new_agent(1, "web03"), at(0)).unwrap();
+    fs::remove_file(folder.path().join("collector.lock")).unwrap();
+    let new = SqliteStore::open_writer(folder.path(), at(1)).unwrap();
+    let hello = batch(5, 1000, &[part(5, Stream::Alerts, 0, &[hello(1, "h")])]);
+    assert_eq!(
+        old.accept(&[&hello], at(2)).unwrap_err(),
+        StoreError::Fenced
+    );
+    assert_eq!(send(&new, &hello, at(3)), [1]);
+}
+
+#[test]
+fn a_store_of_a_newer_version_is_refused() {
+    let folder = Folder::new("newer");
+    drop(SqliteStore::open_writer(folder.path(), at(0)).unwrap());
+    let main = rusqlite::Connection::open(folder.path().join("collector.sqlite")).unwrap();
+    main.pragma_update(None, "user_version", 99).unwrap();
+    drop(main);
+    assert_eq!(
+        SqliteStore::open_writer(folder.path(), at(0)).unwrap_err(),
+        StoreError::Newer(99)
+    );
+    assert_eq!(
+        SqliteStore::open_reader(folder.path()).unwrap_err(),
+        StoreError::Newer(99)
+    );
+}
+
+#[test]
+fn a_file_that_is_no_database_is_called_damaged() {
+    let folder = Folder::new("damaged");
+    fs::write(folder.path().join("collector.sqlite"), vec![b'x'; 8192]).unwrap();
+    let opened = SqliteStore::open_writer(folder.path(), at(0));
+    assert!(matches!(opened, Err(StoreError::Corrupt(_))), "{opened:?}");
+}
+
+/// A tmpfs of one MiB; only root can mount one.
+struct SmallDisk(Folder);
+
+impl SmallDisk {
+    fn new() -> Option<Self> {
+        let folder = Folder::new("small-disk");
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"])
+            .arg(folder.path())
+            .status();
+        mounted
+            .is_ok_and(|status| status.success())
+            .then_some(Self(folder))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0.path()).status();
+    }
+}
+
+#[test]
+fn a_full_disk_is_said_so_loses_nothing_and_ends() {
+    let Some(disk) = SmallDisk::new() else {
+        eprintln!("skipped: no right to mount a tmpfs");
+        return;
+    };
+    let store = SqliteStore::open_writer(disk.0.path(), at(0)).unwrap();
+    store.add_agent(&new_agent(1, "web03"), at(0)).unwrap();
+    let frame = || {
+        let values: Vec<u32> = (0..250).map(|n| n * 7919 % 60_000).collect();
+        readings(1000, &values)
+    };
+    let (mut next, mut refused) = (0, None);
+    for sent in 0..10_000 {
+        let batch = batch(
+            5,
+            1000 + sent,
+            &[part(5, Stream::Readings, next, &[frame()])],
+        );
+        match store.accept(&[&batch], at(sent)) {
+            Ok(answers) => next = answers[0].stored[0].next,
+            Err(error) => {
+                refused = Some(error);
+                break;
+            }
+        }
+    }
+    assert!(matches!(refused, Some(StoreError::Full(_))), "{refused:?}");
+    assert!(next > 10, "{next}");
+    // Everything answered is there, nothing else.
+    assert_eq!(store.frames(AGENT).unwrap().len() as u64, next);
+    // Room again: a large file of somebody else is gone, here by a larger disk.
+    let grown = Command::new("mount")
+        .args(["-o", "remount,size=8m"])
+        .arg(disk.0.path())
+        .status()
+        .unwrap();
+    assert!(grown.success());
+    let again = batch(5, 99_000, &[part(5, Stream::Readings, next, &[frame()])]);
+    assert_eq!(send(&store, &again, at(99_000)), [next + 1]);
+    assert_eq!(store.frames(AGENT).unwrap().len() as u64, next + 1);
+}

@@ -1,0 +1,243 @@
+//! `hansho status`, on rings that this test writes in place of an agent.
+#![allow(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "a test that fails may panic"
+)]
+
+mod cli_common;
+
+use cli_common::{Ended, Folder, hansho, json_lines};
+use hansho::clock::{Anchor, Uptime, WallTime};
+use hansho::frame::{AgentId, BootId, RunId, Stream};
+use hansho::machine::{Input, Journal, Machine, Settings};
+use hansho::sample::inventory::boot_id;
+use hansho::sample::{Memory, Sample};
+use hansho::spool::files::MEMORY_FILE;
+use hansho::spool::heap::HeapMemory;
+use hansho::spool::{Cursor, Identity, MemoryRing};
+use hansho::{config, sys};
+use rustix::fs::{FlockOperation, flock};
+use std::fs::File;
+use std::path::Path;
+
+/// Fires on its first reading; everything else as built in.
+fn config(folder: &Folder) -> String {
+    let path = folder.path().display();
+    format!(
+        "config_version = 1\n[spool]\ndirectory = \"{path}\"\nmemory_directory = \"{path}\"\n\
+         [[rule]]\ncode = 1002\nraise_after = \"0s\"\ngate = \"none\"\n"
+    )
+}
+
+/// Appends to the ring.
+struct Recorder<'r, M: hansho::spool::Memory>(&'r mut MemoryRing<M>);
+
+impl<M: hansho::spool::Memory> Journal for Recorder<'_, M> {
+    fn record(&mut self, stream: Stream, uptime: Uptime, frame: &[u8]) {
+        self.0.append(stream, uptime, frame).unwrap();
+    }
+    fn say(&mut self, _: &str) {}
+}
+
+fn low(uptime: Uptime) -> Sample {
+    Sample {
+        uptime,
+        memory: Memory {
+            total_kib: Some(1_024_000),
+            available_kib: Some(10_240),
+            ..Memory::default()
+        },
+        ..Sample::default()
+    }
+}
+
+/// What an agent would have left: an alert fired before or after the checkpoint, and the last of it acknowledged or not.
+fn ring(config: &str, boot: u64, checkpoint_last: bool, goodbye: bool) -> Vec<u8> {
+    let memory = HeapMemory::zeroed(256 * 1024);
+    let now = sys::uptime();
+    let identity = Identity {
+        agent: AgentId(1),
+        run: RunId(0x22),
+        boot: BootId(boot),
+        ring: 7,
+        run_number_floor: 4,
+    };
+    let anchor = Anchor {
+        uptime: now,
+        wall: WallTime::from_millis(1),
+        ..Anchor::default()
+    };
+    let (mut ring, _) = MemoryRing::open(&memory, identity, now, anchor).unwrap();
+    let plan = config::parse(config, "test").unwrap();
+    let rules = plan
+        .rules
+        .iter()
+        .map(|effective| effective.rule.clone())
+        .collect();
+    let settings = Settings {
+        sample_interval_ms: 1000,
+        counters_interval_ms: 5000,
+        report_interval_ms: 10_000,
+        forwards: false,
+    };
+    let mut machine = Machine::new(settings, rules).unwrap();
+    let mut buffer = vec![0; hansho::limit::CHECKPOINT_BYTES];
+    let mut keep = |machine: &Machine, ring: &mut MemoryRing<&HeapMemory>| {
+        let bytes = machine.checkpoint(&mut buffer).unwrap();
+        ring.checkpoint(now, bytes).unwrap();
+    };
+    if !checkpoint_last {
+        keep(&machine, &mut ring);
+    }
+    let sample = low(now);
+    machine.step(now, Input::Recorded(&sample), &mut Recorder(&mut ring));
+    if checkpoint_last {
+        keep(&machine, &mut ring);
+    }
+    if goodbye {
+        let stop = Input::Stop {
+            planned_ms: 0,
+            text: "",
+        };
+        machine.step(now, stop, &mut Recorder(&mut ring));
+    }
+    memory.to_vec()
+}
+
+fn this_boot() -> u64 {
+    boot_id(Path::new("/")).unwrap()
+}
+
+fn status(folder: &Folder) -> Ended {
+    let config = folder
+        .file("agent.toml", config(folder))
+        .display()
+        .to_string();
+    hansho(["status", "--json", "--config", &config])
+}
+
+#[test]
+fn an_agent_that_holds_its_lock_runs() {
+    let folder = Folder::new();
+    let path = folder.file(
+        MEMORY_FILE,
+        ring(&config(&folder), this_boot(), true, false),
+    );
+    let file = File::open(&path).unwrap();
+    flock(&file, FlockOperation::LockExclusive).unwrap();
+    let ended = status(&folder);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let told = &json_lines(&ended.out)[0];
+    assert_eq!(
+        (&told["running"], &told["because"]),
+        (&true.into(), &"lock_held".into())
+    );
+    assert_eq!(told["run"], "0000000000000022");
+    assert_eq!(told["run_number"], 5);
+    assert_eq!(told["processes"][0]["pid"], std::process::id());
+    assert!(told["processes"][0]["resident_kib"].as_u64() > Some(0));
+    assert_eq!(told["open"].as_array().unwrap().len(), 1);
+    assert_eq!(told["open"][0]["display"], "HNS1002-E");
+    assert_eq!(told["open"][0]["episode"], 1);
+    assert_eq!(told["open"][0]["value"], 1_013_760);
+    assert_eq!(told["streams"][0]["not_acknowledged"], 1);
+    assert_eq!(told["memory_ring"]["state"], "ok");
+    assert_eq!(told["disk_ring"]["state"], "missing");
+    // Not just closed: a program that another test starts at this moment holds a copy of it.
+    flock(&file, FlockOperation::Unlock).unwrap();
+    let told = &json_lines(&status(&folder).out)[0];
+    assert_eq!(
+        (&told["running"], &told["because"]),
+        (&false.into(), &"ended_without_goodbye".into())
+    );
+}
+
+/// A transition that the checkpoint does not include outranks it, and one of an earlier boot is still open.
+#[test]
+fn what_is_open_survives_checkpoint_and_boot() {
+    for (boot, checkpoint_last) in [
+        (this_boot(), false),
+        (!this_boot(), true),
+        (!this_boot(), false),
+    ] {
+        let folder = Folder::new();
+        folder.file(
+            MEMORY_FILE,
+            ring(&config(&folder), boot, checkpoint_last, false),
+        );
+        let ended = status(&folder);
+        assert_eq!(ended.code, 69);
+        let told = &json_lines(&ended.out)[0];
+        assert_eq!(told["open"][0]["code"], 1002, "{told}");
+        let same = boot == this_boot();
+        assert_eq!(told["last_sign_ms_ago"].is_u64(), same, "{told}");
+        let because = if same {
+            "ended_without_goodbye"
+        } else {
+            "nothing_written_in_this_boot"
+        };
+        assert_eq!(told["because"], because);
+    }
+}
+
+#[test]
+fn a_goodbye_is_a_stop_in_order() {
+    let folder = Folder::new();
+    folder.file(MEMORY_FILE, ring(&config(&folder), this_boot(), true, true));
+    let ended = status(&folder);
+    assert_eq!(ended.code, 69);
+    assert_eq!(json_lines(&ended.out)[0]["because"], "stopped_in_order");
+}
+
+#[test]
+fn what_was_acknowledged_is_not_counted() {
+    let folder = Folder::new();
+    let bytes = ring(&config(&folder), this_boot(), true, false);
+    let memory = HeapMemory::copied(&bytes);
+    let identity = Identity {
+        agent: AgentId(1),
+        run: RunId(0x33),
+        boot: BootId(this_boot()),
+        ring: 7,
+        run_number_floor: 0,
+    };
+    let (mut next, recovered) =
+        MemoryRing::open(&memory, identity, sys::uptime(), Anchor::default()).unwrap();
+    let cursor = Cursor {
+        run_number: recovered.run_number,
+        run: RunId(0x33),
+        next_sequence: 0,
+    };
+    next.set_cursor(sys::uptime(), Stream::Alerts, cursor)
+        .unwrap();
+    folder.file(MEMORY_FILE, memory.to_vec());
+    let told = &json_lines(&status(&folder).out)[0];
+    assert_eq!(told["streams"][0]["held"], 1);
+    assert_eq!(
+        told["streams"][0]["not_acknowledged"], 0,
+        "an earlier run is closed"
+    );
+    assert!(told["cursors_as_of_uptime_ms"].is_u64());
+}
+
+#[test]
+fn no_ring_and_noise_are_told() {
+    let folder = Folder::new();
+    let told = |folder: &Folder| json_lines(&status(folder).out)[0]["memory_ring"]["state"].clone();
+    assert_eq!(told(&folder), "missing");
+    folder.file(MEMORY_FILE, [0xA5; 256 * 1024]);
+    assert_eq!(told(&folder), "no_superblock");
+    folder.file(MEMORY_FILE, "short");
+    assert_eq!(told(&folder), "no_ring");
+    folder.file(MEMORY_FILE, "");
+    assert_eq!(told(&folder), "no_ring");
+    let ended = hansho([
+        "status",
+        "--config",
+        &folder.path().join("agent.toml").display().to_string(),
+    ]);
+    assert_eq!(ended.code, 69);
+    assert!(ended.out.starts_with("agent: not running"), "{}", ended.out);
+}

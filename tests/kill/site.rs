@@ -1,0 +1,418 @@
+//! A collector, an agent, and the scripted host: started, killed by pid, started again.
+
+use crate::random::Random;
+use crate::relay::Relay;
+use crate::script::{Level, TOTAL_KIB};
+use rustix::process::{Pid, Signal, kill_process};
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Whatever must come up again comes within this.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Victim {
+    Keeper,
+    Watcher,
+    Forwarder,
+    Collector,
+}
+
+impl Victim {
+    const ALL: [Self; 4] = [
+        Self::Keeper,
+        Self::Watcher,
+        Self::Forwarder,
+        Self::Collector,
+    ];
+
+    pub(crate) fn any(random: &mut Random) -> Self {
+        Self::ALL[usize::try_from(random.below(4)).expect("small")]
+    }
+}
+
+pub(crate) struct Site {
+    programs: PathBuf,
+    plant: String,
+    folder: PathBuf,
+    memory: PathBuf,
+    meminfo: fs::File,
+    digit_at: u64,
+    relay: Option<Relay>,
+    collector: Option<Child>,
+    keeper: Option<Child>,
+    kills: [u64; 4],
+}
+
+/// The folder of the programs under test.
+pub(crate) fn programs() -> PathBuf {
+    let agent = Path::new(env!("CARGO_BIN_EXE_hansho"));
+    let folder = agent
+        .parent()
+        .expect("a program is in a folder")
+        .to_path_buf();
+    if !folder.join("hansho-collector").exists() {
+        let status = Command::new(env!("CARGO"))
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .args(["build", "--locked", "--package", "hansho-collector"])
+            .status()
+            .expect("cargo runs");
+        assert!(status.success(), "the collector is built");
+    }
+    folder
+}
+
+impl Site {
+    pub(crate) fn new(programs: &Path, plant: &str, level: Level, seed: u64) -> Self {
+        let unique = format!("hansho-kill-{}-{plant}", std::process::id());
+        let folder = std::env::temp_dir().join(&unique);
+        let memory = Path::new("/dev/shm").join(&unique);
+        for old in [&folder, &memory] {
+            if old.exists() {
+                fs::remove_dir_all(old).expect("an earlier run's folder goes");
+            }
+        }
+        let root = folder.join("root");
+        lay_root(&root);
+        let meminfo = fs::OpenOptions::new()
+            .write(true)
+            .open(root.join("proc/meminfo"))
+            .expect("meminfo");
+        let text = fs::read_to_string(root.join("proc/meminfo")).expect("meminfo");
+        let digit_at = text.find("9000000 kB").expect("the available line") as u64;
+        let mut site = Self {
+            programs: programs.to_path_buf(),
+            plant: plant.to_owned(),
+            folder,
+            memory,
+            meminfo,
+            digit_at,
+            relay: None,
+            collector: None,
+            keeper: None,
+            kills: [0; 4],
+        };
+        site.set_level(level);
+        let ports: Vec<_> = (0..2)
+            .map(|_| TcpListener::bind("127.0.0.1:0").expect("a port"))
+            .collect();
+        let address = |place: usize| ports[place].local_addr().expect("an address");
+        let toml = site.folder.join("collector.toml");
+        let (ingest, pages) = (address(0), address(1));
+        fs::write(
+            &toml,
+            collector_toml(&site.folder, ingest.port(), pages.port()),
+        )
+        .expect("collector.toml");
+        let key = site.folder.join("agent.key").display().to_string();
+        site.ask(&[
+            "agent",
+            "add",
+            "web01",
+            "--system",
+            "demo/shop",
+            "--key-file",
+            &key,
+        ]);
+        let relay = Relay::start(ingest, seed);
+        let toml = agent_toml(&site.folder, &site.memory, relay.address.port());
+        fs::write(site.agent_file(), toml).expect("agent.toml");
+        site.relay = Some(relay);
+        drop(ports);
+        site.collector_up();
+        site.start_agent();
+        site
+    }
+
+    fn agent_file(&self) -> PathBuf {
+        self.folder.join("agent.toml")
+    }
+
+    /// Changes the one digit of the host's available memory.
+    pub(crate) fn set_level(&self, level: Level) {
+        let digit = [b'0' + u8::try_from(level.0).expect("one digit")];
+        self.meminfo
+            .write_all_at(&digit, self.digit_at)
+            .expect("meminfo is written");
+    }
+
+    /// Asks the collector's command; what it prints.
+    pub(crate) fn ask(&self, arguments: &[&str]) -> String {
+        let output = Command::new(self.programs.join("hansho-collector"))
+            .args(arguments)
+            .arg("--config")
+            .arg(self.folder.join("collector.toml"))
+            .output()
+            .expect("the collector's command runs");
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).expect("text")
+    }
+
+    fn log(&self, name: &str) -> Stdio {
+        let file = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.folder.join(name))
+            .expect("a log");
+        file.into()
+    }
+
+    pub(crate) fn collector_up(&mut self) {
+        if self.collector.is_some() {
+            return;
+        }
+        let child = Command::new(self.programs.join("hansho-collector"))
+            .args(["serve", "--config"])
+            .arg(self.folder.join("collector.toml"))
+            .env("HANSHO_PLANT", &self.plant)
+            .stdout(self.log("collector.log"))
+            .stderr(self.log("collector.log"))
+            .spawn()
+            .expect("the collector starts");
+        self.collector = Some(child);
+    }
+
+    fn start_agent(&mut self) {
+        let child = Command::new(self.programs.join("hansho"))
+            .args(["run", "--config"])
+            .arg(self.agent_file())
+            .env("HANSHO_PLANT", &self.plant)
+            .stdout(Stdio::null())
+            .stderr(self.log("agent.log"))
+            .spawn()
+            .expect("the agent starts");
+        self.keeper = Some(child);
+    }
+
+    /// Kills a process once it is there, and has what nobody else restarts started again (the collector later).
+    pub(crate) fn kill(&mut self, victim: Victim) {
+        match victim {
+            Victim::Collector => {
+                self.collector_up();
+                let mut child = self.collector.take().expect("it runs");
+                child.kill().expect("SIGKILL");
+                child.wait().expect("it is reaped");
+            }
+            Victim::Keeper => {
+                let mut child = self.keeper.take().expect("it runs");
+                child.kill().expect("SIGKILL");
+                child.wait().expect("it is reaped");
+                self.start_agent();
+            }
+            Victim::Watcher | Victim::Forwarder => {
+                let pid = self.worker(if victim == Victim::Watcher {
+                    "watch"
+                } else {
+                    "forward"
+                });
+                // It may just have been killed with its keeper.
+                if kill_process(pid, Signal::KILL).is_err() {}
+            }
+        }
+        self.kills[victim as usize] += 1;
+    }
+
+    /// The pid of a worker of the present keeper, waited for.
+    fn worker(&mut self, mode: &str) -> Pid {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            self.keeper_lives();
+            let keeper = self.keeper.as_ref().expect("it runs").id();
+            if let Some(pid) = child_in_mode(keeper, mode) {
+                return pid;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "no {mode} within {PATIENCE:?}: {}",
+                self.tail("agent.log")
+            );
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    fn keeper_lives(&mut self) {
+        let ended = self
+            .keeper
+            .as_mut()
+            .expect("it runs")
+            .try_wait()
+            .expect("waitpid");
+        if let Some(status) = ended {
+            panic!(
+                "the keeper ended by itself: {status}; {}",
+                self.tail("agent.log")
+            );
+        }
+    }
+
+    /// Waits until one watcher has lived for this long without a break.
+    pub(crate) fn let_watcher_live(&mut self, long: Duration) {
+        let deadline = Instant::now() + PATIENCE + long;
+        let mut since: Option<(Pid, Instant)> = None;
+        loop {
+            let pid = self.worker("watch");
+            match since {
+                Some((known, start)) if known == pid && start.elapsed() >= long => return,
+                Some((known, _)) if known == pid => {}
+                _ => since = Some((pid, Instant::now())),
+            }
+            assert!(
+                Instant::now() < deadline,
+                "no watcher lives for {long:?}: {}",
+                self.tail("agent.log")
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Stops agent and collector in order.
+    pub(crate) fn stop(&mut self) -> Result<(), String> {
+        let mut agent = self.keeper.take().expect("it runs");
+        terminate(&agent);
+        let status = agent.wait().expect("it is reaped");
+        if let Some(mut collector) = self.collector.take() {
+            terminate(&collector);
+            collector.wait().expect("it is reaped");
+        }
+        if status.success() {
+            Ok(())
+        } else {
+            Err(format!("the agent stopped with {status}"))
+        }
+    }
+
+    pub(crate) fn kills(&self) -> String {
+        let each: Vec<_> = Victim::ALL
+            .iter()
+            .zip(self.kills)
+            .map(|(victim, count)| format!("{victim:?} {count}"))
+            .collect();
+        each.join(", ")
+    }
+
+    pub(crate) fn answers_lost(&self) -> u64 {
+        self.relay.as_ref().map_or(0, Relay::lost)
+    }
+
+    fn tail(&self, name: &str) -> String {
+        let text = fs::read_to_string(self.folder.join(name)).unwrap_or_default();
+        let lines: Vec<_> = text.lines().rev().take(20).collect();
+        lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        for child in [&mut self.keeper, &mut self.collector]
+            .into_iter()
+            .flatten()
+        {
+            // It may have ended already.
+            if child.kill().is_ok() && child.wait().is_err() {}
+        }
+        let keep = std::thread::panicking() || std::env::var_os("HANSHO_KEEP").is_some();
+        if !keep {
+            for folder in [&self.folder, &self.memory] {
+                if fs::remove_dir_all(folder).is_err() {}
+            }
+        }
+    }
+}
+
+fn terminate(child: &Child) {
+    let pid = Pid::from_raw(i32::try_from(child.id()).expect("a pid")).expect("a pid");
+    kill_process(pid, Signal::TERM).expect("SIGTERM");
+}
+
+/// A child of `parent` whose first argument is `mode`.
+fn child_in_mode(parent: u32, mode: &str) -> Option<Pid> {
+    for entry in fs::read_dir("/proc").ok()?.flatten() {
+        let Some(pid) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<i32>().ok())
+        else {
+            continue;
+        };
+        let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else {
+            continue;
+        };
+        // After the name in brackets: state, parent.
+        let after = stat.rsplit(')').next().unwrap_or_default();
+        let mut fields = after.split_whitespace();
+        let living = fields
+            .next()
+            .is_some_and(|state| state != "Z" && state != "X");
+        if !living || fields.next().and_then(|field| field.parse::<u32>().ok()) != Some(parent) {
+            continue;
+        }
+        let command = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        if command.split(|byte| *byte == 0).nth(1) == Some(mode.as_bytes()) {
+            return Pid::from_raw(pid);
+        }
+    }
+    None
+}
+
+/// A small host: what the rules of this test need, and nothing that moves by itself.
+fn lay_root(root: &Path) {
+    let files = [
+        (
+            "proc/meminfo",
+            format!(
+                "MemTotal:       {TOTAL_KIB} kB\nMemFree:          500000 kB\nMemAvailable:    9000000 kB\nBuffers:           10000 kB\nCached:           100000 kB\nAnonPages:        100000 kB\nShmem:             10000 kB\nSReclaimable:      10000 kB\nSUnreclaim:        10000 kB\nSwapTotal:             0 kB\nSwapFree:              0 kB\nDirty:                 0 kB\nCommitted_AS:     100000 kB\n"
+            ),
+        ),
+        (
+            "proc/stat",
+            "cpu  100 0 100 10000 0 0 0 0 0 0\ncpu0 100 0 100 10000 0 0 0 0 0 0\nprocs_running 1\n"
+                .to_owned(),
+        ),
+        ("proc/loadavg", "0.00 0.00 0.00 1/50 1\n".to_owned()),
+        ("proc/sys/kernel/hostname", "web01\n".to_owned()),
+        ("proc/sys/kernel/osrelease", "6.1.0\n".to_owned()),
+        (
+            "proc/sys/kernel/random/boot_id",
+            "01234567-89ab-cdef-0123-456789abcdef\n".to_owned(),
+        ),
+    ];
+    for (name, content) in files {
+        let path = root.join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("folders");
+        fs::write(path, content).expect("a file of the root");
+    }
+}
+
+fn collector_toml(folder: &Path, ingest: u16, pages: u16) -> String {
+    let folder = folder.display();
+    format!(
+        "config_version = 1\n[ingest]\nlisten = \"127.0.0.1:{ingest}\"\n[pages]\nlisten = \"127.0.0.1:{pages}\"\n\
+         [store]\ndirectory = \"{folder}/store\"\n[keys]\nmasters = \"{folder}/masters.keys\"\n"
+    )
+}
+
+fn agent_toml(folder: &Path, memory: &Path, ingest: u16) -> String {
+    let (folder, memory) = (folder.display(), memory.display());
+    let rule = |code: u16, raise: u16, clear: u16| {
+        format!(
+            "[[rule]]\ncode = {code}\nraise = \"{raise}%\"\nclear = \"{clear}%\"\nraise_after = \"200ms\"\n\
+             clear_after = \"200ms\"\ngate = \"none\"\n"
+        )
+    };
+    format!(
+        "config_version = 1\n[agent]\nkey_file = \"{folder}/agent.key\"\n\
+         [sample]\ninterval = \"50ms\"\nreport_interval = \"1s\"\nroot = \"{folder}/root\"\n\
+         [spool]\ndirectory = \"{folder}/spool\"\nmemory_directory = \"{memory}\"\ndisk_size = \"4MiB\"\n\
+         [forward]\nurls = [\"http://127.0.0.1:{ingest}\"]\npost_interval = \"1s\"\n{}{}",
+        rule(1001, 50, 45),
+        rule(1002, 80, 75),
+    )
+}

@@ -1,0 +1,179 @@
+//! What the collector has, against what the script alone says.
+
+use crate::script::Script;
+use crate::site::Site;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// Waits until the alerts are as expected, at most for `patience`; what is wrong in the end.
+pub(crate) fn wait(site: &Site, script: &Script, patience: Duration) -> Result<(), Vec<String>> {
+    let deadline = Instant::now() + patience;
+    loop {
+        let faults = alerts(site, script);
+        if faults.is_empty() {
+            return Ok(());
+        }
+        // More than there should be only gets worse.
+        let hopeless = faults.iter().any(|fault| fault.starts_with("too many"));
+        if hopeless || Instant::now() > deadline {
+            return Err(faults);
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+/// The whole verdict.
+pub(crate) fn check(site: &Site, script: &Script) -> Result<(), Vec<String>> {
+    let mut faults = alerts(site, script);
+    faults.extend(sequences(site));
+    faults.extend(readings(site, script));
+    faults.extend(totals(site));
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(faults)
+    }
+}
+
+/// A line for whoever reads the log.
+pub(crate) fn summary(site: &Site) -> String {
+    site.ask(&["stats", "--json"]).trim().to_owned()
+}
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines()
+        .map(|line| serde_json::from_str(line).expect("a line of JSON"))
+        .collect()
+}
+
+fn number(value: &Value, key: &str) -> u64 {
+    value[key]
+        .as_u64()
+        .unwrap_or_else(|| panic!("{key} in {value}"))
+}
+
+/// Each episode once, none by inference, each ended but perhaps the last.
+fn alerts(site: &Site, script: &Script) -> Vec<String> {
+    let text = site.ask(&["alerts", "--json", "--all"]);
+    let all: Vec<Value> = serde_json::from_str(&text).expect("a list");
+    let mut faults = Vec::new();
+    for (code, expected, open) in script.expected() {
+        let mut of_code: Vec<_> = all
+            .iter()
+            .filter(|alert| number(alert, "code") == u64::from(code))
+            .collect();
+        of_code.sort_by_key(|alert| number(alert, "episode"));
+        if of_code.len() != expected {
+            let much = if of_code.len() > expected {
+                "too many"
+            } else {
+                "too few"
+            };
+            faults.push(format!(
+                "{much}: {code} has {} episodes, the script {expected}",
+                of_code.len()
+            ));
+        }
+        for (place, alert) in of_code.iter().enumerate() {
+            let what = format!("{code} episode {}", alert["episode"]);
+            if number(alert, "episode") != place as u64 + 1 {
+                faults.push(format!(
+                    "too many: {what} is number {} of its code",
+                    place + 1
+                ));
+            }
+            let firing = alert["state"] == "firing";
+            let should_fire = open && place + 1 == expected;
+            if firing != should_fire {
+                faults.push(format!("{what} is {}", alert["state"]));
+            }
+            if alert["by_state"] == true || alert["firing_inferred"] == true {
+                faults.push(format!("{what} was inferred, not told"));
+            }
+            if number(alert, "continuations") != 0 {
+                faults.push(format!(
+                    "too many: {what} was told {} times more",
+                    alert["continuations"]
+                ));
+            }
+        }
+    }
+    let codes: Vec<_> = script
+        .expected()
+        .iter()
+        .map(|(code, ..)| u64::from(*code))
+        .collect();
+    for alert in all
+        .iter()
+        .filter(|alert| !codes.contains(&number(alert, "code")))
+    {
+        faults.push(format!(
+            "too many: {} was raised, and no phase gives it",
+            alert["display"]
+        ));
+    }
+    faults
+}
+
+/// Each (run, stream) without a gap, a doubled frame or a loss: the rings were large enough for all of it.
+fn sequences(site: &Site) -> Vec<String> {
+    let mut faults = Vec::new();
+    let mut streams = BTreeMap::<(String, u64), Vec<u64>>::new();
+    for frame in lines(&site.ask(&["frames", "web01", "--json"])) {
+        let key = (
+            frame["run"].as_str().expect("a run").to_owned(),
+            number(&frame, "stream"),
+        );
+        streams
+            .entry(key)
+            .or_default()
+            .push(number(&frame, "sequence"));
+    }
+    for ((run, stream), mut sequences) in streams {
+        sequences.sort_unstable();
+        let expected: Vec<u64> = (0..sequences.len() as u64).collect();
+        if sequences != expected {
+            let wrong = sequences
+                .iter()
+                .zip(&expected)
+                .find(|(found, expected)| found != expected);
+            faults.push(format!(
+                "run {run} stream {stream}: {} frames, first wrong (found, expected) {wrong:?}",
+                sequences.len()
+            ));
+        }
+    }
+    for loss in lines(&site.ask(&["losses", "web01", "--json"])) {
+        faults.push(format!("lost: {loss}"));
+    }
+    faults
+}
+
+/// Every stored value occurs in the script.
+fn readings(site: &Site, script: &Script) -> Vec<String> {
+    let allowed = script.recorded_kib();
+    let mut faults = Vec::new();
+    let stored = lines(&site.ask(&["readings", "web01", "--json"]));
+    if stored.is_empty() {
+        faults.push("no readings are stored".to_owned());
+    }
+    for reading in stored {
+        let available = number(&reading["memory"], "available_kib");
+        if !allowed.contains(&available) {
+            faults.push(format!(
+                "a reading that the script does not have: {available} KiB in {reading}"
+            ));
+        }
+    }
+    faults
+}
+
+fn totals(site: &Site) -> Vec<String> {
+    let stats: Value = serde_json::from_str(&site.ask(&["stats", "--json"])).expect("an object");
+    ["lost", "refused", "skipped", "contradicted"]
+        .iter()
+        .filter(|key| number(&stats, key) != 0)
+        .map(|key| format!("{key} is {} in {stats}", stats[*key]))
+        .collect()
+}
