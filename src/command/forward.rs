@@ -108,8 +108,8 @@ fn bound_heap() {
 
 fn trust(plan: &Plan) -> TrustSettings {
     let pins = plan.forward.pin_sha256.clone();
+    let https = plan.forward.urls.iter().any(|url| url.https);
     let ca_file = plan.forward.ca_file.clone().or_else(|| {
-        let https = plan.forward.urls.iter().any(|url| url.https);
         let found = AUTHORITIES
             .iter()
             .map(Path::new)
@@ -117,6 +117,11 @@ fn trust(plan: &Plan) -> TrustSettings {
             .map(PathBuf::from);
         found.filter(|_| https && pins.is_empty())
     });
+    if https && pins.is_empty() && ca_file.is_none() {
+        log::error!(
+            "no file of authorities on this host: no certificate can be trusted; set forward.ca_file or forward.pin_sha256"
+        );
+    }
     TrustSettings { ca_file, pins }
 }
 
