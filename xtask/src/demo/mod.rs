@@ -111,7 +111,7 @@ fn demo(options: &Options) -> Result<(), Failure> {
     site.start_agent(
         "post_interval = \"2s\"",
         &format!(
-            "# The demo's own: quicker than the defaults, and not for a server.\n[sample]\ncounters_interval = \"1s\"\nreport_interval = \"1s\"\n{}",
+            "# The demo's own: quicker than the defaults, and not for a server.\n[sample]\ninterval = \"500ms\"\ncounters_interval = \"1s\"\nreport_interval = \"1s\"\n{}",
             levels.rules()
         ),
     )?;
