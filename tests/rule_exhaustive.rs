@@ -626,12 +626,12 @@ fn window_case() -> Case {
             input(2100, 1000),
             input(4000, 1000),
         ],
-        depth: 5,
+        depth: 6,
     }
 }
 
 #[test]
-fn rule_with_a_window_at_depth_5() {
+fn rule_with_a_window_at_depth_6() {
     check(
         &window_case(),
         &[(FIRING, Reason::Held), (RESOLVED, Reason::Cleared)],
@@ -640,7 +640,7 @@ fn rule_with_a_window_at_depth_5() {
 
 #[test]
 fn rule_with_a_window_restarted_anywhere() {
-    check_restarts(&window_case(), 1);
+    check_restarts(&window_case(), 2);
 }
 
 #[test]
