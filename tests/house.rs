@@ -93,6 +93,14 @@ const OUTSIDE: &[Outside] = &[
             ),
             ("src/keeper/*", "creates the rings and their folders"),
             (
+                "src/command/run.rs",
+                "creates the rings, before the keeper begins",
+            ),
+            (
+                "src/command/forward.rs",
+                "descriptors that the keeper opened: rings and pulse",
+            ),
+            (
                 "src/hanshod/start.rs",
                 "descriptors that the keeper opened: rings and pulse",
             ),

@@ -47,6 +47,8 @@ struct Entry {
     wanted: Option<u64>,
     /// Still in the rings.
     in_rings: bool,
+    /// The collector was ahead of the running run at its last word.
+    ahead: bool,
 }
 
 /// What to send of one (run, stream).
@@ -65,7 +67,7 @@ pub struct Effects {
     pub moved: bool,
     /// A cursor went back, or was told for the first time: everything is named again, or for the first time.
     pub went_back: bool,
-    /// The collector knows more of the running run than was ever written.
+    /// The collector knows more of the running run than was ever written, and said so twice.
     pub run_ahead: bool,
     /// Frames newly refused.
     pub refused: u64,
@@ -97,6 +99,7 @@ impl Cursors {
                 held,
                 wanted: None,
                 in_rings: true,
+                ahead: false,
             });
             let next = entry.held.next.max(held.next);
             entry.held = Held { next, ..held };
@@ -179,9 +182,14 @@ impl Cursors {
                 .find(|(key, _)| key.run == stored.run && key.stream == stored.stream);
             let Some((key, entry)) = found else { continue };
             let written = entry.held.next;
-            if stored.next > written && key.run == running {
-                effects.run_ahead = true;
+            let ahead = stored.next > written && key.run == running;
+            if ahead && !std::mem::replace(&mut entry.ahead, ahead) {
+                // The newest block may have been unreadable just then: asked once more before a run is ended for it.
+                entry.wanted = None;
+                continue;
             }
+            entry.ahead = ahead;
+            effects.run_ahead |= ahead;
             // Ahead in an earlier run: the collector has what these rings lost; its section is closed.
             let wanted = stored.next.min(written);
             match entry.wanted {
@@ -332,8 +340,14 @@ mod tests {
         cursors.observe([held(2, Stream::Alerts, 0, 9), held(1, Stream::Alerts, 0, 4)].into_iter());
         let effects = cursors.answered(&answer(&[(1, Stream::Alerts, 7)]), RUNNING);
         assert!(!effects.run_ahead);
-        let effects = cursors.answered(&answer(&[(2, Stream::Alerts, 10)]), RUNNING);
-        assert!(effects.run_ahead);
+        let ahead = answer(&[(2, Stream::Alerts, 10)]);
+        assert!(!cursors.answered(&ahead, RUNNING).run_ahead);
+        // It was only a block that could not be read.
+        cursors.observe([held(2, Stream::Alerts, 0, 10)].into_iter());
+        assert!(!cursors.answered(&ahead, RUNNING).run_ahead);
+        let ahead = answer(&[(2, Stream::Alerts, 11)]);
+        assert!(!cursors.answered(&ahead, RUNNING).run_ahead);
+        assert!(cursors.answered(&ahead, RUNNING).run_ahead);
         assert_eq!(cursors.work().count(), 0);
     }
 
