@@ -32,7 +32,7 @@ const LONGEST_MS: u64 = 1_000;
 /// Posts after the watcher has stopped: what does not get through then waits in the rings.
 const LAST_POSTS: u32 = 8;
 /// Where distributions keep the public authorities, in the order in which they are looked for.
-const AUTHORITIES: [&str; 3] = [
+pub(crate) const AUTHORITIES: [&str; 3] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
     "/etc/ssl/cert.pem",
