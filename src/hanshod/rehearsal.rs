@@ -1,7 +1,6 @@
 //! The rehearsal: the whole path of an alert, once, on a ring that nobody reads and that is gone afterwards. Code, stack and
 //! tables that the first real alert needs are then in memory, and locked there (`MCL_ONFAULT`).
 
-use crate::start::machine;
 use crate::watch::{Recorder, Watcher, anchor};
 use hansho::clock::Uptime;
 use hansho::forward::news::{NEWS_BYTES, News};
@@ -25,12 +24,11 @@ pub(crate) fn rehearse(watcher: &mut Watcher) {
     if let Err(why) = through(watcher) {
         log::warn!("no rehearsal: {why}");
     }
-    // Only needed here.
-    watcher.rules = Vec::new();
 }
 
 fn through(watcher: &mut Watcher) -> Result<(), String> {
-    let mut machine = machine(&watcher.settings, &watcher.rules)?;
+    // Given back at the end, with all that it was made to remember.
+    let mut machine = watcher.rehearsed.take().ok_or("done already")?;
     let identity = Identity {
         agent: AgentId(0),
         run: watcher.run,

@@ -34,17 +34,27 @@ const FLAG_NOT_LOCKED: u8 = 2;
 const FLAG_NOT_TMPFS: u8 = 4;
 
 /// Runs the watcher; gives back its exit code.
-pub(crate) fn run(mut inherited: Inherited) -> Result<u8, String> {
+pub(crate) fn run(inherited: Inherited) -> Result<u8, String> {
     sys::block_signals().map_err(|error| format!("sigprocmask: {error}"))?;
     if let Some(parent) = inherited.parent() {
         sys::die_with_parent(parent).map_err(|error| format!("the keeper is gone: {error}"))?;
     }
-    let launch = Launch::of(&File::from(inherited.demand("launch")?))
-        .map_err(|error| format!("launch: {error}"))?;
-    let mut watcher = start(&launch, &mut inherited)?;
-    drop(launch);
+    // Putting it together moves large values about. That is done on a stack that is given back: what is once touched of
+    // the tick thread's own stack stays locked in memory.
+    let started = std::thread::Builder::new()
+        .name("start".to_owned())
+        .spawn(move || with_launch(inherited))
+        .map_err(failed("start"))?;
+    let mut watcher = started
+        .join()
+        .map_err(|_| "start: the thread panicked".to_owned())??;
     rehearsal::rehearse(&mut watcher);
     Ok(watcher.run())
+}
+
+fn with_launch(mut inherited: Inherited) -> Result<Box<Watcher>, String> {
+    let launch = Launch::of(&File::from(inherited.demand("launch")?)).map_err(failed("launch"))?;
+    start(&launch, &mut inherited).map(Box::new)
 }
 
 fn failed(what: &'static str) -> impl Fn(std::io::Error) -> String {
@@ -60,12 +70,7 @@ fn start(launch: &Launch, inherited: &mut Inherited) -> Result<Watcher, String> 
     let run = RunId(sys::random_u64().map_err(failed("getrandom"))?);
 
     let settings = settings(plan);
-    let rules: Vec<Rule> = plan
-        .rules
-        .iter()
-        .map(|effective| effective.rule.clone())
-        .collect();
-    let mut machine = machine(&settings, &rules)?;
+    let mut machine = machine(&settings, plan)?;
     let mut checkpoint = Box::new([0; CHECKPOINT_BYTES]);
     // Read before anything is written: opening the ring may wipe it, and frames of this run take the places of older ones.
     let before = Before::read(
@@ -131,7 +136,7 @@ fn start(launch: &Launch, inherited: &mut Inherited) -> Result<Watcher, String> 
     let pulse: OwnedFd = inherited.demand("pulse")?;
     Ok(Watcher {
         machine,
-        rules,
+        rehearsed: Some(Box::new(self::machine(&settings, plan)?)),
         settings,
         recorder,
         reader,
@@ -237,7 +242,7 @@ fn where_to_read(memory: &Arc<Mapping>, disk: Option<&File>, agent: AgentId) -> 
     };
     let mut reader: SpoolReader<_, File> = SpoolReader::new(Some(memory.clone()), None);
     reader.refresh();
-    let mut bytes = vec![0; CHECKPOINT_BYTES];
+    let mut bytes = [0; CHECKPOINT_BYTES];
     let enough =
         reader.latest_checkpoint(&mut bytes).is_some() && on_disk.is_none_or(|disk| disk <= run);
     (true, on_disk.is_some() && !enough)
@@ -252,16 +257,18 @@ fn settings(plan: &Plan) -> Settings {
     }
 }
 
-/// A machine with these rules.
-pub(crate) fn machine(settings: &Settings, rules: &[Rule]) -> Result<Machine, String> {
-    let mut bounded = heapless::Vec::<Rule, RULES>::new();
-    bounded
-        .extend_from_slice(rules)
-        .map_err(|_| format!("more than {RULES} rules"))?;
-    Machine::new(settings.clone(), bounded).map_err(|fault| format!("rules: {fault:?}"))
+/// A machine with the rules of the plan.
+fn machine(settings: &Settings, plan: &Plan) -> Result<Machine, String> {
+    let mut rules = heapless::Vec::<Rule, RULES>::new();
+    for effective in &plan.rules {
+        rules
+            .push(effective.rule.clone())
+            .map_err(|_| format!("more than {RULES} rules"))?;
+    }
+    Machine::new(settings.clone(), rules).map_err(|fault| format!("rules: {fault:?}"))
 }
 
-fn reader(plan: &Plan) -> Result<Box<dyn Reader>, String> {
+fn reader(plan: &Plan) -> Result<Box<dyn Reader + Send>, String> {
     Ok(match plan.sample.source {
         Source::Procfs => {
             let reader = ProcReader::open(&plan.sample.root);

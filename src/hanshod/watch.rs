@@ -12,7 +12,6 @@ use hansho::keeper::pulse::{Pulse, Role};
 use hansho::keeper::supervise::{EXIT_NEW_RUN, Wake};
 use hansho::limit::{CHECKPOINT_BYTES, MESSAGE_BYTES, MESSAGES_PER_TICK};
 use hansho::machine::{Input, Journal, Machine, Settings, Tick, next_due};
-use hansho::rule::Rule;
 use hansho::sample::Reader;
 use hansho::spool::superblock::Cursor;
 use hansho::spool::{Memory, MemoryRing};
@@ -107,10 +106,11 @@ impl Budget {
 /// The watcher.
 pub(crate) struct Watcher {
     pub(crate) machine: Machine,
-    pub(crate) rules: Vec<Rule>,
+    /// For the rehearsal only.
+    pub(crate) rehearsed: Option<Box<Machine>>,
     pub(crate) settings: Settings,
     pub(crate) recorder: Recorder<Arc<Mapping>>,
-    pub(crate) reader: Box<dyn Reader>,
+    pub(crate) reader: Box<dyn Reader + Send>,
     pub(crate) pulse: Pulse,
     pub(crate) keeper: OwnedFd,
     pub(crate) link: OwnedFd,
@@ -126,7 +126,7 @@ pub(crate) struct Watcher {
 
 impl Watcher {
     /// Goes round until it is told to stop; gives back its exit code.
-    pub(crate) fn run(mut self) -> u8 {
+    pub(crate) fn run(&mut self) -> u8 {
         let interval_ms = u64::from(self.settings.sample_interval_ms);
         let mut deadline_ms = sys::monotonic_ms();
         let mut budget = Budget::fresh(deadline_ms);
@@ -154,7 +154,7 @@ impl Watcher {
     }
 
     /// What is left to do, and may wait a little: nobody counts on the next tick any more.
-    fn end(mut self) -> u8 {
+    fn end(&mut self) -> u8 {
         if self.recorder.lost > 0 {
             log::warn!("{} records did not fit the memory ring", self.recorder.lost);
         }
