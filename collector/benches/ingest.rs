@@ -20,7 +20,7 @@ use hansho::frame::{AgentId, BootId, Kind, RunId, Stream, body};
 use hansho::limit::{BATCH_BYTES, FRAME_BYTES, MAC_BYTES};
 use hansho::sample::{Field, Reading};
 use hansho_collector::clock;
-use hansho_collector::ingest::request::Intake;
+use hansho_collector::ingest::request::{Intake, Patience};
 use hansho_collector::ingest::server::Server;
 use hansho_collector::ingest::{Keys, Metrics, Refusal, SignsOfLife};
 use hansho_collector::limit::QUEUE_BATCHES;
@@ -166,6 +166,7 @@ impl Site {
             metrics: Arc::clone(&metrics),
             signs,
             now: clock::now,
+            patience: Patience::default(),
         });
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
