@@ -29,10 +29,27 @@ impl SignsOfLife {
         }
     }
 
-    /// Takes all.
+    /// All that the store has not noted yet.
     #[must_use]
-    pub fn take(&self) -> Vec<(BatchHeader, WallTime)> {
+    pub fn pending(&self) -> Vec<(BatchHeader, WallTime)> {
+        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.values().copied().collect()
+    }
+
+    /// That of one agent, which pages count beside what is stored.
+    #[must_use]
+    pub fn of(&self, agent: AgentId) -> Option<(BatchHeader, WallTime)> {
+        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.get(&agent).copied()
+    }
+
+    /// Forgets what the store has noted; newer signs that came meanwhile stay.
+    pub fn noted(&self, noted: &[(BatchHeader, WallTime)]) {
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut *heard).into_values().collect()
+        for sign in noted {
+            if heard.get(&sign.0.agent) == Some(sign) {
+                heard.remove(&sign.0.agent);
+            }
+        }
     }
 }
