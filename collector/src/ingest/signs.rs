@@ -53,3 +53,39 @@ impl SignsOfLife {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hansho::clock::Uptime;
+    use hansho::frame::kind::{BootId, RunId};
+
+    fn header(agent: u64, sent_ms: u64) -> BatchHeader {
+        BatchHeader {
+            key_epoch: 1,
+            agent: AgentId(agent),
+            run: RunId(5),
+            boot: BootId(1),
+            sent_uptime: Uptime::from_millis(sent_ms),
+            sent_wall: WallTime::default(),
+        }
+    }
+
+    #[test]
+    fn a_sign_stays_until_the_store_has_noted_it_and_the_newest_is_kept() {
+        let signs = SignsOfLife::default();
+        let at = WallTime::from_millis;
+        signs.heard(&header(1, 200), at(20));
+        signs.heard(&header(1, 100), at(30));
+        signs.heard(&header(2, 7), at(40));
+        let first = signs.pending();
+        assert_eq!(first, [(header(1, 200), at(20)), (header(2, 7), at(40))]);
+        // The store could not: nothing is forgotten meanwhile.
+        assert_eq!(signs.of(AgentId(1)), Some((header(1, 200), at(20))));
+        // A newer one comes while the store notes those before.
+        signs.heard(&header(1, 300), at(50));
+        signs.noted(&first);
+        assert_eq!(signs.pending(), [(header(1, 300), at(50))]);
+        assert_eq!(signs.of(AgentId(2)), None);
+    }
+}

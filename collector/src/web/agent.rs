@@ -58,7 +58,7 @@ pub fn page(site: &Site, view: &View, selector: &str) -> Result<Option<Markup>, 
                     @if life.silent.is_some() { " " (words.before_silence) }
                 }
                 table.stale[life.silent.is_some()] {
-                    thead { tr { th scope="col" { (words.quantity) } th scope="col" { (words.value) } } }
+                    thead { tr { th scope="col" { (words.quantity) } th.n scope="col" { (words.value) } } }
                     tbody {
                         @for (name, value) in values::fields(&stored.reading, words.language) {
                             tr {
@@ -95,11 +95,19 @@ fn inventory(view: &View, agent: &Agent, life: Life) -> Markup {
                 dd { (inventory.version) ", " (inventory.kernel) ", " (inventory.architecture) ", " (words.processors) " " (inventory.cores) ", " (values::memory(inventory.memory_total_kib)) }
                 @if inventory.registry_hash != hansho::code::registry_hash() {
                     dt { (words.registry) }
-                    dd { (inventory.registry_version) " ≠ " (hansho::code::REGISTRY_VERSION) }
+                    dd {
+                        (inventory.registry_version) " (" (short(inventory.registry_hash)) ") ≠ "
+                        (hansho::code::REGISTRY_VERSION) " (" (short(hansho::code::registry_hash())) ")"
+                    }
                 }
             }
         }
     }
+}
+
+/// The first digits of a hash: enough to see that two differ.
+fn short(hash: u64) -> String {
+    format!("{:08x}", hash >> 32)
 }
 
 fn changed_rule(view: &View, rule: &AgentRule) -> Markup {

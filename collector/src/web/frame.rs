@@ -40,9 +40,9 @@ h1{font-size:1.25rem;margin:.2rem 0}h2{font-size:1.1rem;margin:1.4rem 0 .5rem}h3
 .E{border-left-color:var(--e)}.W{border-left-color:var(--w)}.I{border-left-color:var(--i)}.test{border-style:dashed;border-left-style:double}
 .code{font-weight:700;font-family:ui-monospace,monospace}.E .code{color:var(--e)}.W .code{color:var(--w)}.I .code{color:var(--i)}
 .badge{display:inline-block;border:2px solid var(--t);color:var(--t);font-weight:700;padding:0 .4rem;border-radius:.2rem}
-.doubt{border-color:var(--dim);color:var(--dim)}.doubtful{font-weight:700}.unknown{border-style:dotted;border-left-style:dotted}.unknown dl,.stale,.stale th,.stale td{color:var(--dim)}
+.doubt{border-color:var(--dim);color:var(--dim)}.doubtful{font-weight:700}.unknown{border-left-color:var(--dim)}.unknown dl,.stale,.stale th,.stale td{color:var(--dim)}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid var(--line);vertical-align:top;overflow-wrap:anywhere}
-td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}code{font-family:ui-monospace,monospace;background:var(--card);padding:0 .2rem;overflow-wrap:anywhere}
+thead th{white-space:nowrap}tbody th{min-width:7.5rem}td.seen{min-width:15rem}th.n,td.n{text-align:right}td.n{font-variant-numeric:tabular-nums;white-space:nowrap}code{font-family:ui-monospace,monospace;background:var(--card);padding:0 .2rem;overflow-wrap:anywhere}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem .8rem;margin:.3rem 0}dt{color:var(--dim)}dd{margin:0;overflow-wrap:anywhere}
 ";
 

@@ -27,13 +27,6 @@ pub fn page(site: &Site, view: &View) -> Result<Option<Markup>, StoreError> {
         limit: Some(PAGE_ALERTS),
         ..AlertFilter::default()
     })?;
-    // Real ones before tests, errors before warnings, then the newest.
-    firing.sort_by_key(|alert| {
-        (
-            alert.identity.test,
-            core::cmp::Reverse(codes::severity(alert.identity.code)),
-        )
-    });
     let resolved = site.store.alerts(&AlertFilter {
         firing: Some(false),
         limit: Some(PAGE_RESOLVED),
@@ -53,6 +46,14 @@ pub fn page(site: &Site, view: &View) -> Result<Option<Markup>, StoreError> {
         .map(|agent| (agent.id, agent))
         .collect();
     let silent = |alert: &StoredAlert| lives.get(&alert.agent).and_then(|life| life.silent);
+    // Real ones before tests, errors before warnings, those of agents that answer before the others', then the newest.
+    firing.sort_by_key(|alert| {
+        (
+            alert.identity.test,
+            core::cmp::Reverse(codes::severity(alert.identity.code)),
+            silent(alert).is_some(),
+        )
+    });
     let words = view.words;
     let shown = firing.len() as u64;
     let content = html! {
@@ -128,10 +129,10 @@ fn system_table(
             table {
                 thead { tr {
                     th scope="col" { (words.agent) }
-                    th scope="col" { (words.memory_used) }
-                    th scope="col" { (words.available) }
-                    th scope="col" { (words.cpu) }
-                    th scope="col" { (words.pressure) }
+                    th.n scope="col" { (words.memory_used) }
+                    th.n scope="col" { (words.available) }
+                    th.n scope="col" { (words.cpu) }
+                    th.n scope="col" { (words.pressure) }
                     th scope="col" { (words.last_seen) }
                 } }
                 tbody {
@@ -152,15 +153,17 @@ fn agent_row(view: &View, agent: &Agent, latest: Option<&StoredReading>, life: L
     let figure = |take: &dyn Fn(&Figures) -> Option<String>| cell(figures.as_ref().and_then(take));
     html! {
         tr.stale[life.silent.is_some()] {
-            th scope="row" { a href=(frame::link(view, &frame::agent_path(agent))) { (agent.name) } }
+            th scope="row" { a href=(frame::link(view, &frame::agent_path(agent))) { (agent.name) }
+                @if life.silent.is_some() { " " span.badge.doubt { (words.silent) } }
+            }
             (figure(&|figures| figures.used.map(values::percent)))
             (figure(&|figures| figures.available_kib.map(values::memory)))
             (figure(&|figures| figures.cpu.map(values::percent)))
             (figure(&|figures| pressure(words.language, figures)))
-            td {
+            td.seen {
                 @match (life.silent, life.last_seen) {
                     (Some(since), _) => {
-                        span.badge.doubt { (words.silent) } " " (words.silent_since(&view.time(since)))
+                        (words.silent_since(&view.time(since)))
                         @if let Some(stored) = latest { " " (words.readings_of(&view.time(stored.dated.wall))) }
                     }
                     (None, Some(seen)) => { (view.time(seen)) }

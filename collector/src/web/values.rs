@@ -64,7 +64,7 @@ pub fn dated(view: &View, dated: Option<Dated>) -> String {
         return words.unknown.to_owned();
     };
     let quality = match dated.quality {
-        ClockQuality::Exact => words.clock_exact,
+        ClockQuality::Exact => return view.time(dated.wall),
         ClockQuality::Confirmed => words.clock_confirmed,
         ClockQuality::Host => words.clock_host,
         ClockQuality::Unset => words.clock_unset,
