@@ -3,18 +3,19 @@
 
 mod line;
 mod own;
+mod takeover;
 mod write;
 
 pub use own::OwnSource;
+pub use takeover::TakeOver;
 
 use crate::clock::{Uptime, WallTime};
 use crate::frame::body::{FLAG_FALLBACK, FLAG_TEST};
 use crate::frame::packed::{NotTaken, Packer};
-use crate::frame::{Body, Stream, body};
+use crate::frame::{Stream, body};
 use crate::limit::{FRAME_BYTES, RULES};
 use crate::rule::{
-    CheckpointFault, Intervals, Reason, RecordedTransition, Rule, RuleSet, RuleSetFault, Subject,
-    Transition, TransitionKind,
+    Intervals, Reason, Rule, RuleSet, RuleSetFault, Subject, Transition, TransitionKind,
 };
 use crate::sample::{Quantiser, Summary};
 use crate::sample::{Sample, Snapshot};
@@ -78,6 +79,8 @@ pub enum Input<'a> {
         /// How many.
         count: u64,
     },
+    /// The collector refuses every post: a configuration fault.
+    PostsRefused,
     /// The collector knows more of this run than was ever written.
     RunAhead,
     /// `hansho test CODE`.
@@ -170,7 +173,6 @@ impl Machine {
 
     /// Says who speaks: the first frame of a run.
     pub fn hello(&mut self, now: Uptime, hello: &body::Hello<'_>, out: &mut impl Journal) {
-        self.own.started(now);
         self.writer(now, out).hello(hello);
     }
 
@@ -190,68 +192,6 @@ impl Machine {
         writer.config(config_hash, self.rules.rules(), origin);
     }
 
-    /// Takes the rule state of an earlier run over; what was open under rules that are gone is resolved.
-    ///
-    /// # Errors
-    /// [`CheckpointFault`]: then nothing is taken over.
-    pub fn restore(
-        &mut self,
-        now: Uptime,
-        checkpoint: &[u8],
-        boot_changed: bool,
-        out: &mut impl Journal,
-    ) -> Result<(), CheckpointFault> {
-        let mut writer = Writer {
-            frame: &mut self.frame,
-            now,
-            out,
-        };
-        let lines = &mut self.lines;
-        self.rules.restore(
-            checkpoint,
-            boot_changed,
-            &mut |code, subject: &Subject, transition: &Transition| {
-                writer.alert(code, subject, None, transition, 0);
-                lines.say(now, writer.out, code, subject, None, transition);
-            },
-        )
-    }
-
-    /// Takes over an Alert frame that was recorded after the Checkpoint; other frames and tests are passed by.
-    /// Gives back whether it was taken.
-    pub fn outrank(&mut self, frame: &[u8], earlier_boot: bool) -> bool {
-        let Ok((at, Body::Alert(alert))) = body::decode(frame) else {
-            return false;
-        };
-        let Some(kind) = body::transition_from_u8(alert.transition) else {
-            return false;
-        };
-        if alert.flags & FLAG_TEST != 0 {
-            return false;
-        }
-        let recorded = RecordedTransition {
-            kind,
-            at,
-            earlier_boot,
-            episode: alert.episode,
-            since: Uptime::from_millis(alert.since_ms),
-            fired: Uptime::from_millis(alert.fired_ms),
-            value: alert.value,
-            worst: alert.worst,
-            count: alert.count,
-            flapping: alert.reason == body::reason_to_u8(Reason::Flapping),
-        };
-        self.rules.outrank(alert.code, alert.subject, &recorded)
-    }
-
-    /// The rule state as bytes.
-    ///
-    /// # Errors
-    /// [`CheckpointFault::TooLong`]; never with a buffer of `CHECKPOINT_BYTES`.
-    pub fn checkpoint<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], CheckpointFault> {
-        self.rules.checkpoint(buffer)
-    }
-
     /// Takes what happened.
     pub fn step(&mut self, now: Uptime, input: Input<'_>, out: &mut impl Journal) -> Stepped {
         match input {
@@ -266,6 +206,7 @@ impl Machine {
                 }
             }
             Input::Refused { count } => self.own.refused(count),
+            Input::PostsRefused => self.own.posts_refused(),
             Input::RunAhead => self.own.run_ahead(),
             Input::Test { code } => self.test(now, code, out),
             Input::Stop { planned_ms, text } => {
@@ -379,8 +320,7 @@ impl Machine {
         if now >= due {
             self.write_report(out);
             let interval = u64::from(self.settings.report_interval_ms);
-            // On the grid, but never in the past: a stall costs readings, it doesn't bring a burst of them.
-            self.report_due = Some(due.plus(interval).max(now.plus(1)));
+            self.report_due = Some(next_due(due, interval, now));
         }
     }
 
@@ -495,6 +435,15 @@ impl Machine {
     }
 }
 
+/// The first moment after `now` on the grid of `interval_ms` through `due`: a stall costs rounds, it brings no burst of
+/// them, and the grid stays where it was.
+#[must_use]
+pub fn next_due(due: Uptime, interval_ms: u64, now: Uptime) -> Uptime {
+    let missed = now.since(due).checked_div(interval_ms).unwrap_or(0);
+    let next = due.plus(missed.saturating_add(1).saturating_mul(interval_ms));
+    next.max(now.plus(1))
+}
+
 /// What the wall clock's offset to uptime is: their difference is constant unless the clock is set.
 fn offset_ms(uptime: Uptime, wall: WallTime) -> i64 {
     let wall = i64::try_from(wall.as_millis()).unwrap_or(i64::MAX);
@@ -502,4 +451,17 @@ fn offset_ms(uptime: Uptime, wall: WallTime) -> i64 {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_round_is_on_the_grid_after_any_stall() {
+        let at = Uptime::from_millis;
+        assert_eq!(next_due(at(1_000), 500, at(1_000)), at(1_500));
+        assert_eq!(next_due(at(1_000), 500, at(1_499)), at(1_500));
+        assert_eq!(next_due(at(1_000), 500, at(1_500)), at(2_000));
+        assert_eq!(next_due(at(1_000), 500, at(61_234)), at(61_500));
+        assert_eq!(next_due(at(1_000), 500, at(10)), at(1_500));
+        assert_eq!(next_due(at(1_000), 0, at(2_000)), at(2_001));
+    }
+}

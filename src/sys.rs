@@ -64,6 +64,29 @@ impl Mapping {
         })
     }
 
+    /// New memory of `length` bytes, for this process alone, given back whole when it is dropped.
+    ///
+    /// # Errors
+    /// As memfd_create(2) and mmap(2).
+    pub fn anonymous(length: u64) -> io::Result<Self> {
+        let flags = rustix::fs::MemfdFlags::CLOEXEC;
+        let file = File::from(rustix::fs::memfd_create("hansho", flags)?);
+        file.set_len(length)?;
+        Self::of(&file, true)
+    }
+
+    /// Touches every page of a writable mapping for writing, without changing a byte: what others write meanwhile stays.
+    pub fn touch(&self) {
+        for offset in (0..self.length).step_by(rustix::param::page_size()) {
+            if let Some(word) = self.word(offset).filter(|_| self.writable) {
+                let value = word.load(Ordering::Relaxed);
+                // Changed in between: then whoever did so touched it.
+                let _seen =
+                    word.compare_exchange(value, value, Ordering::Relaxed, Ordering::Relaxed);
+            }
+        }
+    }
+
     /// The place of `count` bytes at `offset`, where they are inside.
     fn place(&self, offset: usize, count: usize) -> Option<*mut u8> {
         let end = offset.checked_add(count)?;
@@ -144,6 +167,33 @@ pub fn inherited(number: RawFd) -> io::Result<OwnedFd> {
     rustix::io::fcntl_setfd(borrowed, rustix::io::FdFlags::CLOEXEC)?;
     // SAFETY: it is open, and by the contract between keeper and worker (command line) it is ours alone.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// Closes on exec whatever was inherited beside the three standard descriptors: whoever started us may have left files and
+/// sockets open that are nothing to our workers.
+///
+/// # Errors
+/// As reading `/proc/self/fd`.
+pub fn close_others_on_exec() -> io::Result<()> {
+    for entry in std::fs::read_dir("/proc/self/fd")? {
+        let Some(number) = entry?
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<RawFd>().ok())
+        else {
+            continue;
+        };
+        if number < 3 {
+            continue;
+        }
+        // SAFETY: the borrow is used only to set a flag; a number that is closed meanwhile is refused by the kernel.
+        let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
+        match rustix::io::fcntl_setfd(borrowed, rustix::io::FdFlags::CLOEXEC) {
+            Err(errno) if errno != rustix::io::Errno::BADF => return Err(errno.into()),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Blocks the signals that stop and supervise, and gives a descriptor from which they are read (signalfd(2)):
@@ -233,6 +283,26 @@ pub fn monotonic_ms() -> u64 {
     millis(ClockId::Monotonic)
 }
 
+/// Uptime and wall time of one moment: taken again where the process was held up between the two, for a difference that
+/// changes reads as a clock that was set.
+#[must_use]
+pub fn clocks() -> (Uptime, WallTime) {
+    /// Between two reads of a clock that take a microsecond.
+    const HELD_UP_MS: u64 = 20;
+    const TRIES: u32 = 4;
+    let mut now = uptime();
+    let mut at = wall();
+    for _ in 0..TRIES {
+        let after = uptime();
+        if after.since(now) <= HELD_UP_MS {
+            break;
+        }
+        now = after;
+        at = wall();
+    }
+    (now, at)
+}
+
 /// Sleeps until `CLOCK_MONOTONIC` reaches `deadline_ms`; a signal may end it earlier.
 pub fn sleep_until(deadline_ms: u64) {
     let request = Timespec {
@@ -240,7 +310,7 @@ pub fn sleep_until(deadline_ms: u64) {
         tv_nsec: i64::try_from((deadline_ms % 1000).saturating_mul(1_000_000)).unwrap_or(0),
     };
     // Interrupted or not: the caller looks at the clock.
-    if rustix::thread::clock_nanosleep_absolute(ClockId::Monotonic, &request).is_err() {}
+    let _outcome = rustix::thread::clock_nanosleep_absolute(ClockId::Monotonic, &request);
 }
 
 /// Locks what is and will be mapped, page by page as it is touched (mlockall(2), `MCL_ONFAULT` since Linux 4.4).

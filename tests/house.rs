@@ -93,7 +93,15 @@ const OUTSIDE: &[Outside] = &[
             ),
             ("src/keeper/*", "creates the rings and their folders"),
             (
-                "src/hanshod/watch.rs",
+                "src/command/run.rs",
+                "creates the rings, before the keeper begins",
+            ),
+            (
+                "src/command/forward.rs",
+                "descriptors that the keeper opened: rings and pulse",
+            ),
+            (
+                "src/hanshod/start.rs",
                 "descriptors that the keeper opened: rings and pulse",
             ),
             (
@@ -150,7 +158,11 @@ const OUTSIDE: &[Outside] = &[
                 "collector/src/ingest/server.rs",
                 "takes connections of agents",
             ),
-            ("collector/src/web/mod.rs", "takes connections of browsers"),
+            (
+                "collector/src/web/listen.rs",
+                "takes connections of browsers",
+            ),
+            ("collector/src/web/mod.rs", "is given the listener"),
         ],
     },
     Outside {

@@ -15,7 +15,7 @@ use hansho::keeper::supervise::DAEMON;
 use hansho::limit::SUBJECT_BYTES;
 use hansho::sample::inventory::Inventory;
 use hansho::spool::Identity;
-use hansho::spool::files::{self, Directory};
+use hansho::spool::files::{self, Directory, FileFault};
 use hansho::sys;
 use lexopt::Arg;
 use rustix::fs::{FlockOperation, MemfdFlags, flock, memfd_create};
@@ -38,9 +38,10 @@ Usage: hansho run [--config FILE]
 
   --config FILE  the configuration (default /etc/hansho/agent.toml)
 
-Says goodbye to the collector at its end. One agent a memory directory.
+Says goodbye to the collector at its end; a second signal gives up the last post. One agent a memory directory.
 
-Exit codes: 0 stopped in order; 64 wrong command line; 71 the system refused something; 73 the rings or the control
+Exit codes: 0 stopped in order; 64 wrong command line; 66 the configuration or the key file is
+missing; 71 the system refused something; 73 the rings or the control
 socket cannot be made; 75 another agent runs with these rings; 77 a directory has the wrong rights; 78 wrong
 configuration or key file
 
@@ -67,16 +68,20 @@ fn start(args: &mut Args, _: &mut Output) -> Outcome {
 }
 
 fn prepare(config_file: &Path) -> Result<Stop, Stop> {
-    let plan = config::load(config_file)
-        .map_err(|errors| Stop::failed(Exit::Configuration, errors.to_string()))?;
-    let key = config::key_file::read(&plan.agent.key_file)
-        .map_err(|error| Stop::failed(Exit::Configuration, error.to_string()))?;
+    sys::close_others_on_exec()
+        .map_err(|error| Stop::failed(Exit::System, format!("/proc/self/fd: {error}")))?;
+    let plan = config::load(config_file)?;
+    let key = config::key_file::read(&plan.agent.key_file)?;
     let boot = hansho::sample::inventory::boot_id(&plan.sample.root).map_or_else(random, Ok)?;
     let agent = AgentId(key.agent_id);
 
     let (memory, directory, survives) = memory_ring(&plan)?;
     lock(&memory, directory.as_deref())?;
     let disk = disk_ring(&plan, agent, BootId(boot))?;
+    // Where the memory ring is nobody else's file, only this one tells of another agent.
+    if let Some(disk) = &disk {
+        lock(disk, Some(&plan.spool.directory))?;
+    }
     let control_path = directory
         .unwrap_or_else(|| plan.spool.directory.clone())
         .join(CONTROL_SOCKET);
@@ -183,11 +188,19 @@ fn memory_ring(plan: &Plan) -> Result<(File, Option<PathBuf>, bool), Stop> {
                 log::warn!("memory ring: {}: {fault}", path.display());
             }
             if configured.is_some() {
-                let why = refused
-                    .first()
-                    .map(|(path, fault)| format!("{}: {fault}", path.display()))
-                    .unwrap_or_default();
-                return Err(Stop::failed(Exit::NoPermission, why));
+                let (exit, why) = refused.first().map_or_else(
+                    || (Exit::CannotCreate, "memory ring".to_owned()),
+                    |(path, fault)| {
+                        let exit = match fault {
+                            FileFault::Foreign { .. } | FileFault::Exposed { .. } => {
+                                Exit::NoPermission
+                            }
+                            _ => Exit::CannotCreate,
+                        };
+                        (exit, format!("{}: {fault}", path.display()))
+                    },
+                );
+                return Err(Stop::failed(exit, why));
             }
             log::warn!(
                 "memory ring: kept by the keeper alone, a restart of all processes loses it"
@@ -201,10 +214,10 @@ fn memory_ring(plan: &Plan) -> Result<(File, Option<PathBuf>, bool), Stop> {
     }
 }
 
-/// One agent a ring: the lock lives as long as any process that inherited the descriptor.
-fn lock(memory: &File, directory: Option<&Path>) -> Result<(), Stop> {
+/// One agent a ring: the lock lives as long as any process that inherited the descriptor or has it mapped.
+fn lock(ring: &File, directory: Option<&Path>) -> Result<(), Stop> {
     let deadline = sys::monotonic_ms().saturating_add(LOCK_PATIENCE_MS);
-    while let Err(errno) = flock(memory, FlockOperation::NonBlockingLockExclusive) {
+    while let Err(errno) = flock(ring, FlockOperation::NonBlockingLockExclusive) {
         if errno != rustix::io::Errno::AGAIN {
             return Err(Stop::failed(Exit::System, format!("flock: {errno}")));
         }
@@ -212,7 +225,7 @@ fn lock(memory: &File, directory: Option<&Path>) -> Result<(), Stop> {
             let place = directory.unwrap_or(Path::new("memory")).display();
             return Err(Stop::failed(
                 Exit::Temporary,
-                format!("{place}: another agent runs with this memory ring"),
+                format!("{place}: another agent runs with this ring"),
             ));
         }
         std::thread::sleep(Duration::from_millis(20));

@@ -16,7 +16,7 @@ use hansho::config::plan::MemoryDirectory;
 use hansho::frame::body::decode;
 use hansho::frame::{Body, BootId, Stream};
 use hansho::limit::CHECKPOINT_BYTES;
-use hansho::machine::{Journal, Machine, Settings};
+use hansho::machine::{Machine, Settings, TakeOver};
 use hansho::rule::{Phase, RulePhase};
 use hansho::sample::inventory::boot_id;
 use hansho::spool::files::{
@@ -127,14 +127,6 @@ pub(crate) struct Ring {
     pub(crate) bytes: Option<u64>,
     pub(crate) run_counter: Option<u64>,
     pub(crate) damaged_blocks: u32,
-}
-
-/// Nothing is recorded by who only looks.
-struct Nowhere;
-
-impl Journal for Nowhere {
-    fn record(&mut self, _: Stream, _: Uptime, _: &[u8]) {}
-    fn say(&mut self, _: &str) {}
 }
 
 fn run(args: &mut Args, out: &mut Output) -> Outcome {
@@ -364,19 +356,22 @@ fn restored(
     };
     let mut machine = Machine::new(settings, rules(plan)?)
         .map_err(|fault| Stop::failed(Exit::Internal, format!("the rules: {fault:?}")))?;
+    let mut before = TakeOver::new();
     let mut into = vec![0; CHECKPOINT_BYTES];
     let found = reader.latest_checkpoint(&mut into);
     let mark = found.and_then(|(length, mark)| {
         let bytes = into.get(..length)?;
         let boot_changed = boot.is_some_and(|boot| boot != mark.boot);
         // A checkpoint of another version tells nothing; the transitions that are held still do.
-        machine
-            .restore(sys::uptime(), bytes, boot_changed, &mut Nowhere)
-            .ok()?;
+        before.restore(&mut machine, bytes, boot_changed).ok()?;
         Some(mark)
     });
     reader.alerts_after(mark.as_ref(), &mut |held, _, frame| {
-        machine.outrank(frame, boot.is_some_and(|boot| boot != held.boot));
+        before.outrank(
+            &mut machine,
+            frame,
+            boot.is_some_and(|boot| boot != held.boot),
+        );
         ControlFlow::Continue(())
     });
     Ok(machine)

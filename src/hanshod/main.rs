@@ -3,7 +3,9 @@
 //! Started by `hansho run`, never by hand. Exit codes: 0 stopped in order, 3 a new run is wanted, 64 usage, 70 a fault of
 //! our own, 71 the system refused something.
 
+mod rehearsal;
 mod scribe;
+mod start;
 mod watch;
 
 use hansho::keeper::launch::Inherited;
@@ -22,7 +24,7 @@ fn main() -> ExitCode {
             keeper.run();
             0
         }),
-        Some("watch") => watch::run(inherited),
+        Some("watch") => start::run(inherited),
         _ => Err("keep or watch: this program is started by hansho run".to_owned()),
     });
     match outcome {

@@ -1,12 +1,12 @@
 //! The watcher's second thread: it copies the memory ring to the disk and carries lines out. It alone may wait for a
 //! disk; the tick thread only wakes it.
 
+use hansho::frame::AgentId;
 use hansho::limit::LOG_LINE_BYTES;
 use hansho::spool::disk_ring::DiskRing;
 use hansho::spool::scribe::Scribe;
 use hansho::sys::{self, Mapping};
 use heapless::spsc::{Consumer, Producer, Queue};
-use rustix::io::Errno;
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::OwnedFd;
@@ -43,8 +43,8 @@ pub(crate) struct Handle {
 
 /// Where the scribe writes.
 pub(crate) struct Outlets {
-    /// The disk ring, where there is one.
-    pub(crate) disk: Option<DiskRing<File>>,
+    /// The file of the disk ring, where there is one, and whose it must be.
+    pub(crate) disk: Option<(File, AgentId)>,
     /// The pipe to the keeper.
     pub(crate) pipe: OwnedFd,
     /// The agent's own log file and its bound.
@@ -59,6 +59,7 @@ impl Handle {
     pub(crate) fn start(memory: Arc<Mapping>, outlets: Outlets) -> std::io::Result<Self> {
         // One queue for the life of the process: its two ends live in two threads.
         let queue: &'static mut Queue<Line, LINES> = Box::leak(Box::new(Queue::new()));
+        touch(queue);
         let (lines, taken) = queue.split();
         let shared = Arc::new(Shared::default());
         let theirs = shared.clone();
@@ -66,7 +67,11 @@ impl Handle {
             .name("scribe".into())
             .stack_size(STACK_BYTES)
             .spawn(move || {
-                let scribe = outlets.disk.map(|disk| Scribe::new(memory, disk));
+                // Opened here: reading a ring from a slow disk takes as long as it takes, and the ticks go on.
+                let scribe = outlets
+                    .disk
+                    .and_then(|(disk, agent)| open_disk(disk, agent))
+                    .map(|disk| Scribe::new(memory, disk));
                 let file = outlets.file.map(|(path, limit)| LogFile {
                     path,
                     limit,
@@ -114,6 +119,36 @@ impl Handle {
     }
 }
 
+/// Writes every slot of the queue once: the first lines of a bad night must not be the first to touch its pages.
+fn touch(queue: &mut Queue<Line, LINES>) {
+    let mut longest = Line::new();
+    while longest.push(' ').is_ok() {}
+    // A queue holds one less than it has slots; its ends move on, so that two rounds reach all of them.
+    for _ in 0..2 {
+        while queue.enqueue(longest.clone()).is_ok() {}
+        while queue.dequeue().is_some() {}
+    }
+}
+
+fn open_disk(disk: File, agent: AgentId) -> Option<DiskRing<File>> {
+    let opened = disk
+        .metadata()
+        .map_err(|error| error.to_string())
+        .and_then(|metadata| {
+            DiskRing::open(disk, agent, metadata.len()).map_err(|fault| format!("{fault:?}"))
+        });
+    match opened {
+        Ok((ring, recovered)) => {
+            log::info!("disk ring: {:?}", recovered.scan);
+            Some(ring)
+        }
+        Err(why) => {
+            log::error!("disk ring: {why}; the memory ring goes on alone");
+            None
+        }
+    }
+}
+
 struct Thread {
     scribe: Option<Scribe<Arc<Mapping>, File>>,
     pipe: OwnedFd,
@@ -130,6 +165,10 @@ impl Thread {
             let wait_ms = self.copy(stop);
             if stop {
                 self.carry_lines();
+                let dropped = self.shared.lines_dropped.load(Ordering::Relaxed);
+                if dropped > 0 {
+                    log::warn!("{dropped} lines were dropped");
+                }
                 return;
             }
             if wait_ms > 0 && !self.lines.ready() {
@@ -167,8 +206,8 @@ impl Thread {
                 .extend_from_slice(line.as_bytes())
                 .and_then(|()| bytes.push(b'\n').map_err(|_| Default::default()));
             debug_assert!(whole.is_ok(), "room for a line and its end");
-            // A write of at most PIPE_BUF bytes is whole or not at all (pipe(7)).
-            if let Err(Errno::AGAIN | Errno::PIPE) = rustix::io::write(&self.pipe, &bytes) {
+            // A write of at most PIPE_BUF bytes is whole or not at all (pipe(7)); the pipe does not block.
+            if rustix::io::write(&self.pipe, &bytes).is_err() {
                 self.shared.lines_dropped.fetch_add(1, Ordering::Relaxed);
             }
             if let Some(file) = &mut self.file

@@ -3,6 +3,7 @@
 //! A request is one line of text, an answer another: `ok …` or `error …`. Requests: `test CODE`, `ping`.
 
 use crate::limit::MESSAGE_BYTES;
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, accept_with,
     bind, connect, listen, recv, send, socket_with,
@@ -30,6 +31,13 @@ pub fn listen_at(path: &Path) -> io::Result<OwnedFd> {
     rustix::fs::chmod(path, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR)?;
     listen(&socket, BACKLOG)?;
     Ok(socket)
+}
+
+/// Takes the name of the socket away, so that whoever asks finds nobody rather than a dead one.
+pub fn close_at(path: &Path) {
+    if let Err(error) = std::fs::remove_file(path) {
+        log::debug!("{}: {error}", path.display());
+    }
 }
 
 /// The next connection whose peer is root or of our own user; others are closed.
@@ -70,12 +78,11 @@ pub fn ask(path: &Path, request: &str, timeout: Duration) -> io::Result<String> 
         SocketFlags::CLOEXEC,
         None,
     )?;
+    // The one for sending bounds connect(2) too, where the keeper's backlog is full (socket(7)).
+    for direction in [Timeout::Send, Timeout::Recv] {
+        set_socket_timeout(&socket, direction, Some(timeout))?;
+    }
     connect(&socket, &SocketAddrUnix::new(path)?)?;
-    rustix::net::sockopt::set_socket_timeout(
-        &socket,
-        rustix::net::sockopt::Timeout::Recv,
-        Some(timeout),
-    )?;
     send(&socket, request.as_bytes(), SendFlags::NOSIGNAL)?;
     let mut buffer = [0; MESSAGE_BYTES];
     let (taken, _) =
@@ -83,6 +90,10 @@ pub fn ask(path: &Path, request: &str, timeout: Duration) -> io::Result<String> 
             rustix::io::Errno::AGAIN => io::Error::from(io::ErrorKind::TimedOut),
             error => error.into(),
         })?;
+    if taken == 0 {
+        // Closed without a word: too many ask at once, or it stops.
+        return Err(io::ErrorKind::ConnectionAborted.into());
+    }
     let answer = buffer.get(..taken).unwrap_or_default();
     Ok(String::from_utf8_lossy(answer).into_owned())
 }
@@ -132,6 +143,8 @@ pub enum Order {
     },
     /// Say goodbye and end.
     Stop,
+    /// This run was begun because the collector knew more of the one before than was ever written: raise 8010.
+    RanAhead,
 }
 
 impl Order {
@@ -140,6 +153,7 @@ impl Order {
     pub const fn to_bytes(self) -> [u8; 3] {
         match self {
             Self::Stop => [1, 0, 0],
+            Self::RanAhead => [3, 0, 0],
             Self::Test { code } => {
                 let [low, high] = code.to_le_bytes();
                 [2, low, high]
@@ -152,6 +166,7 @@ impl Order {
     pub const fn from_bytes(message: &[u8]) -> Option<Self> {
         match message {
             [1, 0, 0] => Some(Self::Stop),
+            [3, 0, 0] => Some(Self::RanAhead),
             [2, low, high] => Some(Self::Test {
                 code: u16::from_le_bytes([*low, *high]),
             }),
@@ -181,7 +196,7 @@ mod tests {
 
     #[test]
     fn orders_go_there_and_back() {
-        for order in [Order::Stop, Order::Test { code: 9999 }] {
+        for order in [Order::Stop, Order::RanAhead, Order::Test { code: 9999 }] {
             assert_eq!(Order::from_bytes(&order.to_bytes()), Some(order));
         }
         assert_eq!(Order::from_bytes(&[7, 7, 7]), None);

@@ -4,16 +4,19 @@ use crate::config::Plan;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 
 /// Longest launch file that is read.
 const LAUNCH_BYTES: u64 = 1024 * 1024;
+/// What it begins with: a keeper that runs on while its programs are replaced starts workers of another version.
+const VERSION: &str = concat!("hansho ", env!("CARGO_PKG_VERSION"), "\n");
 
 /// Plain values for all processes of one agent.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Launch {
     /// The checked configuration.
     pub plan: Plan,
@@ -39,6 +42,19 @@ pub struct Launch {
     pub control: PathBuf,
 }
 
+/// Without the key, so that no message ever shows it.
+impl core::fmt::Debug for Launch {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Launch")
+            .field("agent", &self.agent)
+            .field("key_epoch", &self.key_epoch)
+            .field("boot", &self.boot)
+            .field("host", &self.host)
+            .field("control", &self.control)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Launch {
     /// Writes the values into a sealed memory file.
     ///
@@ -51,6 +67,7 @@ impl Launch {
             "hansho-launch",
             MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING,
         )?);
+        file.write_all(VERSION.as_bytes())?;
         file.write_all(&bytes)?;
         fcntl_add_seals(
             &file,
@@ -59,18 +76,24 @@ impl Launch {
         Ok(file)
     }
 
-    /// Reads them back.
+    /// Reads them back. The position of the file is left alone: watcher and forwarder share it, and may read at once.
     ///
     /// # Errors
-    /// As read(2); anything that `to_file` of the same program does not write is `InvalidData`.
-    pub fn of(file: &mut File) -> io::Result<Self> {
-        let mut bytes = Vec::new();
-        file.rewind()?;
-        Read::by_ref(file)
-            .take(LAUNCH_BYTES)
-            .read_to_end(&mut bytes)?;
+    /// As pread(2); `Unsupported` where another version wrote it, anything else that [`Launch::to_file`] does not write
+    /// is `InvalidData`.
+    pub fn of(file: &File) -> io::Result<Self> {
+        let length = file.metadata()?.len().min(LAUNCH_BYTES);
+        let length = usize::try_from(length).map_err(|_| io::ErrorKind::InvalidData)?;
+        let mut bytes = vec![0; length];
+        file.read_exact_at(&mut bytes, 0)?;
+        let Some(values) = bytes.strip_prefix(VERSION.as_bytes()) else {
+            return Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "written by another version: restart the agent",
+            ));
+        };
         let (launch, rest) =
-            postcard::take_from_bytes(&bytes).map_err(|_| io::ErrorKind::InvalidData)?;
+            postcard::take_from_bytes(values).map_err(|_| io::ErrorKind::InvalidData)?;
         if rest.is_empty() {
             Ok(launch)
         } else {
@@ -99,8 +122,9 @@ pub fn start(program: &str, mode: &str, given: &[Given<'_>]) -> io::Result<Child
         .arg(mode)
         .arg(format!("parent={}", std::process::id()));
     command.args(given.iter().map(argument));
-    inherit(given, true)?;
-    let started = command.spawn();
+    // Standard error stays, for their own words; the other two are whoever's who started the agent.
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    let started = inherit(given, true).and_then(|()| command.spawn());
     inherit(given, false)?;
     started.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
 }
@@ -198,5 +222,68 @@ impl Inherited {
     pub fn demand(&mut self, name: &str) -> Result<OwnedFd, String> {
         self.take(name)
             .ok_or_else(|| format!("no descriptor {name}=: this program is started by hansho run"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn launch() -> Launch {
+        Launch {
+            plan: Plan::default(),
+            agent: 7,
+            key_epoch: 1,
+            key: [3; 32],
+            boot: 9,
+            host: "host".into(),
+            kernel: "6.1".into(),
+            architecture: "x86_64".into(),
+            machine_id_hash: 0,
+            memory_survives: true,
+            control: "/run/hansho/control.sock".into(),
+        }
+    }
+
+    #[test]
+    fn two_workers_may_read_at_once() {
+        // Both have the same open file, hence the same position: a read that used it would take the other's bytes.
+        let file = launch().to_file().unwrap();
+        let other = file.try_clone().unwrap();
+        let reading = std::thread::spawn(move || {
+            for _ in 0..500 {
+                assert_eq!(Launch::of(&other).unwrap().agent, 7);
+            }
+        });
+        for _ in 0..500 {
+            assert_eq!(Launch::of(&file).unwrap().plan, Plan::default());
+        }
+        reading.join().unwrap();
+    }
+
+    #[test]
+    fn what_another_version_wrote_is_refused() {
+        let file = launch().to_file().unwrap();
+        let mut bytes = vec![0; usize::try_from(file.metadata().unwrap().len()).unwrap()];
+        file.read_exact_at(&mut bytes, 0).unwrap();
+        let reread = |bytes: &[u8]| {
+            let file = File::from(
+                rustix::fs::memfd_create("test", rustix::fs::MemfdFlags::CLOEXEC).unwrap(),
+            );
+            file.write_all_at(bytes, 0).unwrap();
+            Launch::of(&file)
+                .map(|launch| launch.boot)
+                .map_err(|error| error.kind())
+        };
+        assert_eq!(reread(&bytes), Ok(9));
+        assert_eq!(
+            reread(&bytes[..bytes.len() - 1]),
+            Err(io::ErrorKind::InvalidData)
+        );
+        let mut longer = bytes.clone();
+        longer.push(0);
+        assert_eq!(reread(&longer), Err(io::ErrorKind::InvalidData));
+        bytes[7] ^= 1;
+        assert_eq!(reread(&bytes), Err(io::ErrorKind::Unsupported));
     }
 }

@@ -1,11 +1,14 @@
 //! The keeper: creates what the workers share, starts them, reaps and restarts them, and alone forks and execs.
 //!
 //! [`launch`] is what workers are given, [`control`] the local socket, [`restart`] when a worker comes back, [`pulse`]
-//! whether it still lives, [`output`] where its lines go, [`supervise`] the loop.
+//! that it still lives, [`hung`] whether it does, [`output`] where its lines go, [`protect`] what keeps it alive when memory
+//! runs out, [`supervise`] the loop.
 
 pub mod control;
+pub mod hung;
 pub mod launch;
 pub mod output;
+pub mod protect;
 pub mod pulse;
 pub mod restart;
 pub mod supervise;

@@ -3,15 +3,17 @@
 
 use crate::limit::LOG_LINE_BYTES;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::{SendFlags, send};
 use std::io::Write;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixDatagram;
 
 /// The socket of syslogd and journald (syslog(3)).
 const SYSLOG_SOCKET: &str = "/dev/log";
-/// Facility daemon, severity warning and informational (RFC 3164).
-const RAISED_PRIORITY: u8 = 28;
-const RESOLVED_PRIORITY: u8 = 30;
+/// Facility daemon (3) with the severities error, warning and informational (RFC 3164, section 4.1.1).
+const ERROR_PRIORITY: u8 = 27;
+const WARNING_PRIORITY: u8 = 28;
+const INFORMATIONAL_PRIORITY: u8 = 30;
 
 /// Where lines go.
 #[derive(Debug)]
@@ -24,8 +26,7 @@ impl Output {
     /// Standard error, and syslog where standard error is not the journal already.
     #[must_use]
     pub fn open() -> Self {
-        let journal = std::env::var_os("JOURNAL_STREAM").is_some();
-        let syslog = if journal { None } else { syslog() };
+        let syslog = if stderr_is_journal() { None } else { syslog() };
         Self { syslog, dropped: 0 }
     }
 
@@ -37,38 +38,105 @@ impl Output {
 
     /// Writes one line, its end included.
     pub fn line(&mut self, line: &[u8]) {
-        if !self.to_stderr(line) {
+        if !to_stderr(line) {
             self.dropped = self.dropped.saturating_add(1);
         }
         if let Some(socket) = &self.syslog {
-            let raised = !line
-                .windows(10)
-                .take(2)
-                .any(|words| words.starts_with(b"-I "));
-            let priority = if raised {
-                RAISED_PRIORITY
-            } else {
-                RESOLVED_PRIORITY
-            };
             let mut message = heapless::Vec::<u8, { LOG_LINE_BYTES + 64 }>::new();
-            let header = format!("<{priority}>hansho[{}]: ", std::process::id());
+            let header = format!("<{}>hansho[{}]: ", priority(line), std::process::id());
             let whole = message.extend_from_slice(header.as_bytes()).is_ok()
                 && message.extend_from_slice(line.trim_ascii_end()).is_ok();
-            if whole && socket.send(&message).is_err() {
+            if !whole || socket.send(&message).is_err() {
                 self.dropped = self.dropped.saturating_add(1);
             }
         }
     }
+}
 
-    /// A write of at most `PIPE_BUF` bytes to a pipe that is ready does not wait (pipe(7)).
-    fn to_stderr(&self, line: &[u8]) -> bool {
-        let mut stderr = std::io::stderr();
-        let mut ready = [PollFd::from_borrowed_fd(stderr.as_fd(), PollFlags::OUT)];
-        let polled = poll(&mut ready, Some(&Timespec::default()));
-        let writable = ready
-            .first()
-            .is_some_and(|fd| fd.revents().contains(PollFlags::OUT));
-        polled.is_ok() && writable && stderr.write_all(line).is_ok()
+/// The priority of a line, by the letter of its code: `HNS1002-E` is an error, `HNS1002-I` only informs.
+fn priority(line: &[u8]) -> u8 {
+    let mut bytes = line.iter();
+    let dash = bytes.find(|byte| matches!(byte, b'-' | b' '));
+    match (dash, bytes.next()) {
+        (Some(b'-'), Some(b'E')) => ERROR_PRIORITY,
+        (Some(b'-'), Some(b'W')) => WARNING_PRIORITY,
+        _ => INFORMATIONAL_PRIORITY,
+    }
+}
+
+/// Writes to standard error without waiting for whoever reads it; false where that cannot be now.
+///
+/// The journal's socket takes a message or refuses it. A write of at most `PIPE_BUF` bytes to a pipe that is ready does
+/// not wait (pipe(7)), unless another process fills it in between.
+fn to_stderr(line: &[u8]) -> bool {
+    let mut stderr = std::io::stderr();
+    match send(
+        stderr.as_fd(),
+        line,
+        SendFlags::DONTWAIT | SendFlags::NOSIGNAL,
+    ) {
+        Err(rustix::io::Errno::NOTSOCK) => {}
+        outcome => return outcome.is_ok(),
+    }
+    let mut ready = [PollFd::from_borrowed_fd(stderr.as_fd(), PollFlags::OUT)];
+    let polled = poll(&mut ready, Some(&Timespec::default()));
+    let writable = ready
+        .first()
+        .is_some_and(|fd| fd.revents().contains(PollFlags::OUT));
+    polled.is_ok() && writable && stderr.write_all(line).is_ok()
+}
+
+/// Whether standard error is the stream that systemd connected to the journal (`$JOURNAL_STREAM` of systemd.exec(5) has
+/// its device and inode): a redirected one is not.
+fn stderr_is_journal() -> bool {
+    let Some(stream) = std::env::var("JOURNAL_STREAM").ok() else {
+        return false;
+    };
+    let stderr = std::io::stderr();
+    rustix::fs::fstat(stderr.as_fd())
+        .is_ok_and(|stat| stream == format!("{}:{}", stat.st_dev, stat.st_ino))
+}
+
+/// Lines out of a pipe that brings bytes: whole lines at once, and what is left of the last one the next time.
+#[derive(Debug)]
+pub struct LineReader {
+    buffer: [u8; LINE_BUFFER_BYTES],
+    filled: usize,
+}
+
+/// Several lines; a line that fills it alone is none of ours and is passed on as it is.
+const LINE_BUFFER_BYTES: usize = (LOG_LINE_BYTES + 1) * 8;
+
+impl Default for LineReader {
+    fn default() -> Self {
+        Self {
+            buffer: [0; LINE_BUFFER_BYTES],
+            filled: 0,
+        }
+    }
+}
+
+impl LineReader {
+    /// Reads once by `read` and hands each whole line over, its end included; false where nothing came.
+    pub fn take(
+        &mut self,
+        read: impl FnOnce(&mut [u8]) -> usize,
+        mut each: impl FnMut(&[u8]),
+    ) -> bool {
+        let room = self.buffer.get_mut(self.filled..).unwrap_or_default();
+        let taken = read(room);
+        let end = self.filled.saturating_add(taken).min(LINE_BUFFER_BYTES);
+        let mut rest = 0;
+        let held = self.buffer.get(..end).unwrap_or_default();
+        for line in held.split_inclusive(|byte| *byte == b'\n') {
+            if line.ends_with(b"\n") || line.len() == LINE_BUFFER_BYTES {
+                each(line);
+                rest = line.len().saturating_add(rest);
+            }
+        }
+        self.buffer.copy_within(rest..end, 0);
+        self.filled = end.saturating_sub(rest);
+        taken > 0
     }
 }
 
@@ -95,9 +163,8 @@ impl log::Log for Logger {
         if self.enabled(record.metadata()) && record.target().starts_with("hansho") {
             let level = record.level().as_str().to_ascii_lowercase();
             let line = format!("{}: {level}: {}\n", self.program, record.args());
-            if std::io::stderr().write_all(line.as_bytes()).is_err() {
-                // There is nowhere left to say so.
-            }
+            // Said or not: there is nowhere left to say that it wasn't, and no program of ours waits for a reader.
+            let _said = to_stderr(line.as_bytes());
         }
     }
 
@@ -114,4 +181,60 @@ pub fn init_logger(program: &'static str) -> Result<(), log::SetLoggerError> {
         .and_then(|level| level.parse().ok());
     log::set_max_level(asked.unwrap_or(log::LevelFilter::Info));
     log::set_boxed_logger(Box::new(Logger { program }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_letter_of_the_code_is_the_priority() {
+        assert_eq!(priority(b"HNS1002-E FIRING subject=-\n"), ERROR_PRIORITY);
+        assert_eq!(priority(b"HNS1001-W FIRING subject=-\n"), WARNING_PRIORITY);
+        assert_eq!(
+            priority(b"HNS1002-I RESOLVED x-E\n"),
+            INFORMATIONAL_PRIORITY
+        );
+        assert_eq!(priority(b"hanshod error-E\n"), INFORMATIONAL_PRIORITY);
+        assert_eq!(priority(b""), INFORMATIONAL_PRIORITY);
+    }
+
+    #[test]
+    fn lines_come_whole_however_the_pipe_cuts_them() {
+        let lines: Vec<String> = (0..40)
+            .map(|number| format!("{number} {}\n", "x".repeat(number * 12)))
+            .collect();
+        let sent = lines.concat();
+        for piece in [1, 7, 480, 481, 4000] {
+            let mut reader = LineReader::default();
+            let mut rest = sent.as_bytes();
+            let mut got = Vec::new();
+            while reader.take(
+                |room| {
+                    let count = piece.min(rest.len()).min(room.len());
+                    room[..count].copy_from_slice(&rest[..count]);
+                    rest = &rest[count..];
+                    count
+                },
+                |line| got.push(String::from_utf8(line.to_vec()).unwrap()),
+            ) {}
+            assert_eq!(got, lines, "in pieces of {piece}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_end_is_passed_on_and_does_not_stop_the_reader() {
+        let mut reader = LineReader::default();
+        let mut got = 0;
+        for _ in 0..4 {
+            reader.take(
+                |room| {
+                    room.fill(b'x');
+                    room.len()
+                },
+                |line| got += line.len(),
+            );
+        }
+        assert_eq!(got, 4 * LINE_BUFFER_BYTES);
+    }
 }

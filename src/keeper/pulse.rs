@@ -68,9 +68,14 @@ impl Pulse {
         self.0.store(role.offset(), sys::monotonic_ms());
     }
 
-    /// Milliseconds since the worker was last alive.
+    /// A worker is being started: it has not gone round yet.
+    pub fn clear(&self, role: Role) {
+        self.0.store(role.offset(), 0);
+    }
+
+    /// When the worker was last alive (`CLOCK_MONOTONIC`); `None` where it has not gone round its loop yet.
     #[must_use]
-    pub fn age_ms(&self, role: Role, now_ms: u64) -> u64 {
-        now_ms.saturating_sub(self.0.load(role.offset()).unwrap_or(0))
+    pub fn last_ms(&self, role: Role) -> Option<u64> {
+        self.0.load(role.offset()).filter(|beat| *beat > 0)
     }
 }

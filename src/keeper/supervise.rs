@@ -1,14 +1,17 @@
 //! The keeper's loop: start, reap, restart; pass requests on; copy lines out; notice what hangs; stop in order.
 
 use super::control::{self, Order, Request};
+use super::hung::{Hung, Verdict};
 use super::launch::{Given, Inherited, Launch, start};
-use super::output::Output;
+use super::output::{LineReader, Output};
+use super::protect;
 use super::pulse::{Pulse, Role};
 use super::restart::Restarts;
-use crate::limit::{LOG_LINE_BYTES, MESSAGE_BYTES};
+use crate::limit::{MESSAGE_BYTES, POST_TIMEOUT_MS};
 use crate::sys;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, wait};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -23,39 +26,54 @@ pub const EXIT_NEW_RUN: i32 = 3;
 /// The forwarder leaves until the next post is due.
 pub const EXIT_LEFT: i32 = 4;
 
-/// A worker that has not gone round its loop for this long is killed and started again.
-const HUNG_MS: u64 = 60_000;
 /// How long the watcher has to say goodbye.
 const STOP_WATCHER_MS: u64 = 3_000;
 /// How long the forwarder has for a last post.
 const STOP_FORWARDER_MS: u64 = 11_000;
 /// Connections of the control socket at once.
 const PEERS: usize = 4;
-/// The loop looks round at least this often.
-const ROUND_MS: u64 = 1_000;
+/// The loop looks round at least this often: what has happened wakes it at once, only a worker that hangs does not.
+const ROUND_MS: u64 = 5_000;
+/// The same while stopping, when patience ends by time.
+const STOPPING_ROUND_MS: u64 = 1_000;
+/// The forwarder goes round its loop at least this often, but for a post.
+const FORWARDER_ROUND_MS: u64 = POST_TIMEOUT_MS;
 
 /// A worker and its fate.
 #[derive(Debug)]
 struct Worker {
     role: Role,
-    child: Option<Child>,
+    /// It runs, or has ended and is not reaped yet: so the number is nobody else's.
+    child: Option<Pid>,
     started_ms: u64,
     /// When it is to be started; `None` while it lives or is not wanted.
     due_ms: Option<u64>,
+    /// It left in order until the next post, and comes back for news; one that failed waits.
+    has_left: bool,
     restarts: Restarts,
-    /// Hung at the last look already: one look alone may be the keeper's own stall.
-    suspected: bool,
+    hung: Hung,
 }
 
 impl Worker {
-    const fn new(role: Role) -> Self {
+    fn new(role: Role, round_ms: u64) -> Self {
         Self {
             role,
             child: None,
             started_ms: 0,
             due_ms: Some(0),
+            has_left: false,
             restarts: Restarts::new(),
-            suspected: false,
+            hung: Hung::new(round_ms),
+        }
+    }
+
+    fn is_away(&self) -> bool {
+        self.has_left && self.child.is_none()
+    }
+
+    fn kill(&self) {
+        if let Some(Err(errno)) = self.child.map(|child| kill_process(child, Signal::KILL)) {
+            log::error!("{}: kill: {errno}", self.role.name());
         }
     }
 }
@@ -87,6 +105,7 @@ pub struct Keeper {
     signals: OwnedFd,
     peers: heapless::Vec<OwnedFd, PEERS>,
     output: Output,
+    lines: LineReader,
     watcher: Worker,
     forwarder: Worker,
     stopping_since_ms: Option<u64>,
@@ -99,8 +118,8 @@ impl Keeper {
     /// A sentence that says what failed.
     pub fn new(mut inherited: Inherited) -> Result<Self, String> {
         let failed = |what: &'static str| move |error: io::Error| format!("{what}: {error}");
-        let mut launch_file = File::from(inherited.demand("launch")?);
-        let launch = Launch::of(&mut launch_file).map_err(failed("launch"))?;
+        let launch_file = File::from(inherited.demand("launch")?);
+        let launch = Launch::of(&launch_file).map_err(failed("launch"))?;
         let (pulse_file, pulse) = Pulse::create().map_err(failed("pulse"))?;
         let (keeper_side, watcher_side) = pair().map_err(failed("socketpair"))?;
         let (watcher_link, forwarder_link) = pair().map_err(failed("socketpair"))?;
@@ -119,7 +138,8 @@ impl Keeper {
             log_out,
             log_in,
         };
-        let mut forwarder = Worker::new(Role::Forwarder);
+        let mut forwarder = Worker::new(Role::Forwarder, FORWARDER_ROUND_MS);
+        let watcher_round_ms = u64::from(launch.plan.sample.interval_ms);
         if launch.plan.forward.urls.is_empty() {
             forwarder.due_ms = None;
         }
@@ -131,7 +151,8 @@ impl Keeper {
             signals: sys::signals().map_err(failed("signalfd"))?,
             peers: heapless::Vec::new(),
             output: Output::open(),
-            watcher: Worker::new(Role::Watcher),
+            lines: LineReader::default(),
+            watcher: Worker::new(Role::Watcher, watcher_round_ms),
             forwarder,
             stopping_since_ms: None,
         })
@@ -139,6 +160,7 @@ impl Keeper {
 
     /// Runs until it is told to stop and everybody has ended.
     pub fn run(&mut self) {
+        protect::protect_keeper();
         loop {
             let now_ms = sys::monotonic_ms();
             self.start_due(now_ms);
@@ -147,6 +169,7 @@ impl Keeper {
                 && self.forwarder.child.is_none()
             {
                 self.copy_lines();
+                control::close_at(&self.launch.control);
                 return;
             }
             self.wait(now_ms);
@@ -165,9 +188,15 @@ impl Keeper {
             .into_iter()
             .flatten()
             .min();
-        let wait_ms = due.map_or(ROUND_MS, |due| due.saturating_sub(now_ms).min(ROUND_MS));
+        let round_ms = if self.stopping_since_ms.is_some() {
+            STOPPING_ROUND_MS
+        } else {
+            ROUND_MS
+        };
+        let wait_ms = due.map_or(round_ms, |due| due.saturating_sub(now_ms).min(round_ms));
         let away = self
-            .forwarder_is_away()
+            .forwarder
+            .is_away()
             .then_some(&self.shared.forwarder_link);
         let always = [&self.signals, &self.listener, &self.shared.log_out];
         let watched = always.into_iter().chain(away).chain(&self.peers);
@@ -180,20 +209,13 @@ impl Keeper {
             tv_nsec: i64::try_from((wait_ms % 1000).saturating_mul(1_000_000)).unwrap_or(0),
         };
         // Interrupted or timed out: the loop looks at everything anyway.
-        if poll(&mut fds, Some(&timeout)).is_err() {}
+        let _outcome = poll(&mut fds, Some(&timeout));
     }
 
-    fn forwarder_is_away(&self) -> bool {
-        self.forwarder.child.is_none() && self.forwarder.due_ms.is_some()
-    }
-
-    /// Starts what is due; a forwarder that is away comes at once when the watcher has news for it.
+    /// Starts what is due; a forwarder that left comes at once when the watcher has news for it.
     fn start_due(&mut self, now_ms: u64) {
-        if self.forwarder_is_away() && readable(&self.shared.forwarder_link) {
+        if self.forwarder.is_away() && readable(&self.shared.forwarder_link) {
             self.forwarder.due_ms = Some(now_ms);
-        }
-        if self.stopping_since_ms.is_some() {
-            return;
         }
         let shared = &self.shared;
         let disk = shared.disk.as_ref().map(|descriptor| Given {
@@ -242,7 +264,13 @@ impl Keeper {
                 .chain(disk)
                 .chain(for_forwarder)
                 .collect();
-            start(COMMAND, "forward", &given)
+            let child = start(COMMAND, "forward", &given)?;
+            if let Err(error) = protect::expose(child.id()) {
+                log::info!(
+                    "the forwarder keeps the keeper's score of the out-of-memory killer: {error}"
+                );
+            }
+            Ok(child)
         });
     }
 
@@ -254,16 +282,16 @@ impl Keeper {
             let signal = record.get(..taken).and_then(sys::signal_number);
             match signal {
                 None => return,
-                Some(libc::SIGTERM | libc::SIGINT) => self.stop(),
+                Some(libc::SIGTERM | libc::SIGINT) if self.stopping_since_ms.is_none() => {
+                    self.stop();
+                }
+                Some(libc::SIGTERM | libc::SIGINT) => self.hurry(),
                 Some(_) => {}
             }
         }
     }
 
     fn stop(&mut self) {
-        if self.stopping_since_ms.is_some() {
-            return;
-        }
         self.stopping_since_ms = Some(sys::monotonic_ms());
         self.watcher.due_ms = None;
         if self.watcher.child.is_none() {
@@ -274,63 +302,84 @@ impl Keeper {
         }
     }
 
-    /// The watcher has ended: the forwarder posts what is left and ends.
+    /// Asked a second time: nobody waits for the last post any more. The watcher still says goodbye into the rings, which
+    /// takes milliseconds.
+    fn hurry(&mut self) {
+        log::info!("asked to stop again: without a last post");
+        self.forwarder.due_ms = None;
+        self.forwarder.has_left = false;
+        self.forwarder.kill();
+    }
+
+    /// The watcher has ended: the forwarder posts what is left and ends. One that is away comes back for it.
     fn stop_forwarder(&mut self) {
-        if self.forwarder.child.is_none() {
+        if self.forwarder.child.is_none() && !self.forwarder.is_away() {
             self.forwarder.due_ms = None;
-        } else if let Err(error) = control::tell(&self.shared.watcher_link, &Wake::Stop.to_bytes())
-        {
+            return;
+        }
+        if let Err(error) = control::tell(&self.shared.watcher_link, &Wake::Stop.to_bytes()) {
             log::warn!("the forwarder cannot be told to stop: {error}");
+        }
+        if self.forwarder.is_away() {
+            self.forwarder.due_ms = Some(0);
         }
     }
 
+    /// Takes the ends of all children: of the workers, and of whatever else was left to this process where it is the
+    /// first of a container (wait(2)).
     fn reap(&mut self) {
         let now_ms = sys::monotonic_ms();
-        let stopping = self.stopping_since_ms.is_some();
-        let leave_ms = u64::from(self.launch.plan.forward.post_interval_ms);
-        let mut watcher_ended = false;
-        for worker in [&mut self.watcher, &mut self.forwarder] {
-            let Some(child) = &mut worker.child else {
-                continue;
-            };
-            let status = match child.try_wait() {
-                Ok(None) => continue,
-                Ok(Some(status)) => status,
-                Err(error) => {
-                    log::error!("{}: {error}", worker.role.name());
-                    continue;
-                }
-            };
-            worker.child = None;
-            watcher_ended |= worker.role == Role::Watcher;
-            if stopping {
-                continue;
+        while let Ok(Some((child, status))) = wait(WaitOptions::NOHANG) {
+            if self.watcher.child == Some(child) {
+                self.watcher.child = None;
+                self.watcher_ended(now_ms, status);
+            } else if self.forwarder.child == Some(child) {
+                self.forwarder.child = None;
+                self.forwarder_ended(now_ms, status);
             }
-            let wait_ms = match status.code() {
-                Some(EXIT_NEW_RUN) => 0,
-                Some(EXIT_LEFT) => leave_ms,
-                _ => {
-                    let wait_ms = worker
-                        .restarts
-                        .ended(now_ms.saturating_sub(worker.started_ms));
-                    let (name, total) = (worker.role.name(), worker.restarts.total());
-                    log::warn!(
-                        "{name} ended ({status}), started again in {wait_ms} ms, restart {total}"
-                    );
-                    wait_ms
-                }
-            };
-            worker.due_ms = Some(now_ms.saturating_add(wait_ms));
         }
-        if stopping && watcher_ended {
+    }
+
+    fn watcher_ended(&mut self, now_ms: u64, status: WaitStatus) {
+        if self.stopping_since_ms.is_some() {
             self.stop_forwarder();
+            return;
         }
+        let wait_ms = if status.exit_status() == Some(EXIT_NEW_RUN) {
+            // Told to the next one: what this one records has numbers that the collector takes for known.
+            if let Err(error) = control::tell(&self.shared.keeper_side, &Order::RanAhead.to_bytes())
+            {
+                log::warn!("the watcher cannot be told of its new run: {error}");
+            }
+            let lived_ms = now_ms.saturating_sub(self.watcher.started_ms);
+            self.watcher.restarts.ended(lived_ms)
+        } else {
+            failed(&mut self.watcher, now_ms, status)
+        };
+        self.watcher.due_ms = Some(now_ms.saturating_add(wait_ms));
+    }
+
+    fn forwarder_ended(&mut self, now_ms: u64, status: WaitStatus) {
+        self.forwarder.has_left = status.exit_status() == Some(EXIT_LEFT);
+        if self.stopping_since_ms.is_some() {
+            self.forwarder.due_ms = None;
+            if self.watcher.child.is_none() {
+                self.forwarder.has_left = false;
+            }
+            return;
+        }
+        let wait_ms = if self.forwarder.has_left {
+            u64::from(self.launch.plan.forward.post_interval_ms)
+        } else {
+            failed(&mut self.forwarder, now_ms, status)
+        };
+        self.forwarder.due_ms = Some(now_ms.saturating_add(wait_ms));
     }
 
     fn take_requests(&mut self) {
         while let Some(peer) = control::accept(&self.listener) {
             // A fifth is closed: whoever asks tries again.
-            if self.peers.push(peer).is_err() {}
+            let _outcome = self.peers.push(peer);
         }
         let mut buffer = [0; MESSAGE_BYTES];
         let keeper_side = &self.shared.keeper_side;
@@ -356,40 +405,29 @@ impl Keeper {
             });
     }
 
-    /// Copies the watcher's lines out. The pipe may bring several at once, never a part of one: each is written whole.
+    /// Copies the watcher's lines out.
     fn copy_lines(&mut self) {
-        let mut buffer = [0; LOG_LINE_BYTES * 8];
-        while let Ok(taken @ 1..) = rustix::io::read(&self.shared.log_out, &mut buffer) {
-            for line in buffer
-                .get(..taken)
-                .unwrap_or_default()
-                .split_inclusive(|byte| *byte == b'\n')
-            {
-                self.output.line(line);
-            }
-        }
+        let pipe = &self.shared.log_out;
+        let output = &mut self.output;
+        while self.lines.take(
+            |room| rustix::io::read(pipe, room).unwrap_or(0),
+            |line| output.line(line),
+        ) {}
     }
 
     fn look_for_hung(&mut self) {
         let now_ms = sys::monotonic_ms();
         for worker in [&mut self.watcher, &mut self.forwarder] {
-            let Some(child) = &mut worker.child else {
+            if worker.child.is_none() {
                 continue;
-            };
-            if self.pulse.age_ms(worker.role, now_ms) < HUNG_MS {
-                worker.suspected = false;
-            } else if worker.suspected {
-                log::error!(
-                    "{} has not moved for {} s: killed",
-                    worker.role.name(),
-                    HUNG_MS / 1000
-                );
-                if let Err(error) = child.kill() {
-                    log::error!("{}: {error}", worker.role.name());
-                }
-                worker.suspected = false;
-            } else {
-                worker.suspected = true;
+            }
+            let last_ms = self.pulse.last_ms(worker.role);
+            if let Verdict::Hangs { silent_ms } =
+                worker.hung.look(now_ms, worker.started_ms, last_ms)
+            {
+                let name = worker.role.name();
+                log::error!("{name} has not moved for {silent_ms} ms: killed");
+                worker.kill();
             }
         }
     }
@@ -404,18 +442,27 @@ impl Keeper {
             STOP_WATCHER_MS,
             STOP_WATCHER_MS.saturating_add(STOP_FORWARDER_MS),
         ];
-        for (worker, limit_ms) in [&mut self.watcher, &mut self.forwarder]
-            .into_iter()
-            .zip(limits)
-        {
-            if let (Some(child), true) = (&mut worker.child, stopping_ms > limit_ms) {
+        for (worker, limit_ms) in [&self.watcher, &self.forwarder].into_iter().zip(limits) {
+            if worker.child.is_some() && stopping_ms > limit_ms {
                 log::warn!("{} does not stop: killed", worker.role.name());
-                if let Err(error) = child.kill() {
-                    log::error!("{}: {error}", worker.role.name());
-                }
+                worker.kill();
             }
         }
     }
+}
+
+/// A worker ended that should not have: says so, and how long until it is started again.
+fn failed(worker: &mut Worker, now_ms: u64, status: WaitStatus) -> u64 {
+    let lived_ms = now_ms.saturating_sub(worker.started_ms);
+    let wait_ms = worker.restarts.ended(lived_ms);
+    let (name, total) = (worker.role.name(), worker.restarts.total());
+    let how = match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(signal)) => format!("signal {signal}"),
+        (None, None) => "no reason".to_owned(),
+    };
+    log::warn!("{name} ended ({how}), started again in {wait_ms} ms, restart {total}");
+    wait_ms
 }
 
 /// Starts a worker that is due.
@@ -428,12 +475,18 @@ fn start_one(
     if worker.child.is_some() || worker.due_ms.is_none_or(|due| due > now_ms) {
         return;
     }
-    pulse.beat(worker.role);
+    pulse.clear(worker.role);
     worker.started_ms = now_ms;
-    match start() {
+    worker.hung.started();
+    let started = start().and_then(|child| {
+        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        pid.ok_or_else(|| io::ErrorKind::InvalidData.into())
+    });
+    match started {
         Ok(child) => {
             worker.child = Some(child);
             worker.due_ms = None;
+            worker.has_left = false;
         }
         Err(error) => {
             // No memory or no process to be had: it is tried again, the others go on.

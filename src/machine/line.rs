@@ -56,11 +56,9 @@ fn render(
 ) -> heapless::String<LOG_LINE_BYTES> {
     let mut line = heapless::String::new();
     // A line that is full is a line that is said: the error only says that its end is missing.
-    if write(
+    let _whole = write(
         &mut line, now, number, subject, rule, transition, suppressed,
-    )
-    .is_err()
-    {}
+    );
     line
 }
 
@@ -110,11 +108,10 @@ fn write(
         write!(line, " total={total}KiB")?;
         let permille = transition
             .value
-            .unwrap_or(0)
-            .saturating_mul(1000)
-            .checked_div(total)
-            .unwrap_or(0);
-        write!(line, " percent={}.{}", permille / 10, permille % 10)?;
+            .and_then(|value| value.saturating_mul(1000).checked_div(total));
+        if let Some(permille) = permille {
+            write!(line, " percent={}.{}", permille / 10, permille % 10)?;
+        }
     }
     write!(
         line,

@@ -1,12 +1,13 @@
 //! What the agent knows of itself, as quantities that rules can judge.
 
 use super::Tick;
+use super::takeover::open_of;
 use crate::clock::Uptime;
 use crate::frame::Stream;
 use crate::rule::window::{Shape, WindowState};
-use crate::rule::{Aggregate, Quantity, Subject, Value, Values, Window};
+use crate::rule::{Aggregate, Quantity, RuleSet, Subject, Value, Values, Window};
 use crate::sample::source::Source;
-use crate::sample::{Field, Reading};
+use crate::sample::{Field, Reading, Snapshot};
 
 /// The wall clock may settle for this long after boot.
 const CLOCK_SETTLES_MS: u64 = 10 * 60 * 1000;
@@ -28,8 +29,15 @@ pub(super) struct OwnQuantities {
     readings_discarded: u64,
     alerts_lost: u64,
     frames_refused: u64,
+    posts_refused: u64,
     run_ahead: u64,
+    /// `None`: silent since before this run, nobody knows how long.
     last_answer: Option<Uptime>,
+    /// Sources (bits) that were gone in the run before, and of which this one has not seen anything yet: the reader only
+    /// misses what it has seen itself.
+    doubted: u16,
+    /// The kernel's count of OOM kills as last seen, by this run or the one before it.
+    oom_kill: Option<u64>,
     last_offset_ms: Option<i64>,
     page_cache: WindowState,
 }
@@ -40,20 +48,48 @@ pub(super) struct Seen {
     readings_discarded: u64,
     alerts_lost: u64,
     frames_refused: u64,
+    posts_refused: u64,
     run_ahead: u64,
     forward_silence_s: Option<u64>,
     clock_step_ms: u64,
     late_ms: u64,
     page_cache_drop_permille: Option<u64>,
     sources_gone: u16,
+    doubted: u16,
+    /// OOM kills since the last look, also over a restart.
+    oom_kills: Option<u64>,
     /// It is a recording that is judged: nothing of this is known.
     is_recording: bool,
 }
 
 impl OwnQuantities {
-    /// A run starts: silence counts from here.
-    pub(super) fn started(&mut self, now: Uptime) {
-        self.last_answer = Some(now);
+    /// A run starts: silence counts from here. What the run before had found bad stays unknown until this one sees it
+    /// well: a new start is no recovery.
+    pub(super) fn started(&mut self, now: Uptime, rules: &RuleSet) {
+        let silent = open_of(rules, Quantity::ForwardSilence).next().is_some();
+        self.last_answer = (!silent).then_some(now);
+        self.doubted = Source::ALL
+            .into_iter()
+            .filter(|source| {
+                open_of(rules, Quantity::SourceGone).any(|subject| subject == source.name())
+            })
+            .fold(0, |bits, source| bits | source.bit());
+    }
+
+    /// The count that goes into the Checkpoint.
+    pub(super) fn oom_kill(&self) -> Option<u64> {
+        self.oom_kill
+    }
+
+    /// The count that the run before saw in the same boot: the watcher itself may be what was killed meanwhile.
+    pub(super) fn take_oom_kill(&mut self, seen: Option<u64>) {
+        self.oom_kill = seen;
+    }
+
+    fn oom_kills(&mut self, look: &Snapshot) -> Option<u64> {
+        let now = look.counters.oom_kill?;
+        let before = self.oom_kill.replace(now)?;
+        now.checked_sub(before)
     }
 
     pub(super) fn answered(&mut self, now: Uptime) {
@@ -72,6 +108,10 @@ impl OwnQuantities {
         self.frames_refused = self.frames_refused.saturating_add(count);
     }
 
+    pub(super) fn posts_refused(&mut self) {
+        self.posts_refused = self.posts_refused.saturating_add(1);
+    }
+
     pub(super) fn run_ahead(&mut self) {
         self.run_ahead = self.run_ahead.saturating_add(1);
     }
@@ -80,16 +120,24 @@ impl OwnQuantities {
     pub(super) fn tick(&mut self, reading: &Reading, tick: &Tick, forwards: bool) {
         let now = reading.uptime;
         let silence = self.last_answer.map(|at| now.since(at) / 1000);
+        for source in Source::gone(self.doubted) {
+            if gives(source, &tick.snapshot) {
+                self.doubted &= !source.bit();
+            }
+        }
         self.seen = Seen {
             readings_discarded: self.readings_discarded,
             alerts_lost: self.alerts_lost,
             frames_refused: self.frames_refused,
+            posts_refused: self.posts_refused,
             run_ahead: self.run_ahead,
             forward_silence_s: silence.filter(|_| forwards),
             clock_step_ms: self.clock_step(tick),
             late_ms: tick.late_ms,
             page_cache_drop_permille: self.page_cache_drop(reading),
             sources_gone: tick.snapshot.sources_gone,
+            doubted: self.doubted,
+            oom_kills: self.oom_kills(&tick.snapshot),
             is_recording: false,
         };
     }
@@ -112,6 +160,7 @@ impl OwnQuantities {
         self.readings_discarded = 0;
         self.alerts_lost = 0;
         self.frames_refused = 0;
+        self.posts_refused = 0;
         self.run_ahead = 0;
     }
 
@@ -144,6 +193,34 @@ impl OwnQuantities {
     }
 }
 
+fn other_or(recorded: Option<Value>, own: Option<u64>) -> Option<Value> {
+    recorded.or_else(|| own.map(|value| Value { value, total: None }))
+}
+
+/// Whether a look shows something of a source that has a rule; of the others nobody asks.
+fn gives(source: Source, look: &Snapshot) -> bool {
+    match source {
+        Source::Meminfo => look.memory.total_kib.is_some(),
+        Source::Stat => look.cpu.is_some(),
+        Source::Loadavg => look.load1_centi.is_some(),
+        Source::Vmstat => look
+            .counters
+            .swap_in_pages
+            .or(look.counters.oom_kill)
+            .is_some(),
+        Source::PressureCpu => look.pressure.cpu_some_us.is_some(),
+        Source::PressureMemory => look.pressure.memory_some_us.is_some(),
+        Source::PressureIo => look.pressure.io_some_us.is_some(),
+        Source::Arcstats
+        | Source::CpuOnline
+        | Source::CgroupMax
+        | Source::CgroupCurrent
+        | Source::CgroupStat
+        | Source::CgroupEvents
+        | Source::CgroupSwap => true,
+    }
+}
+
 /// A reading together with what the agent knows of itself.
 pub(super) struct Observed<'a> {
     pub(super) reading: &'a Reading,
@@ -156,6 +233,8 @@ impl Values for Observed<'_> {
         match quantity {
             Quantity::PageCacheDrop => self.own.page_cache_drop_permille.and_then(plain),
             other if self.own.is_recording => other.in_reading(self.reading),
+            // The first reading of a run has no rates; that somebody was killed before it is known all the same.
+            Quantity::OomKill => other_or(quantity.in_reading(self.reading), self.own.oom_kills),
             Quantity::ReadingsDiscarded => plain(self.own.readings_discarded),
             Quantity::AlertsLost => plain(self.own.alerts_lost),
             Quantity::FramesRefused => plain(self.own.frames_refused),
@@ -164,9 +243,11 @@ impl Values for Observed<'_> {
             Quantity::ClockStep => plain(self.own.clock_step_ms),
             Quantity::TickLate => plain(self.own.late_ms),
             Quantity::SourceGone => {
-                let gone = Source::gone(self.own.sources_gone)
-                    .any(|source| source.name() == subject.as_str());
-                plain(u64::from(gone))
+                let has = |bits| Source::gone(bits).any(|source| source.name() == subject.as_str());
+                if has(self.own.doubted) {
+                    return None;
+                }
+                plain(u64::from(has(self.own.sources_gone)))
             }
             other => other.in_reading(self.reading),
         }

@@ -3,8 +3,8 @@
 use super::Journal;
 use crate::clock::Uptime;
 use crate::frame::body::{
-    Alert, Config, FLAG_FLAPPING, FLAG_TEST, FLAG_UNKNOWN, Goodbye, Hello, OpenRecord, Readings,
-    RuleRecord, State, encode, push_element, reason_to_u8, transition_to_u8,
+    Alert, Config, FLAG_EARLIER_BOOT, FLAG_FLAPPING, FLAG_TEST, FLAG_UNKNOWN, Goodbye, Hello,
+    OpenRecord, Readings, RuleRecord, State, encode, push_element, reason_to_u8, transition_to_u8,
 };
 use crate::frame::cursor::Writer as Cursor;
 use crate::frame::{Kind, Stream};
@@ -215,6 +215,9 @@ fn open_record(open: OpenAlert<'_>) -> OpenRecord<'_> {
     }
     if open.unknown {
         flags |= FLAG_UNKNOWN;
+    }
+    if open.fired == Uptime::default() {
+        flags |= FLAG_EARLIER_BOOT;
     }
     OpenRecord {
         code: open.rule.code,

@@ -1,7 +1,8 @@
 //! Rings, a host and a collector of the tests of the forwarder: in memory, in virtual time.
 #![allow(
     dead_code,
-    reason = "each test binary uses a part of what the tests of the forwarder share"
+    clippy::panic,
+    reason = "each test binary uses a part of what the tests of the forwarder share, and may stop"
 )]
 
 pub(crate) mod server;
@@ -13,7 +14,7 @@ use hansho::forward::forwarder::{Host, Rings, Settings};
 use hansho::forward::news::News;
 use hansho::forward::trust::BUILD_WALL;
 use hansho::frame::answer::{Answer, Stored};
-use hansho::frame::batch::open_batch;
+use hansho::frame::batch::{BatchHeader, BatchWriter, open_batch};
 use hansho::frame::body::{Body, Goodbye, encode};
 use hansho::frame::seal::AgentKey;
 use hansho::frame::{AgentId, BootId, Kind, RunId, Stream};
@@ -38,9 +39,12 @@ pub(crate) fn frame(sequence: u64) -> Vec<u8> {
         .to_vec()
 }
 
+/// Sequences held of each run number and stream.
+type HeldSequences = BTreeMap<(u64, Stream), BTreeSet<u64>>;
+
 /// What is held, shared with the test.
 #[derive(Clone, Default)]
-pub(crate) struct TestRings(pub(crate) Arc<Mutex<BTreeMap<(u64, Stream), BTreeSet<u64>>>>);
+pub(crate) struct TestRings(pub(crate) Arc<Mutex<HeldSequences>>);
 
 pub(crate) fn run_of(number: u64) -> RunId {
     RunId(1000 + number)
@@ -122,8 +126,9 @@ impl Host for TestHost {
         0
     }
 
-    fn tell(&mut self, news: News) {
+    fn tell(&mut self, news: News) -> bool {
         self.told.push(news);
+        true
     }
 }
 
@@ -153,6 +158,11 @@ pub(crate) struct Collector {
 impl Collector {
     /// Takes a batch and answers it.
     pub(crate) fn take(&mut self, batch: &[u8]) -> Vec<u8> {
+        self.take_except(batch, &[])
+    }
+
+    /// As [`Self::take`], but the section with one of these frames ends before it.
+    pub(crate) fn take_except(&mut self, batch: &[u8], not: &[(RunId, Stream, u64)]) -> Vec<u8> {
         let opened = open_batch(batch, &KEY).unwrap();
         self.batches += 1;
         let mut answer = Answer {
@@ -176,6 +186,9 @@ impl Collector {
                 if found.last < *next {
                     continue;
                 }
+                if not.contains(&(run, stream, found.sequence)) {
+                    break;
+                }
                 match found.body {
                     Ok((_, Body::Loss(_))) => {
                         for sequence in found.sequence.max(*next)..=found.last {
@@ -198,4 +211,19 @@ impl Collector {
         let mut buffer = [0; 8192];
         answer.seal(&KEY, &mut buffer).unwrap().to_vec()
     }
+}
+
+/// A batch without sections: a sign of life.
+pub(crate) fn empty_batch() -> Vec<u8> {
+    let header = BatchHeader {
+        key_epoch: 0,
+        agent: settings().agent,
+        run: run_of(1),
+        boot: BOOT,
+        sent_uptime: Uptime::from_millis(1),
+        sent_wall: BUILD_WALL,
+    };
+    let mut buffer = vec![0; 8192];
+    let writer = BatchWriter::new(&mut buffer, 8192, &header).unwrap();
+    writer.seal(&KEY).unwrap().to_vec()
 }

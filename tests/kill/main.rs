@@ -1,6 +1,6 @@
 //! The kill test: real processes, killed again and again at random, and nothing lost, doubled or contradictory.
 //!
-//! A scripted host goes through phases of memory use. In each phase keeper, watcher, forwarder and collector are killed
+//! Between agent and collector stands a relay that loses one answer of five. A scripted host goes through phases of memory use. In each phase keeper, watcher, forwarder and collector are killed
 //! with SIGKILL; each phase then lasts until a watcher has lived longer than the rules' times. What the collector has in
 //! the end is compared with what the script alone says must be there; nothing of the verdict is read from the
 //! agent's own files.
@@ -19,6 +19,7 @@
 )]
 
 mod random;
+mod relay;
 mod script;
 mod site;
 mod verdict;
@@ -67,11 +68,11 @@ fn the_same_test_finds_each_planted_bug() {
 fn run(programs: &std::path::Path, plant: &str, kills: u64, seed: u64) -> Result<(), Vec<String>> {
     let mut random = Random::new(seed);
     let mut script = Script::default();
-    let mut site = Site::new(programs, plant, script.level());
+    let mut site = Site::new(programs, plant, &script, seed);
     let mut killed = 0;
     while killed < kills {
         script.next_phase(&mut random);
-        site.set_level(script.level());
+        site.play(&script);
         let away = random.below(6) == 0;
         for _ in 0..3 {
             std::thread::sleep(Duration::from_millis(random.below(300)));
@@ -101,8 +102,9 @@ fn run(programs: &std::path::Path, plant: &str, kills: u64, seed: u64) -> Result
     let verdict = verdict::wait(&site, &script, DRAIN);
     let stopped = site.stop();
     eprintln!(
-        "seed {seed}: {killed} kills ({}), {} phases, {}",
+        "seed {seed}: {killed} kills ({}), {} answers lost, {} phases, {}",
         site.kills(),
+        site.answers_lost(),
         script.phases(),
         verdict::summary(&site)
     );

@@ -6,8 +6,11 @@
 
 mod codes;
 mod cross;
+mod demo;
+mod footprint;
 mod kill;
 mod process;
+mod site;
 mod test;
 
 use process::Failure;
@@ -27,10 +30,12 @@ struct Subcommand {
 
 /// In the order in which a newcomer needs them.
 const SUBCOMMANDS: &[Subcommand] = &[
+    demo::SUBCOMMAND,
     test::SUBCOMMAND,
     codes::SUBCOMMAND,
     cross::SUBCOMMAND,
     kill::SUBCOMMAND,
+    footprint::SUBCOMMAND,
 ];
 
 fn main() -> ExitCode {
@@ -110,6 +115,7 @@ mod tests {
             &["--nonsense"],
             &["test", "--nonsense"],
             &["cross", "--nonsense"],
+            &["demo", "--for", "soon"],
         ] {
             assert_eq!(run(words).unwrap_err().exit_code(), 64, "{words:?}");
         }

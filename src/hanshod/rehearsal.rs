@@ -1,0 +1,122 @@
+//! The rehearsal: the whole path of an alert, once, on a ring that nobody reads and that is gone afterwards. Code, stack and
+//! tables that the first real alert needs are then in memory, and locked there (`MCL_ONFAULT`).
+
+use crate::watch::{Recorder, anchor};
+use hansho::clock::Uptime;
+use hansho::forward::news::{NEWS_BYTES, News};
+use hansho::frame::{AgentId, BootId, RunId, Stream};
+use hansho::keeper::control::Order;
+use hansho::limit::{CHECKPOINT_BYTES, MEMORY_RING_BYTES};
+use hansho::machine::{Input, Machine, Tick};
+use hansho::sample::{Reader, Snapshot};
+use hansho::spool::superblock::Cursor;
+use hansho::spool::{Identity, MemoryRing};
+use hansho::sys::{self, Mapping};
+use std::hint::black_box;
+
+/// Ticks of the rehearsal: enough for a rule to become pending, fire and be told again.
+const TICKS: u64 = 8;
+/// Between two of them: rates, shares and windows need time to pass, and a test alert ends after a minute.
+const TICK_MS: u64 = 10_000;
+
+/// Rehearses with a machine of its own, and drops it.
+///
+/// # Errors
+/// A sentence that says what failed.
+pub(crate) fn rehearse(
+    mut machine: Box<Machine>,
+    reader: &mut dyn Reader,
+    checkpoint: &mut [u8; CHECKPOINT_BYTES],
+    (boot, run): (BootId, RunId),
+) -> Result<(), String> {
+    let identity = Identity {
+        agent: AgentId(0),
+        run,
+        boot,
+        ring: 1,
+        run_number_floor: 0,
+    };
+    let scratch =
+        Mapping::anonymous(*MEMORY_RING_BYTES.start()).map_err(|error| error.to_string())?;
+    let (now, wall) = sys::clocks();
+    let (ring, _) = MemoryRing::open(&scratch, identity, now, anchor(now, wall, false))
+        .map_err(|fault| format!("{fault:?}"))?;
+    let mut recorder = Recorder::new(ring, None);
+    for step in 0..TICKS {
+        let at = now.plus(step.saturating_mul(TICK_MS));
+        let snapshot = reader.look(at, wall, true);
+        let tick = Tick {
+            snapshot: loaded(snapshot, step),
+            late_ms: 60_000,
+        };
+        let anchored = recorder
+            .ring
+            .set_anchor(at, anchor(at, wall, step % 2 == 0));
+        recorder.note(anchored);
+        machine.step(at, Input::Tick(&tick), &mut recorder);
+        recorder.record_state(&machine, checkpoint, at);
+        messages(&mut machine, &mut recorder, run, at);
+    }
+    machine.step(
+        now.plus(TICKS.saturating_mul(TICK_MS)),
+        Input::Stop {
+            planned_ms: 0,
+            text: "",
+        },
+        &mut recorder,
+    );
+    if recorder.lost > 0 {
+        return Err(format!("{} records did not fit", recorder.lost));
+    }
+    Ok(())
+}
+
+/// The look as it would be with memory used up, and every other time not: so that rules fire.
+fn loaded(mut look: Snapshot, step: u64) -> Snapshot {
+    if step % 4 != 3 {
+        look.memory.available_kib = look.memory.total_kib.map(|total| total / 100);
+        look.memory.page_cache_kib = look.memory.page_cache_kib.map(|cache| cache / 100);
+    }
+    look.counters.oom_kill = Some(step);
+    look
+}
+
+/// Every message that may come.
+fn messages(machine: &mut Machine, recorder: &mut Recorder<&Mapping>, run: RunId, at: Uptime) {
+    let mut buffer = [0; NEWS_BYTES];
+    for news in [
+        News::Answered {
+            collector_wall: sys::wall(),
+        },
+        News::Stored {
+            run_number: 1,
+            run,
+            stream: Stream::Alerts,
+            next: at.as_millis(),
+        },
+        News::RunAhead { run: RunId(0) },
+    ] {
+        let decoded = news.encode(&mut buffer).ok().map(News::decode);
+        let _decoded = black_box(decoded);
+    }
+    let cursor = Cursor {
+        run_number: 1,
+        run,
+        next_sequence: at.as_millis(),
+    };
+    let set = recorder.ring.set_cursor(at, Stream::Alerts, cursor);
+    recorder.note(set);
+    let _order = black_box(Order::from_bytes(&Order::Test { code: 8009 }.to_bytes()));
+    for input in [
+        Input::Answered,
+        Input::Test { code: 8009 },
+        Input::RunAhead,
+        Input::Refused { count: 1 },
+        Input::Lost {
+            stream: Stream::Alerts,
+            count: 1,
+        },
+    ] {
+        machine.step(at, input, recorder);
+    }
+}

@@ -1,0 +1,345 @@
+//! How the watcher is put together: everything that allocates, opens or may wait stands here, before the first tick.
+//!
+//! The disk ring is read here only where the memory ring has not all that is needed, which is after a boot: a watcher
+//! that is started again must not wait for a disk that is slow, stuck, or short of page cache.
+
+use crate::rehearsal;
+use crate::scribe::{Handle, Outlets};
+use crate::watch::{Recorder, Watcher, anchor};
+use hansho::config::Plan;
+use hansho::config::plan::Source;
+use hansho::frame::body::Hello;
+use hansho::frame::{AgentId, BootId, RunId};
+use hansho::keeper::launch::{Inherited, Launch};
+use hansho::keeper::pulse::Pulse;
+use hansho::limit::{BLOCK_BYTES, CHECKPOINT_BYTES, MESSAGE_BYTES, RULES};
+use hansho::machine::{Machine, Settings, TakeOver};
+use hansho::rule::Rule;
+use hansho::sample::{ProcReader, Reader, Snapshot, SysinfoReader};
+use hansho::spool::reader::SpoolReader;
+use hansho::spool::source::{InMemory, OnDisk, newest_superblock};
+use hansho::spool::{Identity, MemoryRing};
+use hansho::sys::{self, Mapping};
+use std::fs::File;
+use std::hint::black_box;
+use std::ops::ControlFlow;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+/// Hello: the disk ring is off.
+const FLAG_NO_DISK: u8 = 1;
+/// Hello: memory is not locked.
+const FLAG_NOT_LOCKED: u8 = 2;
+/// Hello: the memory ring is gone with the keeper.
+const FLAG_NOT_TMPFS: u8 = 4;
+
+/// Runs the watcher; gives back its exit code.
+pub(crate) fn run(mut inherited: Inherited) -> Result<u8, String> {
+    sys::block_signals().map_err(|error| format!("sigprocmask: {error}"))?;
+    if let Some(parent) = inherited.parent() {
+        sys::die_with_parent(parent).map_err(|error| format!("the keeper is gone: {error}"))?;
+    }
+    let launch = Launch::of(&File::from(inherited.demand("launch")?))
+        .map_err(|error| format!("launch: {error}"))?;
+    let watcher = start(&launch, &mut inherited)?;
+    drop(launch);
+    Ok(watcher.run())
+}
+
+fn failed(what: &'static str) -> impl Fn(std::io::Error) -> String {
+    move |error| format!("{what}: {error}")
+}
+
+/// What is made by [`prepare`].
+struct Prepared {
+    machine: Box<Machine>,
+    before: Before,
+    reader: Box<dyn Reader + Send>,
+    first: Snapshot,
+    checkpoint: Box<[u8; CHECKPOINT_BYTES]>,
+}
+
+/// Makes what is large, takes over what the runs before left, and rehearses. On a thread of its own, whose stack is given
+/// back: values of tens of kilobytes pass over it, and what the first thread's stack has once grown to stays locked.
+fn prepare(
+    plan: &Plan,
+    memory: &Arc<Mapping>,
+    disk: Option<&File>,
+    (agent, boot, run): (AgentId, BootId, RunId),
+) -> Result<Prepared, String> {
+    let settings = settings(plan);
+    let rules: Vec<Rule> = plan
+        .rules
+        .iter()
+        .map(|effective| effective.rule.clone())
+        .collect();
+    let mut checkpoint = touched(Box::new([0; CHECKPOINT_BYTES]));
+    let mut reader = reader(plan)?;
+    let (now, wall) = sys::clocks();
+    let first = reader.look(now, wall, true);
+    if let Err(why) = rehearsal::rehearse(
+        Box::new(machine(&settings, &rules)?),
+        reader.as_mut(),
+        &mut checkpoint,
+        (boot, run),
+    ) {
+        log::warn!("no rehearsal, the first alert pays for it: {why}");
+    }
+    let mut machine = Box::new(machine(&settings, &rules)?);
+    let before = Before::read(&mut machine, memory, disk, (agent, boot), &mut checkpoint);
+    Ok(Prepared {
+        machine,
+        before,
+        reader,
+        first,
+        checkpoint,
+    })
+}
+
+fn start(launch: &Launch, inherited: &mut Inherited) -> Result<Watcher, String> {
+    let plan = &launch.plan;
+    let memory = File::from(inherited.demand("memory")?);
+    let memory = Arc::new(Mapping::of(&memory, true).map_err(failed("memory ring"))?);
+    let disk = inherited.take("disk").map(File::from);
+    let (boot, agent) = (BootId(launch.boot), AgentId(launch.agent));
+    let run = RunId(sys::random_u64().map_err(failed("getrandom"))?);
+    // Read before anything is written: opening the ring may wipe it, and frames of this run take the places of older ones.
+    let Prepared {
+        mut machine,
+        before,
+        reader,
+        first,
+        mut checkpoint,
+    } = std::thread::scope(|scope| {
+        let preparing = scope.spawn(|| prepare(plan, &memory, disk.as_ref(), (agent, boot, run)));
+        preparing
+            .join()
+            .unwrap_or_else(|_| Err("the start failed".to_owned()))
+    })?;
+
+    memory.touch();
+    touch_stack();
+    let locked = sys::lock_memory();
+    if let Err(error) = &locked {
+        log::warn!("memory is not locked: {error}; raise LimitMEMLOCK or give CAP_IPC_LOCK");
+    }
+    let identity = Identity {
+        agent,
+        run,
+        boot,
+        ring: sys::random_u64().map_err(failed("getrandom"))?,
+        run_number_floor: before.run_number,
+    };
+    let (now, wall) = sys::clocks();
+    let (ring, recovered) =
+        MemoryRing::open(memory.clone(), identity, now, anchor(now, wall, false))
+            .map_err(|fault| format!("memory ring: {fault:?}"))?;
+    log::info!(
+        "run {run}, number {}; memory ring {:?}",
+        recovered.run_number,
+        recovered.kept
+    );
+    let mut flags = if disk.is_none() { FLAG_NO_DISK } else { 0 };
+    if locked.is_err() {
+        flags |= FLAG_NOT_LOCKED;
+    }
+    if !launch.memory_survives {
+        flags |= FLAG_NOT_TMPFS;
+    }
+    let outlets = Outlets {
+        disk: disk.map(|disk| (disk, agent)),
+        pipe: inherited.demand("log")?,
+        file: plan
+            .log
+            .file
+            .as_ref()
+            .map(|file| (file.path.clone(), file.max_size_bytes)),
+    };
+    let scribe = Handle::start(memory, outlets).map_err(failed("scribe"))?;
+    let mut recorder = Recorder::new(ring, Some(scribe));
+
+    let hello = hello(launch, &first, recovered.run_number, flags);
+    machine.hello(now, &hello, &mut recorder);
+    let origins = |place: usize| {
+        plan.rules
+            .get(place)
+            .map_or("", |effective| effective.origin.as_str())
+    };
+    machine.config(now, plan.config_hash(), origins, &mut recorder);
+    machine.taken_over(now, &before.over, &mut recorder);
+    recorder.record_state(&machine, &mut checkpoint, now);
+    let pulse: OwnedFd = inherited.demand("pulse")?;
+    Ok(Watcher {
+        machine,
+        settings: settings(plan),
+        recorder,
+        reader,
+        pulse: Pulse::of(&File::from(pulse)).map_err(failed("pulse"))?,
+        keeper: inherited.demand("keeper")?,
+        link: inherited.demand("link")?,
+        run: identity.run,
+        confirmed: false,
+        counters_due: now,
+        last_tick: None,
+        checkpoint,
+        message: touched(Box::new([0; MESSAGE_BYTES])),
+        stop: None,
+    })
+}
+
+/// Touches the first thread's stack as deep as a tick ever goes: the deepest, a State in parts, needs some 20 KiB.
+#[inline(never)]
+fn touch_stack() {
+    const BYTES: usize = 64 * 1024;
+    let mut depth = [0_u8; BYTES];
+    black_box(&mut depth).fill(1);
+    black_box(&depth);
+}
+
+/// A buffer all of whose pages are there: a checkpoint that grows on the night when every rule fires needs the last ones.
+fn touched<const N: usize>(mut buffer: Box<[u8; N]>) -> Box<[u8; N]> {
+    buffer.fill(1);
+    black_box(buffer)
+}
+
+/// What the runs before this one left.
+struct Before {
+    over: TakeOver,
+    /// Number of the newest of them, as far as it is known.
+    run_number: u64,
+}
+
+impl Before {
+    /// Reads the newest Checkpoint into the machine, and the alerts recorded after it, which outrank it.
+    fn read(
+        machine: &mut Machine,
+        memory: &Arc<Mapping>,
+        disk: Option<&File>,
+        (agent, boot): (AgentId, BootId),
+        buffer: &mut [u8; CHECKPOINT_BYTES],
+    ) -> Self {
+        let (in_memory, on_disk) = where_to_read(memory, disk, agent);
+        let disk = match on_disk
+            .then_some(disk)
+            .flatten()
+            .map(File::try_clone)
+            .transpose()
+        {
+            Ok(disk) => disk,
+            Err(error) => {
+                log::error!("disk ring: {error}");
+                None
+            }
+        };
+        let mut reader = SpoolReader::new(in_memory.then(|| memory.clone()), disk);
+        reader.refresh();
+        let newest = reader.runs().iter().map(|held| held.run_number).max();
+        let mut before = Self {
+            over: TakeOver::new(),
+            run_number: newest.unwrap_or(0),
+        };
+        let found = reader.latest_checkpoint(buffer.as_mut_slice());
+        if let Some((length, mark)) = found {
+            let bytes = buffer.get(..length).unwrap_or_default();
+            let restored = before.over.restore(machine, bytes, mark.boot != boot);
+            if let Err(fault) = restored {
+                let run = mark.run_number;
+                log::warn!("checkpoint of run {run}: {fault:?}; rules start anew");
+            }
+        }
+        let mut outranked = 0_u32;
+        reader.alerts_after(
+            found.as_ref().map(|(_, mark)| mark),
+            &mut |held, _, frame| {
+                if before.over.outrank(machine, frame, held.boot != boot) {
+                    outranked = outranked.saturating_add(1);
+                }
+                ControlFlow::Continue(())
+            },
+        );
+        log::debug!(
+            "taken over: checkpoint {}, {outranked} later alerts",
+            found.is_some()
+        );
+        before
+    }
+}
+
+/// Whether the memory ring, and whether the disk ring has to be read: memory alone where it is this agent's, has a
+/// Checkpoint, and knows of the newest run.
+fn where_to_read(memory: &Arc<Mapping>, disk: Option<&File>, agent: AgentId) -> (bool, bool) {
+    let mut buffer = [0; BLOCK_BYTES];
+    let newest = |state: hansho::spool::source::RingState| {
+        let superblock = state.superblock;
+        (superblock.agent == agent).then_some(superblock.run_counter)
+    };
+    let in_memory = newest_superblock(&InMemory(memory), &mut buffer)
+        .ok()
+        .and_then(newest);
+    let on_disk = disk
+        .and_then(|disk| newest_superblock(&OnDisk(disk), &mut buffer).ok())
+        .and_then(newest);
+    let Some(run) = in_memory else {
+        return (false, on_disk.is_some());
+    };
+    let mut reader: SpoolReader<_, File> = SpoolReader::new(Some(memory.clone()), None);
+    reader.refresh();
+    let mut bytes = vec![0; CHECKPOINT_BYTES];
+    let enough =
+        reader.latest_checkpoint(&mut bytes).is_some() && on_disk.is_none_or(|disk| disk <= run);
+    (true, on_disk.is_some() && !enough)
+}
+
+fn settings(plan: &Plan) -> Settings {
+    Settings {
+        sample_interval_ms: plan.sample.interval_ms,
+        counters_interval_ms: plan.sample.counters_interval_ms,
+        report_interval_ms: plan.sample.report_interval_ms,
+        forwards: !plan.forward.urls.is_empty(),
+    }
+}
+
+/// A machine with these rules.
+fn machine(settings: &Settings, rules: &[Rule]) -> Result<Machine, String> {
+    let mut bounded = heapless::Vec::<Rule, RULES>::new();
+    bounded
+        .extend_from_slice(rules)
+        .map_err(|_| format!("more than {RULES} rules"))?;
+    Machine::new(settings.clone(), bounded).map_err(|fault| format!("rules: {fault:?}"))
+}
+
+fn reader(plan: &Plan) -> Result<Box<dyn Reader + Send>, String> {
+    Ok(match plan.sample.source {
+        Source::Procfs => {
+            let reader = ProcReader::open(&plan.sample.root);
+            Box::new(reader.map_err(|fault| fault.to_string())?)
+        }
+        Source::Sysinfo => {
+            log::warn!(
+                "sample.source = \"sysinfo\" allocates and opens files at each sample: with memory short it may stand still"
+            );
+            Box::new(SysinfoReader::open().map_err(|error| format!("sysinfo: {error}"))?)
+        }
+    })
+}
+
+fn hello<'l>(launch: &'l Launch, first: &Snapshot, run_number: u64, flags: u8) -> Hello<'l> {
+    let plan = &launch.plan;
+    Hello {
+        version: env!("CARGO_PKG_VERSION"),
+        host: &launch.host,
+        kernel: &launch.kernel,
+        architecture: &launch.architecture,
+        cores: first.cores.unwrap_or(0),
+        memory_total_kib: first.memory.total_kib.unwrap_or(0),
+        run_number,
+        sample_interval_ms: plan.sample.interval_ms,
+        report_interval_ms: plan.sample.report_interval_ms,
+        post_interval_ms: plan.forward.post_interval_ms,
+        registry_version: hansho::code::REGISTRY_VERSION,
+        registry_hash: hansho::code::registry_hash(),
+        config_hash: plan.config_hash(),
+        machine_id_hash: launch.machine_id_hash,
+        flags,
+    }
+}
