@@ -156,6 +156,8 @@ pub fn quantity(quantity: Quantity, language: Language) -> &'static str {
             "time without an answer of the collector",
             "収集サーバから応答のない時間",
         ),
+        Quantity::PostsRefused => ("posts refused", "拒否された送信"),
+        Quantity::DiskRingFault => ("fault of the disk ring", "ディスクリングの異常"),
         Quantity::RunAhead => ("collector ahead of the agent", "記録の巻き戻り"),
     };
     of(name, language)
