@@ -184,6 +184,8 @@ impl Site {
             listener,
             tls: None,
             max_connections: 64,
+            max_per_address: 64,
+            stranger_ms: Server::STRANGER_MS,
             header_ms: Server::HEADER_MS,
             intake,
             stop: stopping,
