@@ -158,7 +158,11 @@ const OUTSIDE: &[Outside] = &[
                 "collector/src/ingest/server.rs",
                 "takes connections of agents",
             ),
-            ("collector/src/web/mod.rs", "takes connections of browsers"),
+            (
+                "collector/src/web/listen.rs",
+                "takes connections of browsers",
+            ),
+            ("collector/src/web/mod.rs", "is given the listener"),
         ],
     },
     Outside {

@@ -68,11 +68,11 @@ fn the_same_test_finds_each_planted_bug() {
 fn run(programs: &std::path::Path, plant: &str, kills: u64, seed: u64) -> Result<(), Vec<String>> {
     let mut random = Random::new(seed);
     let mut script = Script::default();
-    let mut site = Site::new(programs, plant, script.level(), seed);
+    let mut site = Site::new(programs, plant, &script, seed);
     let mut killed = 0;
     while killed < kills {
         script.next_phase(&mut random);
-        site.set_level(script.level());
+        site.play(&script);
         let away = random.below(6) == 0;
         for _ in 0..3 {
             std::thread::sleep(Duration::from_millis(random.below(300)));

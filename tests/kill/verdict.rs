@@ -64,8 +64,8 @@ fn alerts(site: &Site, script: &Script) -> Vec<String> {
             .filter(|alert| number(alert, "code") == u64::from(code))
             .collect();
         of_code.sort_by_key(|alert| number(alert, "episode"));
-        if of_code.len() != expected {
-            let much = if of_code.len() > expected {
+        if of_code.len() as u64 != expected {
+            let much = if of_code.len() as u64 > expected {
                 "too many"
             } else {
                 "too few"
@@ -84,7 +84,7 @@ fn alerts(site: &Site, script: &Script) -> Vec<String> {
                 ));
             }
             let firing = alert["state"] == "firing";
-            let should_fire = open && place + 1 == expected;
+            let should_fire = open && place as u64 + 1 == expected;
             if firing != should_fire {
                 faults.push(format!("{what} is {}", alert["state"]));
             }
