@@ -165,7 +165,7 @@ fn warnings(plan: &Plan) -> Vec<Warning> {
         memory_ring(plan),
         locked_memory(plan),
         silence(plan),
-        authorities(plan),
+        authorities(plan, &AUTHORITIES),
     ]
     .into_iter()
     .flatten()
@@ -239,18 +239,16 @@ fn may_lock_without_limit() -> bool {
 }
 
 /// No certificates are built in: without any, no https address is ever trusted.
-fn authorities(plan: &Plan) -> Option<Warning> {
+fn authorities(plan: &Plan, places: &[&str]) -> Option<Warning> {
     let https = plan.forward.urls.iter().any(|url| url.https);
     let given = plan.forward.ca_file.is_some() || !plan.forward.pin_sha256.is_empty();
-    let found = AUTHORITIES
-        .iter()
-        .any(|place| file::is_there(Path::new(place)));
+    let found = places.iter().any(|place| file::is_there(Path::new(place)));
     (https && !given && !found).then(|| Warning {
         about: "forward.ca_file",
         text: format!(
             "there are no certificates to trust on this host (none of {}), so no https address can be used: install the \
              package ca-certificates, or give ca_file or pin_sha256",
-            AUTHORITIES.join(", ")
+            places.join(", ")
         ),
     })
 }
@@ -284,4 +282,33 @@ fn silence(plan: &Plan) -> Option<Warning> {
             hansho::code::display(shortest.rule.code, true)
         ),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::authorities;
+    use hansho::config::parse;
+
+    #[test]
+    fn https_without_anything_to_trust_is_warned_of() {
+        let nowhere = ["/nonexistent/a.crt", "/nonexistent/b.pem"];
+        let warned = |forward: &str, places: &[&str]| {
+            let text = format!("config_version = 1\n[forward]\n{forward}");
+            let plan = parse(&text, "test").unwrap_or_else(|errors| panic!("{errors}"));
+            authorities(&plan, places).map(|warning| warning.text)
+        };
+        let https = "urls = [\"https://collector.example/\"]\n";
+        let text = warned(https, &nowhere).unwrap_or_default();
+        assert!(
+            text.contains("/nonexistent/a.crt, /nonexistent/b.pem"),
+            "{text}"
+        );
+        assert_eq!(warned(https, &["/nonexistent", "/proc"]), None);
+        assert_eq!(warned("urls = [\"http://localhost/\"]\n", &nowhere), None);
+        assert_eq!(warned("", &nowhere), None);
+        let pinned = format!("{https}pin_sha256 = [\"{}\"]\n", "ab".repeat(32));
+        assert_eq!(warned(&pinned, &nowhere), None);
+        let own = format!("{https}ca_file = \"/etc/own.pem\"\n");
+        assert_eq!(warned(&own, &nowhere), None);
+    }
 }

@@ -238,6 +238,7 @@ impl Values for Observed<'_> {
             Quantity::ReadingsDiscarded => plain(self.own.readings_discarded),
             Quantity::AlertsLost => plain(self.own.alerts_lost),
             Quantity::FramesRefused => plain(self.own.frames_refused),
+            Quantity::PostsRefused => plain(self.own.posts_refused),
             Quantity::RunAhead => plain(self.own.run_ahead),
             Quantity::ForwardSilence => self.own.forward_silence_s.and_then(plain),
             Quantity::ClockStep => plain(self.own.clock_step_ms),
