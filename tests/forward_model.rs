@@ -236,7 +236,7 @@ impl Host for Shared {
     }
 
     /// What the watcher is told of the cursors is true when it is told.
-    fn tell(&mut self, news: News) {
+    fn tell(&mut self, news: News) -> bool {
         let world = self.world();
         if let News::Stored {
             run_number,
@@ -258,6 +258,7 @@ impl Host for Shared {
                 }
             }
         }
+        true
     }
 }
 

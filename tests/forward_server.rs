@@ -282,7 +282,7 @@ fn fault_at(fault: Fault, at: usize, stores: bool) {
         let told = &forwarder.host().told;
         assert!(
             told.iter()
-                .any(|news| matches!(news, News::Misconfigured { .. }))
+                .any(|news| matches!(news, News::PostsRefused { .. }))
         );
     }
     finish(&mut forwarder);

@@ -51,6 +51,8 @@ pub struct Lost {
     pub first: u64,
     /// Last lost sequence.
     pub last: u64,
+    /// Overwritten before it could be sent; else refused, or longer than any batch.
+    pub overwritten: bool,
 }
 
 /// A batch that is ready to be posted, and what is in it.
@@ -268,6 +270,7 @@ impl Filling<'_, '_> {
     /// Declares lost; false where there is no room.
     fn lose(&mut self, first: u64, last: u64, reason: LossReason) -> bool {
         let (run, stream) = self.of;
+        let overwritten = reason == LossReason::Overwritten;
         let reason = reason.as_u8();
         let loss = Loss {
             first,
@@ -281,6 +284,7 @@ impl Filling<'_, '_> {
                 stream,
                 first,
                 last,
+                overwritten,
             });
         }
         done

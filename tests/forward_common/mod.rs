@@ -126,8 +126,9 @@ impl Host for TestHost {
         0
     }
 
-    fn tell(&mut self, news: News) {
+    fn tell(&mut self, news: News) -> bool {
         self.told.push(news);
+        true
     }
 }
 
