@@ -141,6 +141,9 @@ pub const DISK_RETRY_MAX_MS: u64 = 60 * 1000;
 pub const DISK_FAILURES_PER_PLACE: u32 = 3;
 /// Places tried in turn; also how far a reader looks past a place that was left out.
 pub const DISK_PLACES: u64 = 4;
+/// (Run, stream)s that a superblock remembers which left the ring unacknowledged: an outage of the collector long enough
+/// for that, with more restarts than this in it, is beyond what a report can make good.
+pub const DEPARTED_RUNS: usize = 16;
 /// Blocks of a disk that cannot be read which one look of a reader puts up with: each may take the disk seconds.
 pub const DISK_UNREADABLE_LOOKS: u32 = 16;
 /// What a disk ring holds and cannot be read for this long is told as lost: a path that failed over, or a disk that was

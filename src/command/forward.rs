@@ -2,7 +2,7 @@
 
 use super::Command;
 use super::exit::{Exit, Stop};
-use hansho::clock::{Uptime, WallTime};
+use hansho::clock::{Anchor, Uptime, WallTime};
 use hansho::config::Plan;
 use hansho::forward::batcher::Frames;
 use hansho::forward::client::Client;
@@ -18,6 +18,7 @@ use hansho::keeper::launch::{Inherited, Launch};
 use hansho::keeper::pulse::{Pulse, Role};
 use hansho::keeper::supervise::Wake;
 use hansho::limit::{FORWARDER_DATA_BYTES, MESSAGE_BYTES};
+use hansho::spool::Departed;
 use hansho::spool::reader::{HeldStream, ReadEnd, SpoolReader};
 use hansho::sys::{self, Mapping};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -226,7 +227,22 @@ impl Rings for ReadRings {
     }
 
     fn held(&self) -> Vec<Held> {
-        self.reader.runs().iter().map(held).collect()
+        let runs = self.reader.runs().iter().map(held);
+        runs.chain(self.reader.departed().iter().map(departed))
+            .collect()
+    }
+}
+
+/// What the rings hold nothing of any more is sent as lost, unless the collector says that it has it.
+fn departed(departed: &Departed) -> Held {
+    Held {
+        run_number: departed.run_number,
+        run: departed.run,
+        boot: departed.boot,
+        anchor: Anchor::default(),
+        stream: departed.stream,
+        first: departed.first_unsent,
+        next: departed.next,
     }
 }
 

@@ -24,6 +24,8 @@ use crate::limit::{
 pub const MAGIC: &[u8; 4] = b"HNSB";
 /// Version of the format of blocks and layout.
 pub const VERSION: u8 = 1;
+/// Offset of the run.
+pub const RUN_OFFSET: usize = 24;
 /// Offset of the word of length and checksum.
 pub const WORD_OFFSET: usize = 88;
 const _: () = assert!(WORD_OFFSET + 8 == BLOCK_HEADER_BYTES && WORD_OFFSET & 7 == 0);

@@ -5,10 +5,11 @@
 
 use super::Disk;
 use super::block::{AreaKind, BlockFault, Header, seal};
+use super::departed::{Departed, DepartedTable};
 use super::layout::{Layout, Slots, offset};
 use super::memory_ring::Identity;
 use super::source::{
-    CheckpointMark, OnDisk, RingState, Scan, Source, checkpoint_slots, newest_checkpoint,
+    CheckpointMark, OnDisk, RingState, Scan, Source, checkpoint_slots, fits, newest_checkpoint,
     newest_superblock, scan_area, split_checkpoint,
 };
 use super::superblock::{Cursors, Medium, Superblock};
@@ -183,6 +184,9 @@ pub struct DiskRing<D> {
     /// Something was written and synced since the last failure.
     works: bool,
     cursors: Cursors,
+    departed: DepartedTable,
+    /// Who stands behind the newest superblock, and since when.
+    announced: Option<(Origin, Uptime)>,
     buffer: Box<[u8; BLOCK_BYTES]>,
 }
 
@@ -227,6 +231,7 @@ pub fn create<D: Disk>(disk: &D, size: u64, identity: &Identity) -> io::Result<(
         agent: identity.agent,
         run_counter: identity.run_number_floor,
         cursors: Cursors::default(),
+        departed: DepartedTable::default(),
     };
     header.area = AreaKind::Superblock;
     header.number = 1;
@@ -266,6 +271,8 @@ impl<D: Disk> DiskRing<D> {
             checkpoints: Slots::default(),
             works: false,
             cursors: state.map_or_else(Cursors::default, |state| state.superblock.cursors),
+            departed: state.map_or_else(DepartedTable::default, |state| state.superblock.departed),
+            announced: None,
             buffer,
         };
         let mut recovered = DiskRecovered {
@@ -351,6 +358,7 @@ impl<D: Disk> DiskRing<D> {
     ) -> io::Result<()> {
         let index = usize::from(stream.number());
         let number = self.numbers.get(index).map_or(1, Numbers::next);
+        self.note_departure(stream, number, origin.run);
         if let Some(numbers) = self.numbers.get_mut(index) {
             numbers.tried = true;
         }
@@ -365,6 +373,52 @@ impl<D: Disk> DiskRing<D> {
             numbers.staged = numbers.staged.saturating_add(1);
         }
         Ok(())
+    }
+
+    /// Records in the superblock what goes with the block in whose place `number` will stand, where it is the last one of
+    /// a run other than `writing` and was not acknowledged. A superblock that fails is made good by the next one.
+    fn note_departure(&mut self, stream: Stream, number: u64, writing: RunId) {
+        let area = self.layout.area(stream);
+        if !Stream::SENT.contains(&stream) || number <= u64::from(area.blocks) {
+            return;
+        }
+        let source = OnDisk(&self.disk);
+        let place = area.place(number);
+        let going = match source.block(place, &mut self.buffer) {
+            Ok((_, block))
+                if block.header.run != writing
+                    && fits(
+                        &block.header,
+                        &self.layout,
+                        stream,
+                        place,
+                        self.ring,
+                        self.agent,
+                    ) =>
+            {
+                Departed::with_block(&block, stream, &self.cursors)
+            }
+            Ok(_) | Err(_) => None,
+        };
+        let Some(going) = going else { return };
+        let next = area.place(number.saturating_add(1));
+        let stays = source
+            .block(next, &mut self.buffer)
+            .is_ok_and(|(_, block)| block.header.run == going.run);
+        if !stays
+            && self.departed.add(&going)
+            && let Some((origin, uptime)) = self.announced
+        {
+            // Before the block is touched. The error is the superblock's own, and its slots have counted it.
+            let _outcome = self.write_superblock(&origin, uptime, self.cursors);
+        }
+    }
+
+    /// Takes over what left the memory ring; the next superblock tells it.
+    pub fn adopt(&mut self, departed: &DepartedTable) {
+        for one in departed.iter() {
+            self.departed.add(one);
+        }
     }
 
     /// Syncs; all that was staged counts from here on.
@@ -468,6 +522,7 @@ impl<D: Disk> DiskRing<D> {
             agent: self.agent,
             run_counter: origin.run_number,
             cursors,
+            departed: self.departed,
         };
         let place = Layout::superblock(generation);
         let written = self
@@ -477,6 +532,7 @@ impl<D: Disk> DiskRing<D> {
             Ok(()) => {
                 self.superblocks.done(generation);
                 self.cursors = cursors;
+                self.announced = Some((*origin, uptime));
             }
             Err(_) => self.superblocks.failed(self.works),
         }

@@ -204,6 +204,8 @@ impl<S: Source> Index<S> {
             return false;
         };
         let found = newest_superblock(&self.source, buffer);
+        let departed = |state: &RingState| state.superblock.departed;
+        let before = self.state.as_ref().map(departed);
         if let Ok(state) = found {
             self.state = Some(state);
         }
@@ -228,6 +230,7 @@ impl<S: Source> Index<S> {
             }
         }
         if let Some(state) = &self.state {
+            changed |= before != Some(departed(state));
             changed |= runs.anchor_of(&state.header);
         }
         changed

@@ -4,12 +4,13 @@
 //! instructions: what was appended before is whole, and what was being appended is not there.
 
 use super::Memory;
-use super::block::{AreaKind, BlockFault, Header, WORD_OFFSET, Word};
+use super::block::{AreaKind, BlockFault, Header, RUN_OFFSET, WORD_OFFSET, Word};
 use super::crc32c::Crc32c;
+use super::departed::{Departed, DepartedTable};
 use super::layout::{Layout, Slots, offset};
 use super::source::{
-    CheckpointMark, InMemory, RingState, Scan, checkpoint_slots, newest_checkpoint,
-    newest_superblock, scan_area, split_checkpoint,
+    CheckpointMark, InMemory, RingState, Scan, Source as _, checkpoint_slots, fits,
+    newest_checkpoint, newest_superblock, scan_area, split_checkpoint,
 };
 use super::superblock::{Cursor, Cursors, Medium, Superblock};
 use crate::clock::{Anchor, Uptime};
@@ -122,6 +123,7 @@ pub struct MemoryRing<M> {
     superblock_generation: u64,
     checkpoints: Slots,
     cursors: Cursors,
+    departed: DepartedTable,
 }
 
 impl<M: Memory> MemoryRing<M> {
@@ -154,6 +156,7 @@ impl<M: Memory> MemoryRing<M> {
             superblock_generation: 0,
             checkpoints: Slots::default(),
             cursors: Cursors::default(),
+            departed: DepartedTable::default(),
         };
         let mut scan = Scan::default();
         let kept = match ring.judge() {
@@ -202,6 +205,7 @@ impl<M: Memory> MemoryRing<M> {
         self.ring = state.header.ring;
         self.superblock_generation = state.header.number;
         self.cursors = state.superblock.cursors;
+        self.departed = state.superblock.departed;
         self.run_number = self.run_number.max(state.superblock.run_counter);
         let source = InMemory(&self.memory);
         self.checkpoints = checkpoint_slots(&source, self.ring, &mut buffer);
@@ -237,6 +241,7 @@ impl<M: Memory> MemoryRing<M> {
         self.superblock_generation = 0;
         self.checkpoints = Slots::default();
         self.cursors = Cursors::default();
+        self.departed = DepartedTable::default();
         for open in &mut self.open {
             open.number = 0;
         }
@@ -323,6 +328,7 @@ impl<M: Memory> MemoryRing<M> {
             ..self.header(AreaKind::Stream(stream))
         };
         let fields = header.encode();
+        self.note_departure(stream, number, uptime)?;
         if !self.memory.store(at.saturating_add(WORD_OFFSET), 0) || !self.memory.write(at, &fields)
         {
             return Err(AppendFault::Memory);
@@ -336,6 +342,56 @@ impl<M: Memory> MemoryRing<M> {
         };
         self.set_open(stream, begun);
         Ok(begun)
+    }
+
+    /// Records in the superblock what goes with the block in whose place `number` will stand, where it is the last one of
+    /// an earlier run and was not acknowledged. Before the block is touched: killed in between, it is still there, and who
+    /// reads sees that it is.
+    fn note_departure(
+        &mut self,
+        stream: Stream,
+        number: u64,
+        uptime: Uptime,
+    ) -> Result<(), AppendFault> {
+        let area = self.layout.area(stream);
+        if !Stream::SENT.contains(&stream) || number <= u64::from(area.blocks) {
+            return Ok(());
+        }
+        let place = area.place(number);
+        let run = self.run_in(place);
+        if run == Some(self.identity.run)
+            || run == self.run_in(area.place(number.saturating_add(1)))
+        {
+            return Ok(());
+        }
+        let mut buffer = [0; BLOCK_BYTES];
+        let departed = match InMemory(&self.memory).block(place, &mut buffer) {
+            Ok((_, block))
+                if fits(
+                    &block.header,
+                    &self.layout,
+                    stream,
+                    place,
+                    self.ring,
+                    self.identity.agent,
+                ) =>
+            {
+                Departed::with_block(&block, stream, &self.cursors)
+            }
+            Ok(_) | Err(_) => None,
+        };
+        match departed {
+            Some(departed) if self.departed.add(&departed) => self.write_superblock(uptime),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// The run whose frames a block in use holds.
+    fn run_in(&self, place: u32) -> Option<RunId> {
+        let at = usize::try_from(offset(place)).ok()?;
+        let word = self.memory.load(at.checked_add(WORD_OFFSET)?)?;
+        let run = self.memory.load(at.checked_add(RUN_OFFSET)?)?;
+        (word != 0).then_some(RunId(u64::from_le(run)))
     }
 
     /// The header that this run gives its blocks; number, sequence and uptime are the caller's.
@@ -442,6 +498,7 @@ impl<M: Memory> MemoryRing<M> {
             agent: self.identity.agent,
             run_counter: self.run_number,
             cursors: self.cursors,
+            departed: self.departed,
         };
         self.write_block(
             Layout::superblock(generation),

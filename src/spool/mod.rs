@@ -2,12 +2,13 @@
 //!
 //! [`memory_ring`] is what the watcher writes, in shared memory; [`scribe`] copies it to [`disk_ring`]; [`reader`] joins
 //! both for everybody else. [`block`], [`crc32c`], [`layout`], [`superblock`] are the format; [`source`] reads it from
-//! either medium; [`heap`] is memory without a mapping; [`files`] finds, creates and opens the files.
+//! either medium; [`departed`] remembers what left a ring unsent; [`heap`] is memory without a mapping; [`files`] finds, creates and opens the files.
 //!
 //! There is no unsafe code here: a mapping comes in as [`Memory`], a file as [`Disk`].
 
 pub mod block;
 pub mod crc32c;
+pub mod departed;
 #[cfg(feature = "std")]
 pub mod disk_ring;
 #[cfg(feature = "std")]
@@ -27,6 +28,7 @@ pub mod scribe;
 pub mod source;
 pub mod superblock;
 
+pub use departed::Departed;
 pub use memory_ring::{AppendFault, Identity, Kept, MemoryRing, OpenFault, Recovered};
 pub use source::CheckpointMark;
 pub use superblock::{Cursor, Cursors};

@@ -5,6 +5,7 @@
 //! missing, and the jump of the sequence says so.
 
 use super::block::BlockFault;
+use super::departed::Departed;
 use super::index::{Index, Probe, Runs};
 use super::source::{CheckpointMark, InMemory, OnDisk, RingState, Scan, newest_checkpoint};
 use super::superblock::Cursors;
@@ -82,6 +83,7 @@ pub struct SpoolReader<M, D> {
     disk: Option<Index<OnDisk<D>>>,
     runs: Runs,
     held: Vec<HeldStream>,
+    departed: Vec<Departed>,
     buffer: Box<[u8; BLOCK_BYTES]>,
 }
 
@@ -94,6 +96,7 @@ impl<M: Memory, D: Disk> SpoolReader<M, D> {
             disk: disk.map(|disk| Index::new(OnDisk(disk), Probe::Newest)),
             runs: Runs::default(),
             held: Vec::new(),
+            departed: Vec::new(),
             buffer: Box::new([0; BLOCK_BYTES]),
         }
     }
@@ -151,11 +154,46 @@ impl<M: Memory, D: Disk> SpoolReader<M, D> {
         }
         self.held
             .sort_by_key(|held| (held.run_number, held.run, held.stream));
+        // What left one ring unsent may reach further than what the other holds of it.
+        self.departed = self.joined_departed();
+        for held in &mut self.held {
+            let is_of = |gone: &&Departed| (gone.run, gone.stream) == (held.run, held.stream);
+            if let Some(gone) = self.departed.iter().find(is_of) {
+                held.next_sequence = held.next_sequence.max(gone.next);
+            }
+        }
+        let held = &self.held;
+        self.departed.retain(|gone| {
+            let is_of = |held: &HeldStream| (gone.run, gone.stream) == (held.run, held.stream);
+            !held.iter().any(is_of)
+        });
         self.runs.keep(|row| {
             spans
                 .get(row)
                 .is_some_and(|spans| spans.iter().any(Option::is_some))
         });
+    }
+
+    fn joined_departed(&self) -> Vec<Departed> {
+        let mut joined: Vec<Departed> = Vec::new();
+        for view in [self.disk_view(), self.memory_view()] {
+            for gone in view.state.iter().flat_map(|s| s.superblock.departed.iter()) {
+                let is_of = |one: &&mut Departed| (one.run, one.stream) == (gone.run, gone.stream);
+                match joined.iter_mut().find(is_of) {
+                    Some(one) => one.join(gone),
+                    None => joined.push(*gone),
+                }
+            }
+        }
+        joined.sort_by_key(|gone| (gone.run_number, gone.run, gone.stream));
+        joined
+    }
+
+    /// What left both rings, as far as they know, before the collector had acknowledged it, oldest run first. It stays here
+    /// after the collector has recorded the loss: whoever sends asks the collector what it has.
+    #[must_use]
+    pub fn departed(&self) -> &[Departed] {
+        &self.departed
     }
 
     /// Every (run, stream) still held, oldest run first, as the last refresh found it.

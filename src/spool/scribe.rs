@@ -277,7 +277,10 @@ impl<M: Memory, D: Disk> Scribe<M, D> {
                 || anchor_moved(&last.header.anchor, &state.header.anchor)
         });
         let due = now.since(self.written_at) >= DISK_SUPERBLOCK_MS;
-        if !is_new && changed && (urgent || due) {
+        let departed = self
+            .written
+            .is_some_and(|last| last.superblock.departed != state.superblock.departed);
+        if !is_new && (departed || changed && (urgent || due)) {
             self.put_superblock(state, now, urgent, turn);
         }
         more
@@ -334,6 +337,7 @@ impl<M: Memory, D: Disk> Scribe<M, D> {
             boot: state.header.boot,
             anchor: state.header.anchor,
         };
+        self.disk.adopt(&state.superblock.departed);
         // A memory ring that was started anew knows no cursors yet; the disk's stand until it does.
         let cursors = state.superblock.cursors.or(self.disk.cursors());
         if let Err(error) = self.disk.write_superblock(&origin, now, cursors) {

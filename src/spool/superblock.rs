@@ -2,14 +2,16 @@
 //!
 //! ```text
 //! payload := version:u32=1 medium:u32 size:u64 agent_id:u64 run_counter:u64 { run_number:u64 run_id:u64 next_sequence:u64 }[3]
+//!            departed_dropped:u64 { run_number run_id boot_id stream first_unsent next: each u64 }[16]
 //! ```
 
 use super::block::{Block, BlockFault, VERSION};
+use super::departed::{DEPARTED_BYTES, DepartedTable};
 use crate::frame::cursor::{Full, Reader, Writer};
 use crate::frame::{AgentId, RunId, Stream};
 
 /// Bytes of a superblock's payload.
-pub const SUPERBLOCK_BYTES: usize = 104;
+pub const SUPERBLOCK_BYTES: usize = 104 + DEPARTED_BYTES;
 
 /// What a ring stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +77,8 @@ pub struct Superblock {
     pub run_counter: u64,
     /// Acknowledged cursors.
     pub cursors: Cursors,
+    /// What left the ring before it was acknowledged.
+    pub departed: DepartedTable,
 }
 
 impl Superblock {
@@ -86,7 +90,7 @@ impl Superblock {
         let outcome = self.encode_into(&mut writer);
         debug_assert!(
             outcome.is_ok() && writer.room() == 0,
-            "a superblock is 104 bytes"
+            "a superblock has its length"
         );
         bytes
     }
@@ -106,7 +110,7 @@ impl Superblock {
             writer.u64(cursor.run.0)?;
             writer.u64(cursor.next_sequence)?;
         }
-        Ok(())
+        self.departed.encode_into(writer)
     }
 
     /// From a checked block.
@@ -145,6 +149,7 @@ impl Superblock {
             agent,
             run_counter,
             cursors,
+            departed: DepartedTable::decode(&mut reader)?,
         })
     }
 }
