@@ -73,7 +73,13 @@ fn held(run: RunId) -> Held {
     }
 }
 
+/// What was posted reached so far, and is stored.
 fn stored(cursors: &mut Cursors, next: [u64; 2]) {
+    let reached = [EARLIER, RUNNING].into_iter().zip(next);
+    let reached: Vec<_> = reached
+        .map(|(run, next)| (run, Stream::Alerts, next))
+        .collect();
+    cursors.offered(&reached);
     let mut answer = Answer::default();
     for (run, next) in [EARLIER, RUNNING].into_iter().zip(next) {
         let stored = Stored {
