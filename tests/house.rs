@@ -125,6 +125,7 @@ const OUTSIDE: &[Outside] = &[
                 "the database's folder, and raw frames, a file a day",
             ),
             ("collector/src/config*.rs", "collector.toml and the masters"),
+            ("collector/src/zone.rs", "the host's time zone"),
             ("collector/src/main.rs", "files named on the command line"),
         ],
     },

@@ -27,8 +27,8 @@ use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-/// The longest sleep: the pulse beats at least this often.
-const LONGEST_MS: u64 = 1_000;
+/// The longest sleep: the pulse beats at least this often, well within what the keeper takes for hung.
+const LONGEST_MS: u64 = 10_000;
 /// Posts after the watcher has stopped: what does not get through then waits in the rings.
 const LAST_POSTS: u32 = 8;
 /// Where distributions keep the public authorities, in the order in which they are looked for.

@@ -245,6 +245,7 @@ impl<R: Rings, H: Host, C: Post> Forwarder<R, H, C> {
         if self.planted.handed_over(&sent.reached, &mut self.cursors) {
             tell_cursors(&self.cursors, &mut self.told, &mut self.telling);
         }
+        self.cursors.offered(&sent.reached);
         match self.client.post(bytes) {
             Posted::Body(body) => match Answer::open(&body, &self.settings.key, &echo) {
                 Ok(answer) => self.answered(&answer, running, sent),

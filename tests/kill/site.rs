@@ -22,6 +22,15 @@ pub(crate) enum Victim {
     Collector,
 }
 
+/// How much the agent can keep while the collector is away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rings {
+    /// All that a test writes.
+    Ample,
+    /// The smallest memory ring, and no disk ring.
+    Small,
+}
+
 impl Victim {
     const ALL: [Self; 4] = [
         Self::Keeper,
@@ -67,8 +76,14 @@ pub(crate) fn programs() -> PathBuf {
 }
 
 impl Site {
-    pub(crate) fn new(programs: &Path, plant: &str, script: &Script, seed: u64) -> Self {
-        let unique = format!("hansho-kill-{}-{plant}", std::process::id());
+    pub(crate) fn new(
+        programs: &Path,
+        plant: &str,
+        script: &Script,
+        seed: u64,
+        rings: Rings,
+    ) -> Self {
+        let unique = format!("hansho-kill-{}-{plant}-{rings:?}", std::process::id());
         let folder = std::env::temp_dir().join(&unique);
         let memory = Path::new("/dev/shm").join(&unique);
         for old in [&folder, &memory] {
@@ -115,7 +130,7 @@ impl Site {
             &key,
         ]);
         let relay = Relay::start(ingest, seed);
-        let toml = agent_toml(&site.folder, &site.memory, relay.address.port());
+        let toml = agent_toml(&site.folder, &site.memory, relay.address.port(), rings);
         fs::write(site.agent_file(), toml).expect("agent.toml");
         site.relay = Some(relay);
         drop(ports);
@@ -416,7 +431,11 @@ fn collector_toml(folder: &Path, ingest: u16, pages: u16) -> String {
     )
 }
 
-fn agent_toml(folder: &Path, memory: &Path, ingest: u16) -> String {
+fn agent_toml(folder: &Path, memory: &Path, ingest: u16, rings: Rings) -> String {
+    let sizes = match rings {
+        Rings::Ample => "disk_size = \"4MiB\"",
+        Rings::Small => "disk = false\nmemory_size = \"128KiB\"",
+    };
     let (folder, memory) = (folder.display(), memory.display());
     let rules: String = RAISE_PERCENT
         .iter()
@@ -432,7 +451,7 @@ fn agent_toml(folder: &Path, memory: &Path, ingest: u16) -> String {
         "config_version = 1\n[agent]\nkey_file = \"{folder}/agent.key\"\n\
          [sample]\ninterval = \"50ms\"\ncounters_interval = \"100ms\"\nreport_interval = \"1s\"\n\
          root = \"{folder}/root\"\n\
-         [spool]\ndirectory = \"{folder}/spool\"\nmemory_directory = \"{memory}\"\ndisk_size = \"4MiB\"\n\
+         [spool]\ndirectory = \"{folder}/spool\"\nmemory_directory = \"{memory}\"\n{sizes}\n\
          [forward]\nurls = [\"http://127.0.0.1:{ingest}\"]\npost_interval = \"1s\"\n{rules}\
          [[rule]]\ncode = {OOM_KILL}\nclear_after = \"1s\"\n"
     )

@@ -10,16 +10,17 @@
 //! known and differ, else the order in which they were first heard of; the runs whose frames a sender brings
 //! along are heard of before the sender.
 
+use super::news::{bounded, follows};
 use super::rows::{ConfigPart, Latest, Rows};
 use super::types::{
     Agent, Boot, Counts, Dated, Inventory, LostRange, LostReason, Run, StoredFrame, signed,
 };
 use super::{StoreError, check};
 use crate::ingest::{AuthenticatedBatch, Section};
-use crate::limit::{CLAIMS, INVENTORY_CHARACTERS, NUMBER_LIMIT};
+use crate::limit::{BATCH_READINGS, CLAIMS, INVENTORY_CHARACTERS, NUMBER_LIMIT};
 use crate::planted;
 use hansho::clock::{Anchor, Uptime, WallTime};
-use hansho::frame::answer::{Answer, Refused, Stored};
+use hansho::frame::answer::{Answer, Refused, RefusedReason, Stored};
 use hansho::frame::batch::BatchHeader;
 use hansho::frame::body::{Body, Hello, LossReason};
 use hansho::frame::kind::{BootId, RunId, Stream};
@@ -35,7 +36,12 @@ pub fn accept<R: Rows>(
 ) -> Result<Answer, StoreError> {
     let header = *batch.header();
     let agent = rows.agent(header.agent)?.ok_or(StoreError::NoAgent)?;
-    let mut applying = Applying { rows, agent, now };
+    let mut applying = Applying {
+        rows,
+        agent,
+        now,
+        readings_left: BATCH_READINGS,
+    };
     for section in batch.sections() {
         applying.know(section, header.run)?;
     }
@@ -61,7 +67,12 @@ pub fn alive<R: Rows>(rows: &mut R, header: &BatchHeader, now: WallTime) -> Resu
     let Some(agent) = rows.agent(header.agent)? else {
         return Ok(());
     };
-    let mut applying = Applying { rows, agent, now };
+    let mut applying = Applying {
+        rows,
+        agent,
+        now,
+        readings_left: 0,
+    };
     applying.hear(header)?;
     let agent = applying.agent;
     rows.put_agent(&agent)
@@ -72,6 +83,8 @@ pub(super) struct Applying<'r, R: Rows> {
     pub(super) rows: &'r mut R,
     pub(super) agent: Agent,
     pub(super) now: WallTime,
+    /// How many readings the frames of the batch may still bring.
+    pub(super) readings_left: u32,
 }
 
 /// Where a frame stands.
@@ -139,7 +152,7 @@ impl<R: Rows> Applying<'_, R> {
         let (mut run, follows) = match self.rows.run(id, header.run)? {
             Some(run) => (run, false),
             None => {
-                let follows = self.follows(header)?;
+                let follows = follows(self.rows, &self.agent, header)?;
                 (self.new_run(header.run, header.boot)?, follows)
             }
         };
@@ -199,24 +212,6 @@ impl<R: Rows> Applying<'_, R> {
         Ok(())
     }
 
-    /// Whether a run that never was heard of follows the current one.
-    fn follows(&mut self, header: &BatchHeader) -> Result<bool, StoreError> {
-        let id = self.agent.id;
-        let Some(current) = self.agent.current_run else {
-            return Ok(true);
-        };
-        let Some(current) = self.rows.run(id, current)? else {
-            return Ok(true);
-        };
-        if current.boot == header.boot {
-            return Ok(current
-                .last_sent
-                .is_none_or(|last| header.sent_uptime > last));
-        }
-        let boot = self.rows.boot(id, header.boot)?;
-        Ok(boot.is_none_or(|boot| boot.offset_ms.is_none()))
-    }
-
     /// Whether what run `a` says is older than what run `b` says.
     pub(super) fn older(&mut self, a: RunId, b: RunId) -> Result<bool, StoreError> {
         if a == b || self.agent.current_run == Some(a) {
@@ -245,6 +240,8 @@ impl<R: Rows> Applying<'_, R> {
         let mut next = before.unwrap_or(0);
         let mut counts = Counts::default();
         let mut refusing = false;
+        let mut named = Vec::new();
+        let mut refusals_end = false;
         let place = match section.frames.first() {
             Some(first) => Some(self.place(section, first.sequence)?),
             None => None,
@@ -254,21 +251,22 @@ impl<R: Rows> Applying<'_, R> {
                 counts.duplicates = counts.duplicates.saturating_add(1);
                 continue;
             }
-            let (uptime, body) = match check::check(stream, frame.last, &frame.bytes) {
+            let left = &mut self.readings_left;
+            let (uptime, body) = match check::check(stream, frame.last, &frame.bytes, left) {
                 Ok(checked) => checked,
                 Err(reason) => {
                     refusing = true;
                     counts.refused = counts.refused.saturating_add(1);
                     // Beyond the bound more are named in the next answer.
-                    answer
-                        .refused
-                        .push(Refused {
-                            run: run_id,
-                            stream,
-                            sequence: frame.sequence,
-                            reason,
-                        })
-                        .ok();
+                    let refused = Refused {
+                        run: run_id,
+                        stream,
+                        sequence: frame.sequence,
+                        reason,
+                    };
+                    if answer.refused.push(refused).is_ok() {
+                        named.push((frame.sequence, reason));
+                    }
                     continue;
                 }
             };
@@ -288,12 +286,15 @@ impl<R: Rows> Applying<'_, R> {
                 break;
             };
             if let Body::Loss(loss) = &body {
+                let range = (frame.sequence.max(next), frame.last);
                 let reason = match LossReason::from_u8(loss.reason) {
                     LossReason::Unknown => LostReason::Unknown,
                     LossReason::Overwritten => LostReason::Overwritten,
-                    LossReason::Refused => LostReason::Refused,
+                    LossReason::Refused => {
+                        refusals_end = true;
+                        why_refused(self.rows.refusal(id, run_id, stream, range)?)
+                    }
                 };
-                let range = (frame.sequence.max(next), frame.last);
                 self.lose(run_id, stream, range, reason, &mut counts)?;
             } else {
                 let stored = StoredFrame {
@@ -311,6 +312,9 @@ impl<R: Rows> Applying<'_, R> {
         }
         if Some(next) != before && !section.frames.is_empty() {
             self.rows.put_next(id, run_id, stream, next)?;
+        }
+        if refusals_end || !named.is_empty() {
+            self.rows.put_refusals(id, run_id, stream, &named)?;
         }
         if counts != Counts::default() {
             self.rows.count(id, stream, &counts)?;
@@ -443,9 +447,13 @@ impl<R: Rows> Applying<'_, R> {
     }
 }
 
-/// Uptimes beyond what the store holds are nonsense; they stay in order.
-fn bounded(uptime: Uptime) -> Uptime {
-    Uptime::from_millis(uptime.as_millis().min(NUMBER_LIMIT))
+/// The reason of a lost frame that this collector refused, by what it said then.
+const fn why_refused(said: Option<RefusedReason>) -> LostReason {
+    match said {
+        Some(RefusedReason::Malformed) => LostReason::RefusedMalformed,
+        Some(RefusedReason::WrongStream) => LostReason::RefusedWrongStream,
+        Some(RefusedReason::Unknown) | None => LostReason::Refused,
+    }
 }
 
 fn inventory(hello: &Hello<'_>) -> Inventory {

@@ -2,6 +2,7 @@
 
 use super::apply;
 use super::decode::{readings_of, rules_of};
+use super::news;
 use super::rows::{ConfigPart, Latest, Rows, StatePart};
 use super::types::{
     Agent, AgentRule, AlertFilter, AlertId, Boot, Counts, Identity, LostRange, NewAgent, Range,
@@ -11,7 +12,7 @@ use super::{Store, StoreError};
 use crate::clock::DAY_MS;
 use crate::ingest::AuthenticatedBatch;
 use hansho::clock::{Uptime, WallTime};
-use hansho::frame::answer::Answer;
+use hansho::frame::answer::{Answer, RefusedReason};
 use hansho::frame::batch::BatchHeader;
 use hansho::frame::kind::{AgentId, BootId, RunId, Stream};
 use std::collections::BTreeMap;
@@ -33,6 +34,7 @@ struct Tables {
     watermarks: BTreeMap<(AgentId, RunId, Stream), u64>,
     frames: BTreeMap<(AgentId, RunId, Stream, u64), StoredFrame>,
     losses: BTreeMap<AgentId, Vec<LostRange>>,
+    refusals: BTreeMap<(AgentId, RunId, Stream), Vec<(u64, RefusedReason)>>,
     counts: BTreeMap<(AgentId, Stream), Counts>,
     alerts: BTreeMap<AlertId, StoredAlert>,
     state_parts: BTreeMap<(AgentId, RunId), Vec<StatePart>>,
@@ -81,6 +83,10 @@ impl Store for MemoryStore {
                 .iter()
                 .try_for_each(|(header, now)| apply::alive(tables, header, *now))
         })
+    }
+
+    fn is_news(&self, header: &BatchHeader) -> Result<bool, StoreError> {
+        news::is_news(&mut *self.lock(), header)
     }
 
     fn add_agent(&self, agent: &NewAgent, now: WallTime) -> Result<(), StoreError> {
@@ -297,6 +303,32 @@ impl Rows for Tables {
     fn put_loss(&mut self, agent: AgentId, loss: &LostRange) -> Result<(), StoreError> {
         self.losses.entry(agent).or_default().push(*loss);
         Ok(())
+    }
+
+    fn put_refusals(
+        &mut self,
+        agent: AgentId,
+        run: RunId,
+        stream: Stream,
+        refusals: &[(u64, RefusedReason)],
+    ) -> Result<(), StoreError> {
+        self.refusals
+            .insert((agent, run, stream), refusals.to_vec());
+        Ok(())
+    }
+
+    fn refusal(
+        &mut self,
+        agent: AgentId,
+        run: RunId,
+        stream: Stream,
+        (first, last): (u64, u64),
+    ) -> Result<Option<RefusedReason>, StoreError> {
+        let refusals = self.refusals.get(&(agent, run, stream));
+        Ok(refusals.and_then(|refusals| {
+            let within = |(sequence, _): &&(u64, RefusedReason)| (first..=last).contains(sequence);
+            refusals.iter().find(within).map(|(_, reason)| *reason)
+        }))
     }
 
     fn count(&mut self, agent: AgentId, stream: Stream, counts: &Counts) -> Result<(), StoreError> {

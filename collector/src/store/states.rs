@@ -6,11 +6,13 @@ use super::apply::{Applying, Place};
 use super::rows::{Rows, StatePart};
 use super::types::{By, Counts, Identity, StoredAlert};
 use hansho::clock::Uptime;
-use hansho::frame::body::{self, FLAG_TEST, OpenRecord, State};
+use hansho::frame::body::{
+    self, FLAG_EARLIER_BOOT, FLAG_FLAPPING, FLAG_TEST, FLAG_UNKNOWN, OpenRecord, State,
+};
 use std::collections::BTreeSet;
 
-/// Flag of an open record: it fired in an earlier boot, so its uptimes are not of this one.
-const FLAG_EARLIER_BOOT: u8 = 8;
+/// Flags of an open record that an alert keeps; the others mean something else in an Alert frame.
+const STANDING: u8 = FLAG_FLAPPING | FLAG_UNKNOWN;
 /// Codes from here on are raised by the collector itself; no State speaks about them.
 const COLLECTOR_CODES: u16 = 9000;
 
@@ -112,6 +114,7 @@ impl<R: Rows> Applying<'_, R> {
             open.value = record.value.or(open.value);
             open.worst = record.worst.or(open.worst);
             open.count = record.count.max(open.count);
+            open.flags = (open.flags & !STANDING) | (record.flags & STANDING);
             self.put(open, place)?;
             return Ok(());
         }
@@ -144,7 +147,7 @@ impl<R: Rows> Applying<'_, R> {
             count: record.count,
             continuations: 0,
             reason: 0,
-            flags: record.flags & FLAG_TEST,
+            flags: record.flags & (FLAG_TEST | STANDING),
             by: By {
                 opened_by_state: true,
                 ..By::default()
