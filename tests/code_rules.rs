@@ -1,10 +1,4 @@
 //! The built-in rules as they stand, in the Checkpoint.
-#![expect(
-    clippy::unwrap_used,
-    clippy::arithmetic_side_effects,
-    reason = "a test that cannot go on says so"
-)]
-
 use hansho::clock::Uptime;
 use hansho::code::builtin_rules;
 use hansho::limit::CHECKPOINT_BYTES;
