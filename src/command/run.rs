@@ -42,7 +42,8 @@ Usage: hansho run [--config FILE]
 
   --config FILE  the configuration (default /etc/hansho/agent.toml)
 
-Says goodbye to the collector at its end; a second signal gives up the last post. One agent a memory directory.
+Says goodbye to the collector at its end; a second signal gives up the last post. One agent a memory
+directory, and one a spool directory.
 
 Exit codes: 0 stopped in order; 64 wrong command line; 66 the configuration or the key file is
 missing; 71 the system refused something; 73 the rings or the control
