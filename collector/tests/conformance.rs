@@ -473,6 +473,60 @@ fn a_rolled_back_host_is_heard_again_and_a_straggler_is_not_taken_for_it() {
     });
 }
 
+/// What a rolled-back host says before it is believed is not stored as an older run's word: it comes again.
+#[test]
+fn nothing_of_an_undecided_sender_is_stored_and_all_of_it_afterwards() {
+    on_both(|store| {
+        let before = [hello(1, "old"), alert(event(1001, 1, 1, 90_000, 90_000))];
+        send(store, &batch(5, 100_000, &[stream0(0, &before)]), at(0));
+        let said = [
+            hello(2, "new"),
+            config(9, 0, 1, 1002, "built-in"),
+            state(50_000, 0, 1, &[]),
+            alert(event(2001, 1, 1, 51_000, 51_000)),
+        ];
+        let whole = part(6, Stream::Alerts, 0, &said);
+        for n in 0..2 {
+            let batch = batch(6, 52_000 + n, &[whole.clone(), stream0(0, &[])]);
+            assert_eq!(send(store, &batch, at(1000 + n)), [0, 2]);
+            // The same one again is no claim and is not stored either.
+            assert_eq!(send(store, &batch, at(1000 + n)), [0, 2]);
+        }
+        assert_eq!(store.frames(AGENT).unwrap().len(), 2);
+        assert!(store.rules(AGENT).unwrap().is_empty());
+        assert_eq!(send(store, &batch(6, 52_002, &[whole]), at(1002)), [4]);
+        let inventory = store.agents().unwrap()[0].inventory.clone().unwrap();
+        assert_eq!(inventory.host, "new");
+        assert_eq!(store.rules(AGENT).unwrap().len(), 1);
+        let open: Vec<_> = alerts(store)
+            .iter()
+            .map(|alert| (alert.identity.code, alert.firing))
+            .collect();
+        assert_eq!(open.len(), 2);
+        assert!(open.contains(&(1001, false)) && open.contains(&(2001, true)));
+        assert_eq!(store.totals().unwrap().all().contradicted, 0);
+    });
+}
+
+#[test]
+fn a_state_reopens_the_episode_that_it_names_and_opens_no_second_one() {
+    on_both(|store| {
+        let frames = [
+            alert(event(1001, 1, 1, 100, 100)),
+            state(200, 0, 1, &[]),
+            state(300, 0, 1, &[open(1001, 1, 100)]),
+        ];
+        send(store, &batch(5, 1000, &[stream0(0, &frames)]), at(1000));
+        let alerts_now = alerts(store);
+        assert_eq!(alerts_now.len(), 1);
+        assert!(alerts_now[0].firing && !alerts_now[0].by.state());
+        assert_eq!(alerts_now[0].resolved, None);
+        let end = [alert(event(1001, 2, 1, 100, 400))];
+        send(store, &batch(5, 1001, &[stream0(3, &end)]), at(1001));
+        assert_eq!(alerts(store)[0].resolved.unwrap().wall, at(400));
+    });
+}
+
 #[test]
 fn dates_are_exact_for_boots_that_were_heard_and_by_anchor_for_others() {
     on_both(|store| {

@@ -4,7 +4,8 @@
 //! older than what is known: sent in the boot of the current run but not after its last batch, sent in a boot
 //! that was left before, or by a run that appeared in another run's batch before. Such a run still becomes the current
 //! one with the third batch, each sent later than the one before, that comes while the current run is silent: a snapshot that was
-//! rolled back goes on like that. A run that another followed never comes back. Only the current run moves last-seen and clock offset, and only with a batch sent later than all before.
+//! rolled back goes on like that. Until it is decided nothing of such a sender is stored: it sends again what it has not been
+//! answered, and is then stored as what it is. A run that another followed never comes back. Only the current run moves last-seen and clock offset, and only with a batch sent later than all before.
 //!
 //! **Which run is older.** The current run is the newest. Of others the run number of their Hello decides where both are
 //! known and differ, else the order in which they were first heard of; the runs whose frames a sender brings
@@ -39,14 +40,18 @@ pub fn accept<R: Rows>(
     for section in batch.sections() {
         applying.know(section, header.run)?;
     }
-    applying.hear(&header)?;
+    let heard = applying.hear(&header)?;
     let mut answer = Answer {
         echo: batch.mac(),
         collector_wall: now,
         ..Answer::default()
     };
     for section in batch.sections() {
-        applying.section(section, &mut answer)?;
+        if heard == Heard::Undecided {
+            applying.unchanged(section, &mut answer)?;
+        } else {
+            applying.section(section, &mut answer)?;
+        }
     }
     let agent = applying.agent;
     rows.put_agent(&agent)?;
@@ -65,6 +70,17 @@ pub fn alive<R: Rows>(rows: &mut R, header: &BatchHeader, now: WallTime) -> Resu
     applying.hear(header)?;
     let agent = applying.agent;
     rows.put_agent(&agent)
+}
+
+/// What a batch says about its sender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Heard {
+    /// The sender is the current run, and this is the newest that it sent.
+    News,
+    /// A straggler, a repetition, or a run that another followed.
+    Old,
+    /// A run that may be the current one, or a straggler: the next batches tell.
+    Undecided,
 }
 
 /// A batch being applied.
@@ -133,7 +149,7 @@ impl<R: Rows> Applying<'_, R> {
     }
 
     /// Moves current run, last-seen and clock offset, where the batch is news.
-    fn hear(&mut self, header: &BatchHeader) -> Result<(), StoreError> {
+    fn hear(&mut self, header: &BatchHeader) -> Result<Heard, StoreError> {
         let id = self.agent.id;
         let sent_uptime = bounded(header.sent_uptime);
         let (mut run, follows) = match self.rows.run(id, header.run)? {
@@ -144,16 +160,19 @@ impl<R: Rows> Applying<'_, R> {
             }
         };
         let newer = run.last_sent.is_none_or(|last| sent_uptime > last);
-        if run.followed || !newer {
-            return Ok(());
+        let current = self.agent.current_run == Some(run.id);
+        if run.followed || (current && !newer) {
+            return Ok(Heard::Old);
+        }
+        if !newer {
+            return Ok(Heard::Undecided);
         }
         run.last_sent = Some(sent_uptime);
-        let current = self.agent.current_run == Some(run.id);
         let claimed = !current && !follows && self.claims(&mut run);
         self.rows.put_run(id, &run)?;
         if !current {
             if !follows && !claimed {
-                return Ok(());
+                return Ok(Heard::Undecided);
             }
             self.take_over(run.id)?;
         }
@@ -168,7 +187,8 @@ impl<R: Rows> Applying<'_, R> {
         // Uptimes that went back within a boot (a snapshot rolled back) have another offset from now on.
         let least = boot.offset_ms.filter(|_| !claimed);
         boot.offset_ms = Some(least.map_or(offset_ms, |least| least.min(offset_ms)));
-        self.rows.put_boot(id, &boot)
+        self.rows.put_boot(id, &boot)?;
+        Ok(Heard::News)
     }
 
     /// Counts the batches that a run, which did not follow the current one when it was first heard, has sent while the
@@ -236,6 +256,14 @@ impl<R: Rows> Applying<'_, R> {
             (Some(a), Some(b)) if a != b => a < b,
             _ => a.arrival < b.arrival,
         })
+    }
+
+    /// Answers a section of which nothing is stored.
+    fn unchanged(&mut self, section: &Section, answer: &mut Answer) -> Result<(), StoreError> {
+        let (run, stream) = (section.header.run, section.header.stream);
+        let next = self.rows.next(self.agent.id, run, stream)?.unwrap_or(0);
+        answer.stored.push(Stored { run, stream, next }).ok();
+        Ok(())
     }
 
     fn section(&mut self, section: &Section, answer: &mut Answer) -> Result<(), StoreError> {

@@ -5,6 +5,7 @@ use super::StoreError;
 use super::apply::{Applying, Place};
 use super::rows::{Rows, StatePart};
 use super::types::{By, Counts, Identity, StoredAlert};
+use crate::planted;
 use hansho::clock::Uptime;
 use hansho::frame::body::{self, FLAG_TEST, OpenRecord, State};
 use std::collections::BTreeSet;
@@ -109,10 +110,21 @@ impl<R: Rows> Applying<'_, R> {
             }
             open.episode = record.episode;
             open.fired = fired;
-            open.value = record.value.or(open.value);
-            open.worst = record.worst.or(open.worst);
-            open.count = record.count.max(open.count);
+            judged(&mut open, record);
             self.put(open, place)?;
+            return Ok(());
+        }
+        // Known under this episode, and closed: by a State that did not name it, or by a run whose word this one overrules.
+        if let Some(mut known) = self
+            .rows
+            .episode(agent, &identity, record.episode, fired)?
+            .filter(|_| !planted::no_dedup())
+        {
+            if self.older(place.run.id, known.last_run)? {
+                return Ok(());
+            }
+            reopen(&mut known, record);
+            self.put(known, place)?;
             return Ok(());
         }
         let here = record.flags & FLAG_EARLIER_BOOT == 0;
@@ -153,4 +165,21 @@ impl<R: Rows> Applying<'_, R> {
         self.put(alert, place)?;
         Ok(())
     }
+}
+
+/// Takes over what a State says of an open alert.
+fn judged(alert: &mut StoredAlert, record: &OpenRecord<'_>) {
+    alert.value = record.value.or(alert.value);
+    alert.worst = record.worst.or(alert.worst);
+    alert.count = record.count.max(alert.count);
+}
+
+/// It is open after all.
+fn reopen(alert: &mut StoredAlert, record: &OpenRecord<'_>) {
+    alert.firing = true;
+    alert.recovered = None;
+    alert.resolved = None;
+    alert.resolved_sequence = None;
+    alert.by.closed_by_state = false;
+    judged(alert, record);
 }
