@@ -473,6 +473,116 @@ fn a_rolled_back_host_is_heard_again_and_a_straggler_is_not_taken_for_it() {
     });
 }
 
+/// Just after a reboot the newest run in the rings is the last one of the boot before, and the forwarder posts already.
+#[test]
+fn frames_of_the_boot_before_are_not_dated_by_the_new_one() {
+    let of_boot = |boot: u64, mut part: Part| {
+        part.boot = boot;
+        part
+    };
+    let old = || {
+        of_boot(
+            1,
+            part(5, Stream::Readings, 0, &[readings(3_000_000, &[5])]),
+        )
+    };
+    // With a collector that knows the old run, and with one that hears of it first.
+    for known in [true, false] {
+        on_both(|store| {
+            if known {
+                send(
+                    store,
+                    &batch(5, 2_000_000, &[of_boot(1, stream0(0, &[hello(1, "h")]))]),
+                    at(0),
+                );
+            }
+            send(store, &batch_in(5, 2, 4000, &[old()]), at(4_000_000));
+            let seen = store.agents().unwrap()[0].last_seen;
+            assert_eq!(seen, known.then(|| at(0)));
+            // The new run is not taken for a straggler, though its boot was a sender's before.
+            let new = of_boot(2, part(6, Stream::Readings, 0, &[readings(5000, &[6])]));
+            assert_eq!(
+                send(store, &batch_in(6, 2, 6000, &[new]), at(4_002_000)),
+                [1]
+            );
+            let stored = store.readings(AGENT, &Range::all(10)).unwrap();
+            let dated = |run| {
+                stored
+                    .iter()
+                    .find(|reading| reading.run == RunId(run))
+                    .unwrap()
+                    .dated
+            };
+            assert_eq!(dated(6).wall, at(4_001_000));
+            assert_eq!(dated(6).quality, ClockQuality::Exact);
+            if known {
+                assert_eq!(dated(5).wall, at(1_000_000));
+            } else {
+                assert_eq!(dated(5).quality, ClockQuality::Host);
+            }
+        });
+    }
+}
+
+/// A sign of life knows only the boot in which it was sent: the run's own section corrects that.
+#[test]
+fn the_boot_of_a_run_is_what_its_section_says() {
+    on_both(|store| {
+        let sign = *batch_in(5, 2, 50, &[]).header();
+        store.alive(&[(sign, at(0))]).unwrap();
+        let old = part(5, Stream::Readings, 0, &[readings(3_000_000, &[5])]);
+        assert_eq!(
+            send(
+                store,
+                &batch_in(5, 2, 60, std::slice::from_ref(&old)),
+                at(10)
+            ),
+            [1]
+        );
+        let latest = store.latest(AGENT).unwrap().unwrap();
+        assert_eq!(latest.dated.quality, ClockQuality::Host);
+        // From now on the run is of boot 1: a frame said to be of another is refused.
+        let mut other = part(5, Stream::Readings, 1, &[readings(3_000_100, &[5])]);
+        other.boot = 2;
+        let answers = store
+            .accept(&[&batch_in(5, 2, 70, &[other])], at(20))
+            .unwrap();
+        assert_eq!(answers[0].stored[0].next, 1);
+        assert_eq!(answers[0].refused[0].reason, RefusedReason::Malformed);
+    });
+}
+
+/// An agent without a surviving ring counts its runs from 1 again.
+#[test]
+fn run_numbers_order_only_runs_of_one_boot() {
+    on_both(|store| {
+        let of = |run, boot, number, host| {
+            let mut part = part(
+                run,
+                Stream::Alerts,
+                0,
+                &[
+                    hello(number, host),
+                    state(500, 0, 1, &[open(1001, run as u32, 400)]),
+                ],
+            );
+            part.boot = boot;
+            part
+        };
+        send(store, &batch_in(5, 1, 1000, &[of(5, 1, 9, "a")]), at(0));
+        send(store, &batch_in(6, 2, 1000, &[of(6, 2, 1, "b")]), at(10));
+        // Two later runs: now neither 5 nor 6 is the current one, and 6 is still the newer of them.
+        send(store, &batch_in(7, 3, 1000, &[]), at(20));
+        let late = part(5, Stream::Alerts, 2, &[alert(event(1001, 2, 5, 400, 900))]);
+        send(store, &batch_in(7, 3, 1001, &[late]), at(30));
+        assert!(
+            alerts(store)
+                .iter()
+                .any(|alert| alert.firing && alert.episode == 6)
+        );
+    });
+}
+
 /// What a rolled-back host says before it is believed is not stored as an older run's word: it comes again.
 #[test]
 fn nothing_of_an_undecided_sender_is_stored_and_all_of_it_afterwards() {

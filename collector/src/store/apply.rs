@@ -7,9 +7,13 @@
 //! rolled back goes on like that. Until it is decided nothing of such a sender is stored: it sends again what it has not been
 //! answered, and is then stored as what it is. A run that another followed never comes back. Only the current run moves last-seen and clock offset, and only with a batch sent later than all before.
 //!
-//! **Which run is older.** The current run is the newest. Of others the run number of their Hello decides where both are
-//! known and differ, else the order in which they were first heard of; the runs whose frames a sender brings
-//! along are heard of before the sender.
+//! **Which run is older.** The current run is the newest. Of others of one boot the run number of their Hello decides where
+//! both are known and differ, else the order in which they were first heard of; the runs whose frames a sender brings
+//! along are heard of before the sender. Across boots the number says nothing: it begins again where no ring survived.
+//!
+//! **Which boot a run is of** its own sections say, and the first with a frame for good. The header of a batch says in which boot it was
+//! sent: just after a reboot the newest run in the rings is still the last one of the boot before. Such a batch is stored, and
+//! says nothing about the clock of its sender.
 
 use super::rows::{ConfigPart, Latest, Rows};
 use super::types::{
@@ -20,7 +24,7 @@ use crate::ingest::{AuthenticatedBatch, Section};
 use crate::limit::{CLAIMS, INVENTORY_CHARACTERS, NUMBER_LIMIT};
 use crate::planted;
 use hansho::clock::{Anchor, Uptime, WallTime};
-use hansho::frame::answer::{Answer, Refused, Stored};
+use hansho::frame::answer::{Answer, Refused, RefusedReason, Stored};
 use hansho::frame::batch::BatchHeader;
 use hansho::frame::body::{Body, Hello, LossReason};
 use hansho::frame::kind::{BootId, RunId, Stream};
@@ -40,7 +44,13 @@ pub fn accept<R: Rows>(
     for section in batch.sections() {
         applying.know(section, header.run)?;
     }
-    let heard = applying.hear(&header)?;
+    let own = batch
+        .sections()
+        .iter()
+        .map(|section| section.header)
+        .find(|section| section.run == header.run);
+    // The sender is heard of after those that it brings along.
+    let heard = applying.hear(&header, own.map(|own| own.boot))?;
     let mut answer = Answer {
         echo: batch.mac(),
         collector_wall: now,
@@ -67,7 +77,7 @@ pub fn alive<R: Rows>(rows: &mut R, header: &BatchHeader, now: WallTime) -> Resu
         return Ok(());
     };
     let mut applying = Applying { rows, agent, now };
-    applying.hear(header)?;
+    applying.hear(header, None)?;
     let agent = applying.agent;
     rows.put_agent(&agent)
 }
@@ -125,11 +135,38 @@ impl<R: Rows> Applying<'_, R> {
             },
         };
         self.rows.put_boot(id, &boot)?;
-        // The sender is heard of after those that it brings along.
-        if header.run != sender && self.rows.run(id, header.run)?.is_none() {
-            self.new_run(header.run, header.boot)?;
+        let (run, boot) = (header.run, header.boot);
+        let Some(known) = self.rows.run(id, run)? else {
+            // The sender is heard of after those that it brings along.
+            if run != sender {
+                self.new_run(run, boot)?;
+            }
+            return Ok(());
+        };
+        // A boot that only the header of a batch told for the run was a guess.
+        if known.boot == boot || self.anything_stored(run)? {
+            return Ok(());
         }
-        Ok(())
+        let known = Run {
+            boot,
+            last_sent: None,
+            ..known
+        };
+        self.rows.put_run(id, &known)
+    }
+
+    fn anything_stored(&mut self, run: RunId) -> Result<bool, StoreError> {
+        for stream in [
+            Stream::Alerts,
+            Stream::Readings,
+            Stream::Evidence,
+            Stream::History,
+        ] {
+            if self.rows.next(self.agent.id, run, stream)?.unwrap_or(0) > 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn new_run(&mut self, id: RunId, boot: BootId) -> Result<Run, StoreError> {
@@ -149,16 +186,21 @@ impl<R: Rows> Applying<'_, R> {
     }
 
     /// Moves current run, last-seen and clock offset, where the batch is news.
-    fn hear(&mut self, header: &BatchHeader) -> Result<Heard, StoreError> {
+    /// `own` is the boot that a section of the sender names.
+    fn hear(&mut self, header: &BatchHeader, own: Option<BootId>) -> Result<Heard, StoreError> {
         let id = self.agent.id;
         let sent_uptime = bounded(header.sent_uptime);
         let (mut run, follows) = match self.rows.run(id, header.run)? {
             Some(run) => (run, false),
             None => {
                 let follows = self.follows(header)?;
-                (self.new_run(header.run, header.boot)?, follows)
+                let boot = own.unwrap_or(header.boot);
+                (self.new_run(header.run, boot)?, follows)
             }
         };
+        if run.boot != header.boot {
+            return Ok(Heard::Old);
+        }
         let newer = run.last_sent.is_none_or(|last| sent_uptime > last);
         let current = self.agent.current_run == Some(run.id);
         if run.followed || (current && !newer) {
@@ -253,7 +295,7 @@ impl<R: Rows> Applying<'_, R> {
             return Ok(false);
         };
         Ok(match (a.number, b.number) {
-            (Some(a), Some(b)) if a != b => a < b,
+            (Some(number), Some(other)) if a.boot == b.boot && number != other => number < other,
             _ => a.arrival < b.arrival,
         })
     }
@@ -282,7 +324,14 @@ impl<R: Rows> Applying<'_, R> {
                 counts.duplicates = counts.duplicates.saturating_add(1);
                 continue;
             }
-            let (uptime, body) = match check::check(stream, frame.last, &frame.bytes) {
+            // No frame is dated by the clock of a boot that it is not of.
+            let checked = match place {
+                Some(place) if place.run.boot != section.header.boot => {
+                    Err(RefusedReason::Malformed)
+                }
+                _ => check::check(stream, frame.last, &frame.bytes),
+            };
+            let (uptime, body) = match checked {
                 Ok(checked) => checked,
                 Err(reason) => {
                     refusing = true;
@@ -362,7 +411,6 @@ impl<R: Rows> Applying<'_, R> {
             Some(run) => run,
             None => self.new_run(section.header.run, section.header.boot)?,
         };
-        // The boot of a run is what its first section said.
         let boot = self.rows.boot(id, run.boot)?.unwrap_or(Boot {
             id: run.boot,
             offset_ms: None,
