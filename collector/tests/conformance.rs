@@ -13,6 +13,7 @@ mod support;
 
 use hansho::clock::WallTime;
 use hansho::frame::answer::RefusedReason;
+use hansho::frame::body::FLAG_EARLIER_BOOT;
 use hansho::frame::kind::{AgentId, RunId, Stream};
 use hansho_collector::ingest::AuthenticatedBatch;
 use hansho_collector::store::{
@@ -470,6 +471,104 @@ fn a_rolled_back_host_is_heard_again_and_a_straggler_is_not_taken_for_it() {
         send(store, &batch(5, 4_100_001, &[]), at(4_100_001));
         send(store, &batch(5, 4_100_002, &[]), at(4_100_002));
         assert_eq!(current(), Some(RunId(6)));
+    });
+}
+
+/// An alert that fired before the reboot goes on: the agent says 0 for what lies in the earlier boot.
+#[test]
+fn what_began_in_an_earlier_boot_is_not_dated_by_this_one() {
+    on_both(|store| {
+        let carried = |code, transition| {
+            let mut carried = event(code, transition, 1, 0, 700);
+            carried.since_ms = if transition == 2 { 650 } else { 0 };
+            alert(carried)
+        };
+        let frames = [carried(1001, 3), carried(2001, 2)];
+        send(store, &batch(5, 1000, &[stream0(0, &frames)]), at(1000));
+        let now = alerts(store);
+        let of = |code: u16| {
+            now.iter()
+                .find(|alert| alert.identity.code == code)
+                .unwrap()
+        };
+        assert!(of(1001).firing);
+        assert_eq!((of(1001).occurred, of(1001).detected), (None, None));
+        assert_eq!((of(2001).occurred, of(2001).detected), (None, None));
+        assert_eq!(of(2001).recovered.unwrap().wall, at(650));
+        assert_eq!(of(2001).resolved.unwrap().wall, at(700));
+    });
+}
+
+#[test]
+fn an_alert_carried_over_a_reboot_stays_one_alert() {
+    on_both(|store| {
+        let carried = || {
+            let mut carried = open(1001, 3, 0);
+            carried.flags = FLAG_EARLIER_BOOT;
+            carried
+        };
+        let fired = alert(event(1001, 1, 3, 400, 400));
+        send(
+            store,
+            &batch(5, 500, &[stream0(0, &[hello(1, "h")])]),
+            at(500),
+        );
+        let of_new = |first, frames: &[Vec<u8>]| {
+            let mut part = part(6, Stream::Alerts, first, frames);
+            part.boot = 2;
+            part
+        };
+        // Closed by mistake and named again, while its own firing is still on the way.
+        let frames = [
+            state(100, 0, 1, &[carried()]),
+            state(110, 0, 1, &[]),
+            state(120, 0, 1, &[carried()]),
+        ];
+        send(
+            store,
+            &batch_in(6, 2, 1000, &[of_new(0, &frames)]),
+            at(5000),
+        );
+        assert_eq!(alerts(store).len(), 1);
+        assert!(alerts(store)[0].firing);
+        let late = stream0(1, &[fired]);
+        let end = of_new(
+            3,
+            &[alert(Event {
+                since_ms: 1400,
+                ..event(1001, 2, 3, 0, 1500)
+            })],
+        );
+        send(store, &batch_in(6, 2, 2000, &[late, end]), at(6000));
+        let now = alerts(store);
+        assert_eq!(now.len(), 1, "{now:#?}");
+        assert!(!now[0].firing && !now[0].by.state());
+        assert_eq!(now[0].detected.unwrap().wall, at(400));
+        assert_eq!(now[0].fired.as_millis(), 400);
+        // Known before the reboot, it is one.
+        let known = [alert(event(2001, 1, 7, 450, 450))];
+        send(
+            store,
+            &batch_in(6, 2, 2001, &[stream0(2, &known)]),
+            at(6001),
+        );
+        let frames = [
+            state(2100, 0, 1, &[open(2001, 7, 0)]),
+            alert(event(2001, 2, 7, 0, 2200)),
+        ];
+        send(
+            store,
+            &batch_in(6, 2, 2300, &[of_new(4, &frames)]),
+            at(6300),
+        );
+        let of: Vec<_> = alerts(store)
+            .into_iter()
+            .filter(|alert| alert.identity.code == 2001)
+            .collect();
+        assert_eq!(of.len(), 1);
+        assert_eq!(of[0].detected.unwrap().wall, at(450));
+        assert_eq!(of[0].fired.as_millis(), 450);
+        assert_eq!(of[0].resolved.unwrap().wall, at(6200));
     });
 }
 

@@ -113,6 +113,11 @@ impl Place {
     pub(super) fn date(&self, uptime_ms: u64) -> Dated {
         self.boot.date(Uptime::from_millis(uptime_ms))
     }
+
+    /// Dates when something began; absent where that was in an earlier boot, of which the agent says 0.
+    pub(super) fn date_of_begin(&self, uptime_ms: u64) -> Option<Dated> {
+        (uptime_ms > 0).then(|| self.date(uptime_ms))
+    }
 }
 
 impl<R: Rows> Applying<'_, R> {

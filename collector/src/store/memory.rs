@@ -336,6 +336,7 @@ impl Rows for Tables {
         episode: u32,
         fired: Uptime,
     ) -> Result<Option<StoredAlert>, StoreError> {
+        let unknown = Uptime::default();
         Ok(self
             .alerts
             .values()
@@ -343,7 +344,7 @@ impl Rows for Tables {
                 alert.agent == agent
                     && alert.identity == *identity
                     && alert.episode == episode
-                    && alert.fired == fired
+                    && (alert.fired == fired || alert.fired == unknown || fired == unknown)
             })
             .max_by_key(|alert| (alert.stored, alert.id))
             .cloned())

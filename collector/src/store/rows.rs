@@ -79,7 +79,7 @@ pub trait Rows {
         identity: &Identity,
     ) -> Result<Option<StoredAlert>, StoreError>;
     fn open_alerts(&mut self, agent: AgentId) -> Result<Vec<StoredAlert>, StoreError>;
-    /// The newest alert of this identity, episode and firing uptime.
+    /// The newest alert of this identity, episode and firing uptime; 0 on either side is any uptime.
     fn episode(
         &mut self,
         agent: AgentId,

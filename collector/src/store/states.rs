@@ -5,7 +5,6 @@ use super::StoreError;
 use super::apply::{Applying, Place};
 use super::rows::{Rows, StatePart};
 use super::types::{By, Counts, Identity, StoredAlert};
-use crate::planted;
 use hansho::clock::Uptime;
 use hansho::frame::body::{self, FLAG_TEST, OpenRecord, State};
 use std::collections::BTreeSet;
@@ -108,18 +107,16 @@ impl<R: Rows> Applying<'_, R> {
             if self.older(place.run.id, open.last_run)? {
                 return Ok(());
             }
+            if fired > Uptime::default() || open.episode != record.episode {
+                open.fired = fired;
+            }
             open.episode = record.episode;
-            open.fired = fired;
             judged(&mut open, record);
             self.put(open, place)?;
             return Ok(());
         }
         // Known under this episode, and closed: by a State that did not name it, or by a run whose word this one overrules.
-        if let Some(mut known) = self
-            .rows
-            .episode(agent, &identity, record.episode, fired)?
-            .filter(|_| !planted::no_dedup())
-        {
+        if let Some(mut known) = self.known_episode(place, &identity, record.episode, fired)? {
             if self.older(place.run.id, known.last_run)? {
                 return Ok(());
             }
@@ -140,8 +137,8 @@ impl<R: Rows> Applying<'_, R> {
             fired,
             firing_sequence: None,
             resolved_sequence: None,
-            occurred: here.then(|| place.date(record.since_ms)),
-            detected: here.then(|| place.date(record.fired_ms)),
+            occurred: place.date_of_begin(record.since_ms).filter(|_| here),
+            detected: place.date_of_begin(record.fired_ms).filter(|_| here),
             notified: None,
             recovered: None,
             resolved: None,

@@ -330,7 +330,7 @@ impl Rows for SqlRows<'_> {
         read::one_alert(
             self.main,
             "WHERE shard = ?1 AND agent = ?2 AND code = ?3 AND subject = ?4 AND test = ?5 AND episode = ?6
-               AND fired_ms = ?7 ORDER BY stored_ms DESC, alert DESC LIMIT 1",
+               AND (?7 = 0 OR fired_ms IN (0, ?7)) ORDER BY stored_ms DESC, alert DESC LIMIT 1",
             params![
                 shard(agent),
                 agent.0.cast_signed(),
