@@ -82,6 +82,7 @@ CREATE TABLE watermarks (
   run         INTEGER NOT NULL,
   stream      INTEGER NOT NULL,
   next        INTEGER NOT NULL,  -- all sequences below are stored or recorded as lost; alone decides what is a duplicate
+  offered     INTEGER,           -- a section began here, above `next`, and was not taken: offered again, it is a gap
   PRIMARY KEY (shard, agent, run, stream)
 ) STRICT, WITHOUT ROWID;
 

@@ -123,7 +123,15 @@ fn a_jump_without_a_loss_is_a_recorded_gap_and_a_loss_is_recorded_as_told() {
             at(0),
         );
         let jump = part(5, Stream::Alerts, 4, &[alert(event(1001, 1, 1, 10, 10))]);
-        assert_eq!(send(store, &batch(5, 1001, &[jump]), at(1)), [5]);
+        // Only an agent that was told, and offers the same once more in a later batch, has nothing else.
+        let first = batch(5, 1001, &[jump.clone(), jump.clone()]);
+        assert_eq!(send(store, &first, at(1)), [1, 1]);
+        assert_eq!(send(store, &first, at(1)), [1, 1]);
+        let other = part(5, Stream::Alerts, 3, &[alert(event(1001, 1, 1, 10, 10))]);
+        assert_eq!(send(store, &batch(5, 1002, &[other]), at(1)), [1]);
+        assert_eq!(send(store, &batch(5, 1003, &[jump.clone()]), at(1)), [1]);
+        assert!(store.losses(AGENT).unwrap().is_empty());
+        assert_eq!(send(store, &batch(5, 1004, &[jump]), at(1)), [5]);
         let mut told = stream0(5, &[]);
         told.items = vec![
             Item::Loss {
@@ -132,13 +140,13 @@ fn a_jump_without_a_loss_is_a_recorded_gap_and_a_loss_is_recorded_as_told() {
             },
             Item::Frame(alert(event(1001, 2, 1, 10, 90))),
         ];
-        assert_eq!(send(store, &batch(5, 1002, &[told.clone()]), at(2)), [16]);
+        assert_eq!(send(store, &batch(5, 1012, &[told.clone()]), at(2)), [16]);
         // A Loss that reaches over the watermark counts only beyond it.
         told.items = vec![Item::Loss {
             span: 20,
             reason: 2,
         }];
-        assert_eq!(send(store, &batch(5, 1003, &[told]), at(3)), [25]);
+        assert_eq!(send(store, &batch(5, 1013, &[told]), at(3)), [25]);
         let losses: Vec<_> = store
             .losses(AGENT)
             .unwrap()
@@ -154,6 +162,36 @@ fn a_jump_without_a_loss_is_a_recorded_gap_and_a_loss_is_recorded_as_told() {
             ]
         );
         assert_eq!(store.totals().unwrap().all().lost, 22);
+    });
+}
+
+/// The collector was restored from yesterday's copy: the agent goes back, and sends what its rings still hold.
+#[test]
+fn a_restored_collector_gets_again_what_the_rings_hold() {
+    on_both(|store| {
+        send(
+            store,
+            &batch(5, 1000, &[stream0(0, &[hello(1, "h")])]),
+            at(0),
+        );
+        let all: Vec<_> = (0..6)
+            .map(|n| alert(event(1001 + n, 1, 1, 10, 10)))
+            .collect();
+        // Beyond what is stored, as the collector that was lost had answered; and a Loss first is no better.
+        let mut ahead = stream0(4, &all[3..]);
+        assert_eq!(send(store, &batch(5, 1001, &[ahead.clone()]), at(1)), [1]);
+        ahead.items.insert(0, Item::Loss { span: 1, reason: 1 });
+        assert_eq!(send(store, &batch(5, 1001, &[ahead]), at(1)), [1]);
+        let mut back = stream0(1, &all[2..]);
+        back.items.insert(0, Item::Loss { span: 2, reason: 1 });
+        assert_eq!(send(store, &batch(5, 1002, &[back]), at(2)), [7]);
+        let losses = store.losses(AGENT).unwrap();
+        assert_eq!(losses.len(), 1);
+        assert_eq!(
+            (losses[0].first, losses[0].last, losses[0].reason),
+            (1, 2, LostReason::Overwritten)
+        );
+        assert_eq!(store.frames(AGENT).unwrap().len(), 5);
     });
 }
 

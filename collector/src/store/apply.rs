@@ -15,7 +15,7 @@
 //! sent: just after a reboot the newest run in the rings is still the last one of the boot before. Such a batch is stored, and
 //! says nothing about the clock of its sender.
 
-use super::rows::{ConfigPart, Latest, Rows};
+use super::rows::{ConfigPart, Latest, Rows, Watermark};
 use super::types::{
     Agent, Boot, Counts, Dated, Inventory, LostRange, LostReason, Run, StoredFrame, signed,
 };
@@ -40,7 +40,13 @@ pub fn accept<R: Rows>(
 ) -> Result<Answer, StoreError> {
     let header = *batch.header();
     let agent = rows.agent(header.agent)?.ok_or(StoreError::NoAgent)?;
-    let mut applying = Applying { rows, agent, now };
+    let mut applying = Applying {
+        rows,
+        agent,
+        now,
+        heard: Heard::Old,
+        told: Vec::new(),
+    };
     for section in batch.sections() {
         applying.know(section, header.run)?;
     }
@@ -50,14 +56,14 @@ pub fn accept<R: Rows>(
         .map(|section| section.header)
         .find(|section| section.run == header.run);
     // The sender is heard of after those that it brings along.
-    let heard = applying.hear(&header, own.map(|own| own.boot))?;
+    applying.heard = applying.hear(&header, own.map(|own| own.boot))?;
     let mut answer = Answer {
         echo: batch.mac(),
         collector_wall: now,
         ..Answer::default()
     };
     for section in batch.sections() {
-        if heard == Heard::Undecided {
+        if applying.heard == Heard::Undecided {
             applying.unchanged(section, &mut answer)?;
         } else {
             applying.section(section, &mut answer)?;
@@ -76,7 +82,13 @@ pub fn alive<R: Rows>(rows: &mut R, header: &BatchHeader, now: WallTime) -> Resu
     let Some(agent) = rows.agent(header.agent)? else {
         return Ok(());
     };
-    let mut applying = Applying { rows, agent, now };
+    let mut applying = Applying {
+        rows,
+        agent,
+        now,
+        heard: Heard::Old,
+        told: Vec::new(),
+    };
     applying.hear(header, None)?;
     let agent = applying.agent;
     rows.put_agent(&agent)
@@ -98,6 +110,10 @@ pub(super) struct Applying<'r, R: Rows> {
     pub(super) rows: &'r mut R,
     pub(super) agent: Agent,
     pub(super) now: WallTime,
+    /// What the batch says about its sender.
+    heard: Heard,
+    /// Whose sections began above the watermark and were not taken, in this batch.
+    told: Vec<(RunId, Stream)>,
 }
 
 /// Where a frame stands.
@@ -167,7 +183,7 @@ impl<R: Rows> Applying<'_, R> {
             Stream::Evidence,
             Stream::History,
         ] {
-            if self.rows.next(self.agent.id, run, stream)?.unwrap_or(0) > 0 {
+            if self.rows.watermark(self.agent.id, run, stream)?.next > 0 {
                 return Ok(true);
             }
         }
@@ -308,7 +324,7 @@ impl<R: Rows> Applying<'_, R> {
     /// Answers a section of which nothing is stored.
     fn unchanged(&mut self, section: &Section, answer: &mut Answer) -> Result<(), StoreError> {
         let (run, stream) = (section.header.run, section.header.stream);
-        let next = self.rows.next(self.agent.id, run, stream)?.unwrap_or(0);
+        let next = self.rows.watermark(self.agent.id, run, stream)?.next;
         answer.stored.push(Stored { run, stream, next }).ok();
         Ok(())
     }
@@ -316,8 +332,9 @@ impl<R: Rows> Applying<'_, R> {
     fn section(&mut self, section: &Section, answer: &mut Answer) -> Result<(), StoreError> {
         let id = self.agent.id;
         let (run_id, stream) = (section.header.run, section.header.stream);
-        let before = self.rows.next(id, run_id, stream)?;
-        let mut next = before.unwrap_or(0);
+        let before = self.rows.watermark(id, run_id, stream)?;
+        let mut next = before.next;
+        let mut offered = None;
         let mut counts = Counts::default();
         let mut refusing = false;
         let place = match section.frames.first() {
@@ -359,6 +376,10 @@ impl<R: Rows> Applying<'_, R> {
                 continue;
             }
             if frame.sequence > next && stream != Stream::History {
+                if !self.insists(run_id, stream, before.offered == Some(frame.sequence)) {
+                    offered = Some(frame.sequence);
+                    break;
+                }
                 let gap = (next, frame.sequence.saturating_sub(1));
                 self.lose(run_id, stream, gap, LostReason::Gap, &mut counts)?;
             }
@@ -391,8 +412,18 @@ impl<R: Rows> Applying<'_, R> {
             }
             next = next.max(frame.last.saturating_add(1));
         }
-        if Some(next) != before && !section.frames.is_empty() {
-            self.rows.put_next(id, run_id, stream, next)?;
+        let after = match offered {
+            // Stragglers and repetitions change nothing.
+            Some(_) if self.heard != Heard::News => Watermark { next, ..before },
+            Some(_) => {
+                self.told.push((run_id, stream));
+                Watermark { next, offered }
+            }
+            None if next == before.next => before,
+            None => Watermark { next, offered },
+        };
+        if after != before {
+            self.rows.put_watermark(id, run_id, stream, after)?;
         }
         if counts != Counts::default() {
             self.rows.count(id, stream, &counts)?;
@@ -407,6 +438,13 @@ impl<R: Rows> Applying<'_, R> {
             })
             .ok();
         Ok(())
+    }
+
+    /// Whether a section that begins above the watermark is taken. A collector restored from a backup knows less than it told
+    /// before: the agent is told so, and sends again what the rings hold, with a Loss for what they do not. Only an agent that
+    /// offers the same once more, in a later batch, has nothing else.
+    fn insists(&self, run: RunId, stream: Stream, offered_before: bool) -> bool {
+        offered_before && self.heard == Heard::News && !self.told.contains(&(run, stream))
     }
 
     /// Where the frames of a section stand.

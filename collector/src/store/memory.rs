@@ -2,7 +2,7 @@
 
 use super::apply;
 use super::decode::{readings_of, rules_of};
-use super::rows::{ConfigPart, Latest, Rows, StatePart};
+use super::rows::{ConfigPart, Latest, Rows, StatePart, Watermark};
 use super::types::{
     Agent, AgentRule, AlertFilter, AlertId, Boot, Counts, Identity, LostRange, NewAgent, Range,
     Run, StoredAlert, StoredFrame, StoredReading, Totals,
@@ -30,7 +30,7 @@ struct Tables {
     keys: BTreeMap<(AgentId, u8), u32>,
     runs: BTreeMap<(AgentId, RunId), Run>,
     boots: BTreeMap<(AgentId, BootId), Boot>,
-    watermarks: BTreeMap<(AgentId, RunId, Stream), u64>,
+    watermarks: BTreeMap<(AgentId, RunId, Stream), Watermark>,
     frames: BTreeMap<(AgentId, RunId, Stream, u64), StoredFrame>,
     losses: BTreeMap<AgentId, Vec<LostRange>>,
     counts: BTreeMap<(AgentId, Stream), Counts>,
@@ -268,23 +268,24 @@ impl Rows for Tables {
         Ok(())
     }
 
-    fn next(
+    fn watermark(
         &mut self,
         agent: AgentId,
         run: RunId,
         stream: Stream,
-    ) -> Result<Option<u64>, StoreError> {
-        Ok(self.watermarks.get(&(agent, run, stream)).copied())
+    ) -> Result<Watermark, StoreError> {
+        let found = self.watermarks.get(&(agent, run, stream));
+        Ok(found.copied().unwrap_or_default())
     }
 
-    fn put_next(
+    fn put_watermark(
         &mut self,
         agent: AgentId,
         run: RunId,
         stream: Stream,
-        next: u64,
+        watermark: Watermark,
     ) -> Result<(), StoreError> {
-        self.watermarks.insert((agent, run, stream), next);
+        self.watermarks.insert((agent, run, stream), watermark);
         Ok(())
     }
 
@@ -346,7 +347,7 @@ impl Rows for Tables {
                     && alert.episode == episode
                     && (alert.fired == fired || alert.fired == unknown || fired == unknown)
             })
-            .max_by_key(|alert| (alert.stored, alert.id))
+            .max_by_key(|alert| (alert.fired == fired, alert.stored, alert.id))
             .cloned())
     }
 

@@ -1,7 +1,7 @@
 //! Single rows within the open transaction.
 
 use super::super::StoreError;
-use super::super::rows::{ConfigPart, Latest, Rows, StatePart};
+use super::super::rows::{ConfigPart, Latest, Rows, StatePart, Watermark};
 use super::super::types::{
     Agent, AlertId, Boot, Counts, Dated, Identity, LostRange, Run, StoredAlert, StoredFrame, shard,
     signed,
@@ -200,16 +200,16 @@ impl Rows for SqlRows<'_> {
         Ok(())
     }
 
-    fn next(
+    fn watermark(
         &mut self,
         agent: AgentId,
         run: RunId,
         stream: Stream,
-    ) -> Result<Option<u64>, StoreError> {
+    ) -> Result<Watermark, StoreError> {
         let mut statement = self.main.prepare_cached(
-            "SELECT next FROM watermarks WHERE shard = ?1 AND agent = ?2 AND run = ?3 AND stream = ?4",
+            "SELECT next, offered FROM watermarks WHERE shard = ?1 AND agent = ?2 AND run = ?3 AND stream = ?4",
         )?;
-        Ok(statement
+        let found = statement
             .query_row(
                 params![
                     shard(agent),
@@ -217,27 +217,34 @@ impl Rows for SqlRows<'_> {
                     run.0.cast_signed(),
                     stream.number()
                 ],
-                |row| row.get(0).map(unsigned),
+                |row| {
+                    Ok(Watermark {
+                        next: unsigned(row.get(0)?),
+                        offered: row.get::<_, Option<i64>>(1)?.map(unsigned),
+                    })
+                },
             )
-            .optional()?)
+            .optional()?;
+        Ok(found.unwrap_or_default())
     }
 
-    fn put_next(
+    fn put_watermark(
         &mut self,
         agent: AgentId,
         run: RunId,
         stream: Stream,
-        next: u64,
+        watermark: Watermark,
     ) -> Result<(), StoreError> {
         let mut statement = self.main.prepare_cached(
-            "INSERT OR REPLACE INTO watermarks (shard, agent, run, stream, next) VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT OR REPLACE INTO watermarks (shard, agent, run, stream, next, offered) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?;
         statement.execute(params![
             shard(agent),
             agent.0.cast_signed(),
             run.0.cast_signed(),
             stream.number(),
-            signed(next)
+            signed(watermark.next),
+            watermark.offered.map(signed)
         ])?;
         Ok(())
     }
@@ -330,7 +337,7 @@ impl Rows for SqlRows<'_> {
         read::one_alert(
             self.main,
             "WHERE shard = ?1 AND agent = ?2 AND code = ?3 AND subject = ?4 AND test = ?5 AND episode = ?6
-               AND (?7 = 0 OR fired_ms IN (0, ?7)) ORDER BY stored_ms DESC, alert DESC LIMIT 1",
+               AND (?7 = 0 OR fired_ms IN (0, ?7)) ORDER BY fired_ms = ?7 DESC, stored_ms DESC, alert DESC LIMIT 1",
             params![
                 shard(agent),
                 agent.0.cast_signed(),
