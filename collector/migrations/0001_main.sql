@@ -69,7 +69,11 @@ CREATE TABLE boots (
   shard       INTEGER NOT NULL,
   agent       INTEGER NOT NULL,
   boot        INTEGER NOT NULL,  -- first bytes of the kernel's boot_id
-  offset_ms   INTEGER,           -- least (receipt - uptime of sending): dates exactly; NULL where nothing came from it
+  periods     BLOB NOT NULL,     -- 16 bytes each, little-endian: from which uptime, and the least (receipt - uptime of sending)
+                                 -- since: dates exactly; empty where nothing came from it
+  agreed_ms   INTEGER NOT NULL,  -- uptime of sending of the last batch that fitted the newest period
+  doubt_offset_ms INTEGER,       -- what the batches since agree on, if they contradict it (pause, clock set),
+  doubt_batches INTEGER,         -- and how many they are: enough begin a new period
   anchor_uptime_ms INTEGER NOT NULL, -- last pair of uptime and the host's own wall time,
   anchor_wall_ms INTEGER NOT NULL,   -- by which other boots are dated,
   anchor_quality INTEGER NOT NULL,   -- and what that wall time is worth

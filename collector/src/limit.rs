@@ -12,6 +12,16 @@ pub const NUMBER_LIMIT: u64 = 1 << 62;
 /// network, three in order while the current run is silent are an agent that lives.
 pub const CLAIMS: u32 = 3;
 
+/// A batch that took so long would have been given up by its agent (a post ends within 10 s) and by the collector
+/// ([`REQUEST_MS`]): a clock offset that is off by more is no delay.
+pub const CLOCK_STEP_MS: u64 = 30_000;
+/// Batches in a row that must agree on another clock offset before it counts: one may come from a clock that is just being set.
+pub const CLOCK_DOUBTS: u32 = 3;
+/// Clock offsets kept of one boot. A drift of 50 ppm needs a new one a week, so these reach back beyond the retention.
+pub const CLOCK_PERIODS: usize = 16;
+/// A run that was rolled back began less than this before it is believed: three batches, the last of them backed off.
+pub const CLAIM_REACH_MS: u64 = 120_000;
+
 /// Batches that wait for the writer. 1,024 of 64 KiB are 64 MiB at worst; more means overload: 503.
 pub const QUEUE_BATCHES: usize = 1024;
 /// Batches of one transaction: bounds how long the first of them waits for its answer.

@@ -505,6 +505,7 @@ fn a_rolled_back_host_is_heard_again_and_a_straggler_is_not_taken_for_it() {
         // Dated by the clock as it runs now.
         let latest = store.latest(AGENT).unwrap().unwrap();
         assert_eq!(latest.dated.wall, at(4_019_000));
+        assert_eq!(latest.dated.quality, ClockQuality::Exact);
         send(store, &batch(5, 4_100_000, &[]), at(4_100_000));
         send(store, &batch(5, 4_100_001, &[]), at(4_100_001));
         send(store, &batch(5, 4_100_002, &[]), at(4_100_002));
@@ -804,6 +805,54 @@ fn dates_are_exact_for_boots_that_were_heard_and_by_anchor_for_others() {
             ..Range::all(10)
         };
         assert_eq!(store.readings(AGENT, &since).unwrap().len(), 1);
+    });
+}
+
+/// A virtual machine that was paused for an hour, then a collector whose clock is wrong for one batch.
+#[test]
+fn a_pause_begins_a_new_period_and_one_wrong_clock_does_not() {
+    on_both(|store| {
+        let hour = 3_600_000;
+        let reading =
+            |sequence, uptime| part(5, Stream::Readings, sequence, &[readings(uptime, &[5])]);
+        let walls = || -> Vec<_> {
+            let readings = store.readings(AGENT, &Range::all(20)).unwrap();
+            let dated = readings
+                .iter()
+                .map(|reading| (reading.dated.wall.as_millis() - NOW, reading.dated.quality));
+            dated.collect()
+        };
+        use ClockQuality::{Exact, Unknown};
+        send(store, &batch(5, 30_000, &[reading(0, 25_000)]), at(30_200));
+        // The first batch after the pause: dated by what it says itself, but not as sure.
+        send(
+            store,
+            &batch(5, 60_000, &[reading(1, 55_000)]),
+            at(60_100 + hour),
+        );
+        assert_eq!(walls(), [(25_200, Exact), (55_100 + hour, Unknown)]);
+        send(
+            store,
+            &batch(5, 90_000, &[reading(2, 85_000)]),
+            at(90_300 + hour),
+        );
+        send(
+            store,
+            &batch(5, 120_000, &[reading(3, 115_000)]),
+            at(120_200 + hour),
+        );
+        let all = [
+            (25_200, Exact),
+            (55_100 + hour, Exact),
+            (85_100 + hour, Exact),
+            (115_100 + hour, Exact),
+        ];
+        assert_eq!(walls(), all);
+        // The collector's clock is a day ahead, or behind, for a batch.
+        send(store, &batch(5, 150_000, &[]), at(150_000 + 24 * hour));
+        send(store, &batch(5, 150_100, &[]), at(0));
+        send(store, &batch(5, 180_000, &[]), at(180_400 + hour));
+        assert_eq!(walls(), all);
     });
 }
 

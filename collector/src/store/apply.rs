@@ -150,9 +150,8 @@ impl<R: Rows> Applying<'_, R> {
             Some(boot) if boot.anchor.uptime >= anchor.uptime => boot,
             Some(boot) => Boot { anchor, ..boot },
             None => Boot {
-                id: header.boot,
-                offset_ms: None,
                 anchor,
+                ..Boot::new(header.boot)
             },
         };
         self.rows.put_boot(id, &boot)?;
@@ -242,14 +241,13 @@ impl<R: Rows> Applying<'_, R> {
         self.agent.last_seen = Some(self.now);
         let offset_ms =
             signed(self.now.as_millis()).saturating_sub(signed(sent_uptime.as_millis()));
-        let mut boot = self.rows.boot(id, header.boot)?.unwrap_or(Boot {
-            id: header.boot,
-            offset_ms: None,
-            anchor: Anchor::default(),
-        });
-        // Uptimes that went back within a boot (a snapshot rolled back) have another offset from now on.
-        let least = boot.offset_ms.filter(|_| !claimed);
-        boot.offset_ms = Some(least.map_or(offset_ms, |least| least.min(offset_ms)));
+        let boot = self.rows.boot(id, header.boot)?;
+        let mut boot = boot.unwrap_or_else(|| Boot::new(header.boot));
+        if claimed {
+            boot.offsets.roll_back(sent_uptime, offset_ms);
+        } else {
+            boot.offsets.hear(sent_uptime, offset_ms);
+        }
         self.rows.put_boot(id, &boot)?;
         Ok(Heard::News)
     }
@@ -297,7 +295,7 @@ impl<R: Rows> Applying<'_, R> {
                 .is_none_or(|last| header.sent_uptime > last));
         }
         let boot = self.rows.boot(id, header.boot)?;
-        Ok(boot.is_none_or(|boot| boot.offset_ms.is_none()))
+        Ok(boot.is_none_or(|boot| boot.offsets.is_empty()))
     }
 
     /// Whether what run `a` says is older than what run `b` says.
@@ -454,11 +452,8 @@ impl<R: Rows> Applying<'_, R> {
             Some(run) => run,
             None => self.new_run(section.header.run, section.header.boot)?,
         };
-        let boot = self.rows.boot(id, run.boot)?.unwrap_or(Boot {
-            id: run.boot,
-            offset_ms: None,
-            anchor: Anchor::default(),
-        });
+        let boot = self.rows.boot(id, run.boot)?;
+        let boot = boot.unwrap_or_else(|| Boot::new(run.boot));
         Ok(Place {
             run,
             boot,

@@ -1,5 +1,6 @@
 //! What the store keeps, as plain values.
 
+use super::dating::Offsets;
 use hansho::clock::{Anchor, AnchorQuality, Uptime, WallTime};
 use hansho::frame::kind::{AgentId, BootId, RunId, Stream};
 use hansho::sample::Reading;
@@ -107,8 +108,8 @@ pub struct Run {
 pub struct Boot {
     /// Identity.
     pub id: BootId,
-    /// Least (receipt - uptime of sending) seen, milliseconds; `None` where nothing was sent from that boot.
-    pub offset_ms: Option<i64>,
+    /// Receipt less uptime of sending; empty where nothing was sent from that boot.
+    pub offsets: Offsets,
     /// Last anchor.
     pub anchor: Anchor,
 }
@@ -164,11 +165,22 @@ pub struct Dated {
 }
 
 impl Boot {
+    /// Nothing is known of it yet.
+    #[must_use]
+    pub fn new(id: BootId) -> Self {
+        Self {
+            id,
+            offsets: Offsets::default(),
+            anchor: Anchor::default(),
+        }
+    }
+
     /// Dates a moment of this boot: exactly where the collector heard from it, else by its last anchor.
     #[must_use]
     pub fn date(&self, uptime: Uptime) -> Dated {
-        let (base_ms, quality) = match self.offset_ms {
-            Some(offset_ms) => (offset_ms, ClockQuality::Exact),
+        let (base_ms, quality) = match self.offsets.at(uptime) {
+            Some((offset_ms, true)) => (offset_ms, ClockQuality::Exact),
+            Some((offset_ms, false)) => (offset_ms, ClockQuality::Unknown),
             None => {
                 let wall = signed(self.anchor.wall.as_millis());
                 let base_ms = wall.saturating_sub(signed(self.anchor.uptime.as_millis()));

@@ -1,6 +1,7 @@
 //! Single rows within the open transaction.
 
 use super::super::StoreError;
+use super::super::dating::{Doubt, Offsets};
 use super::super::rows::{ConfigPart, Latest, Rows, StatePart, Watermark};
 use super::super::types::{
     Agent, AlertId, Boot, Counts, Dated, Identity, LostRange, Run, StoredAlert, StoredFrame, shard,
@@ -40,13 +41,21 @@ fn clock(dated: Option<Dated>) -> Option<&'static str> {
 }
 
 fn boot_from(row: &Row<'_>) -> rusqlite::Result<Boot> {
+    let doubt = row.get::<_, Option<i64>>(3)?;
+    let doubt = match doubt {
+        Some(offset_ms) => Some(Doubt {
+            offset_ms,
+            batches: row.get(4)?,
+        }),
+        None => None,
+    };
     Ok(Boot {
         id: BootId(row.get::<_, i64>(0)?.cast_unsigned()),
-        offset_ms: row.get(1)?,
+        offsets: Offsets::from_parts(row.get_ref(1)?.as_blob()?, uptime(row.get(2)?), doubt),
         anchor: Anchor {
-            uptime: uptime(row.get(2)?),
-            wall: wall(row.get(3)?),
-            quality: AnchorQuality::from_u8(row.get(4)?),
+            uptime: uptime(row.get(5)?),
+            wall: wall(row.get(6)?),
+            quality: AnchorQuality::from_u8(row.get(7)?),
         },
     })
 }
@@ -71,7 +80,8 @@ pub(super) fn boot_of_run(
     run: RunId,
 ) -> Result<Option<Boot>, StoreError> {
     let mut statement = main.prepare_cached(
-        "SELECT b.boot, b.offset_ms, b.anchor_uptime_ms, b.anchor_wall_ms, b.anchor_quality
+        "SELECT b.boot, b.periods, b.agreed_ms, b.doubt_offset_ms, b.doubt_batches, b.anchor_uptime_ms, b.anchor_wall_ms,
+            b.anchor_quality
          FROM runs r JOIN boots b ON b.shard = r.shard AND b.agent = r.agent AND b.boot = r.boot
          WHERE r.shard = ?1 AND r.agent = ?2 AND r.run = ?3",
     )?;
@@ -171,7 +181,8 @@ impl Rows for SqlRows<'_> {
 
     fn boot(&mut self, agent: AgentId, boot: BootId) -> Result<Option<Boot>, StoreError> {
         let mut statement = self.main.prepare_cached(
-            "SELECT boot, offset_ms, anchor_uptime_ms, anchor_wall_ms, anchor_quality FROM boots
+            "SELECT boot, periods, agreed_ms, doubt_offset_ms, doubt_batches, anchor_uptime_ms, anchor_wall_ms,
+                anchor_quality FROM boots
              WHERE shard = ?1 AND agent = ?2 AND boot = ?3",
         )?;
         Ok(statement
@@ -185,14 +196,19 @@ impl Rows for SqlRows<'_> {
     fn put_boot(&mut self, agent: AgentId, boot: &Boot) -> Result<(), StoreError> {
         let mut statement = self.main.prepare_cached(
             "INSERT OR REPLACE INTO boots
-                (shard, agent, boot, offset_ms, anchor_uptime_ms, anchor_wall_ms, anchor_quality)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                (shard, agent, boot, periods, agreed_ms, doubt_offset_ms, doubt_batches, anchor_uptime_ms,
+                 anchor_wall_ms, anchor_quality)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?;
+        let (periods, agreed, doubt) = boot.offsets.parts();
         statement.execute(params![
             shard(agent),
             agent.0.cast_signed(),
             boot.id.0.cast_signed(),
-            boot.offset_ms,
+            periods,
+            signed(agreed.as_millis()),
+            doubt.map(|doubt| doubt.offset_ms),
+            doubt.map(|doubt| doubt.batches),
             signed(boot.anchor.uptime.as_millis()),
             signed(boot.anchor.wall.as_millis()),
             boot.anchor.quality.as_u8(),
