@@ -129,7 +129,10 @@ fn a_jump_without_a_loss_is_a_recorded_gap_and_a_loss_is_recorded_as_told() {
         assert_eq!(send(store, &first, at(1)), [1, 1]);
         let other = part(5, Stream::Alerts, 3, &[alert(event(1001, 1, 1, 10, 10))]);
         assert_eq!(send(store, &batch(5, 1002, &[other]), at(1)), [1]);
-        assert_eq!(send(store, &batch(5, 1003, &[jump.clone()]), at(1)), [1]);
+        assert_eq!(
+            send(store, &batch(5, 1003, std::slice::from_ref(&jump)), at(1)),
+            [1]
+        );
         assert!(store.losses(AGENT).unwrap().is_empty());
         assert_eq!(send(store, &batch(5, 1004, &[jump]), at(1)), [5]);
         let mut told = stream0(5, &[]);
@@ -701,7 +704,7 @@ fn run_numbers_order_only_runs_of_one_boot() {
                 0,
                 &[
                     hello(number, host),
-                    state(500, 0, 1, &[open(1001, run as u32, 400)]),
+                    state(500, 0, 1, &[open(1001, u32::try_from(run).unwrap(), 400)]),
                 ],
             );
             part.boot = boot;

@@ -197,8 +197,9 @@ fn a_full_disk_is_said_so_loses_nothing_and_ends() {
     }
     assert!(matches!(refused, Some(StoreError::Full(_))), "{refused:?}");
     assert!(next > 10, "{next}");
-    // Everything answered is there, nothing else.
-    assert_eq!(store.frames(AGENT).unwrap().len() as u64, next);
+    // Everything answered is there. Where the disk was full for the second file only, the first is ahead until the next transaction.
+    let kept = store.frames(AGENT).unwrap().len() as u64;
+    assert!((next..=next + 1).contains(&kept), "{kept} of {next}");
     // Room again: a large file of somebody else is gone, here by a larger disk.
     let grown = Command::new("mount")
         .args(["-o", "remount,size=8m"])

@@ -410,19 +410,8 @@ impl<R: Rows> Applying<'_, R> {
             }
             next = next.max(frame.last.saturating_add(1));
         }
-        let after = match offered {
-            // Stragglers and repetitions change nothing.
-            Some(_) if self.heard != Heard::News => Watermark { next, ..before },
-            Some(_) => {
-                self.told.push((run_id, stream));
-                Watermark { next, offered }
-            }
-            None if next == before.next => before,
-            None => Watermark { next, offered },
-        };
-        if after != before {
-            self.rows.put_watermark(id, run_id, stream, after)?;
-        }
+        let after = Watermark { next, offered };
+        self.move_watermark(run_id, stream, before, after)?;
         if counts != Counts::default() {
             self.rows.count(id, stream, &counts)?;
         }
@@ -435,6 +424,25 @@ impl<R: Rows> Applying<'_, R> {
                 next,
             })
             .ok();
+        Ok(())
+    }
+
+    fn move_watermark(
+        &mut self,
+        run: RunId,
+        stream: Stream,
+        before: Watermark,
+        mut after: Watermark,
+    ) -> Result<(), StoreError> {
+        if after.offered.is_some() && self.heard == Heard::News {
+            self.told.push((run, stream));
+        } else if after.offered.is_some() || after.next == before.next {
+            // Stragglers and repetitions say nothing about what is offered.
+            after.offered = before.offered;
+        }
+        if after != before {
+            self.rows.put_watermark(self.agent.id, run, stream, after)?;
+        }
         Ok(())
     }
 
