@@ -7,6 +7,7 @@ CREATE TABLE leases (            -- who may write; one role on SQLite
   fencing     INTEGER NOT NULL,  -- rises with every taker: a writer that finds a higher one has been replaced and stops
   holder      TEXT NOT NULL,     -- process and start, for people
   taken_ms    INTEGER NOT NULL,  -- since when
+  committed_ms INTEGER NOT NULL DEFAULT 0, -- the collector's time at the last transaction with frames: day files since are mended
   proved_ms   INTEGER NOT NULL DEFAULT 0 -- when a health check last proved that a write reaches the disk
 ) STRICT;
 

@@ -66,6 +66,9 @@ pub const PAGE_RESOLVED: usize = 20;
 pub const READINGS: usize = 1_000_000;
 /// Days of raw frames kept, by default.
 pub const RETENTION_DAYS: u32 = 30;
+/// Day files are not deleted where the newest of a day before today is older than so many days: the clock jumped ahead, or the
+/// collector stood still; the next day decides.
+pub const SWEEP_JUMP_DAYS: u64 = 2;
 /// How often expired day files are looked for.
 pub const SWEEP_MS: u64 = 10 * 60 * 1000;
 /// Without an answer of the writer within this, `/healthz` says 503.

@@ -915,25 +915,44 @@ fn agents_have_one_name_and_identities_are_not_reused() {
 fn retention_deletes_whole_days() {
     on_both(|store| {
         let day = 86_400_000;
-        for (index, now) in [0, day, 5 * day].into_iter().enumerate() {
+        for (index, now) in [0, day, 5 * day, 6 * day].into_iter().enumerate() {
             let frame = part(5, Stream::Readings, index as u64, &[readings(1000, &[5])]);
             send(store, &batch(5, 1000 + index as u64, &[frame]), at(now));
         }
-        assert_eq!(store.frames(AGENT).unwrap().len(), 3);
-        assert_eq!(store.sweep(at(5 * day), 4), Ok(1));
-        assert_eq!(store.frames(AGENT).unwrap().len(), 2);
+        assert_eq!(store.frames(AGENT).unwrap().len(), 4);
+        // After a jump of the clock, or as long a pause, nothing goes on the first day.
         assert_eq!(store.sweep(at(5 * day), 4), Ok(0));
+        assert_eq!(store.sweep(at(366 * day), 4), Ok(0));
+        assert_eq!(store.frames(AGENT).unwrap().len(), 4);
+        assert_eq!(store.sweep(at(6 * day), 5), Ok(1));
+        assert_eq!(store.frames(AGENT).unwrap().len(), 3);
+        assert_eq!(store.sweep(at(6 * day), 5), Ok(0));
         // What was deleted is still stored as far as the agent is concerned.
         assert_eq!(
             send(
                 store,
                 &batch(5, 2000, &[part(5, Stream::Readings, 0, &[])]),
-                at(5 * day)
+                at(6 * day)
             ),
-            [3]
+            [4]
         );
-        let next = part(5, Stream::Readings, 3, &[readings(9000, &[5])]);
-        assert_eq!(send(store, &batch(5, 2001, &[next]), at(5 * day)), [4]);
+        let next = part(5, Stream::Readings, 4, &[readings(9000, &[5])]);
+        assert_eq!(send(store, &batch(5, 2001, &[next]), at(5 * day)), [5]);
+    });
+}
+
+/// The clock was a year ahead for a while: what was stored then is kept, and misleads nobody.
+#[test]
+fn a_day_in_the_future_does_not_move_the_retention() {
+    on_both(|store| {
+        let day = 86_400_000;
+        for (index, now) in [0, day, 365 * day, 2 * day].into_iter().enumerate() {
+            let frame = part(5, Stream::Readings, index as u64, &[readings(1000, &[5])]);
+            send(store, &batch(5, 1000 + index as u64, &[frame]), at(now));
+            let deleted = store.sweep(at(now), 1).unwrap();
+            assert_eq!(deleted, usize::from(now == 2 * day), "{now}");
+        }
+        assert_eq!(store.frames(AGENT).unwrap().len(), 3);
     });
 }
 

@@ -10,6 +10,7 @@ use super::types::{
 use super::{Store, StoreError};
 use crate::clock::DAY_MS;
 use crate::ingest::AuthenticatedBatch;
+use crate::limit::SWEEP_JUMP_DAYS;
 use hansho::clock::{Uptime, WallTime};
 use hansho::frame::answer::Answer;
 use hansho::frame::batch::BatchHeader;
@@ -211,6 +212,16 @@ impl Store for MemoryStore {
     fn sweep(&self, now: WallTime, retention_days: u32) -> Result<usize, StoreError> {
         self.transaction(|tables| {
             let today = now.as_millis() / DAY_MS;
+            let days = tables.frames.values();
+            let before = days
+                .map(|frame| frame.received.as_millis() / DAY_MS)
+                .filter(|day| *day < today);
+            if before
+                .max()
+                .is_some_and(|newest| newest.saturating_add(SWEEP_JUMP_DAYS) < today)
+            {
+                return Ok(0);
+            }
             let oldest = today.saturating_sub(u64::from(retention_days));
             let mut days: Vec<u64> = Vec::new();
             tables.frames.retain(|_, frame| {

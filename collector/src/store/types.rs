@@ -519,6 +519,8 @@ pub struct Totals {
     pub alerts: u64,
     /// Alerts open now.
     pub firing: u64,
+    /// Damaged files of raw frames that were set aside.
+    pub damaged_days: u64,
 }
 
 impl Totals {

@@ -186,13 +186,13 @@ impl Inner {
         outcome
     }
 
-    /// Deletes what a crash left past the watermarks in the two newest day files.
+    /// Deletes what a crash, or a restored main file, left past the watermarks in day files.
     fn mend(&mut self) -> Result<(), StoreError> {
         let removed = self.days.mend(&self.main)?;
         if removed > 0 {
             log::warn!(
-                "{removed} frames past their watermark removed: the last transaction was not completed, their agents send \
-                 them again"
+                "{removed} frames past their watermark removed: the last transaction was not completed, or the main file is older \
+                 than they are; their agents send them again"
             );
         }
         self.torn = false;
@@ -208,6 +208,10 @@ impl Store for SqliteStore {
     ) -> Result<Vec<Answer>, StoreError> {
         self.lock().transaction(|rows| {
             rows.days.begin(now)?;
+            rows.main.execute(
+                "UPDATE leases SET committed_ms = ?1 WHERE role = 'writer'",
+                params![signed(now.as_millis())],
+            )?;
             batches
                 .iter()
                 .map(|batch| apply::accept(rows, batch, now))
@@ -315,7 +319,9 @@ impl Store for SqliteStore {
     }
 
     fn totals(&self) -> Result<Totals, StoreError> {
-        read::totals(&self.lock().main)
+        let mut totals = read::totals(&self.lock().main)?;
+        totals.damaged_days = day::damaged(&self.directory)?;
+        Ok(totals)
     }
 
     fn sweep(&self, now: WallTime, retention_days: u32) -> Result<usize, StoreError> {
