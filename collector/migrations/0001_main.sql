@@ -98,10 +98,11 @@ CREATE TABLE losses (
   stream      INTEGER NOT NULL,
   first       INTEGER NOT NULL,  -- first sequence that will never come
   last        INTEGER NOT NULL,  -- last one
-  reason      TEXT NOT NULL,     -- overwritten, refused, unknown (the agent says so); gap (it said nothing)
-  recorded_ms INTEGER NOT NULL   -- when the collector learned of it
-) STRICT;
-CREATE INDEX losses_by_agent ON losses (shard, agent, run, stream, first);
+  reason      TEXT NOT NULL,     -- overwritten, refused, unknown (the agent says so); gap (it said nothing); merged (several, with
+                                 -- what was stored between: there were too many)
+  recorded_ms INTEGER NOT NULL,  -- when the collector last learned of any of it
+  PRIMARY KEY (shard, agent, run, stream, first)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE counters (
   shard       INTEGER NOT NULL,

@@ -66,6 +66,11 @@ pub const PAGE_RESOLVED: usize = 20;
 pub const READINGS: usize = 1_000_000;
 /// Days of raw frames kept, by default.
 pub const RETENTION_DAYS: u32 = 30;
+/// Lost ranges kept of one agent: adjacent ones are one already, so an honest agent in years has some hundred. Beyond it the
+/// older half becomes one range a run and stream.
+pub const LOSSES: usize = 10_000;
+/// A run has named everything that its rings hold when it was heard for so long.
+pub const NAMED_MS: u64 = 24 * 60 * 60 * 1000;
 /// Day files are not deleted where the newest of a day before today is older than so many days: the clock jumped ahead, or the
 /// collector stood still; the next day decides.
 pub const SWEEP_JUMP_DAYS: u64 = 2;

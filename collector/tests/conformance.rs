@@ -168,6 +168,65 @@ fn a_jump_without_a_loss_is_a_recorded_gap_and_a_loss_is_recorded_as_told() {
     });
 }
 
+#[test]
+fn adjacent_losses_are_one_range_and_their_number_is_bounded() {
+    on_both(|store| {
+        let lost = |first, span, reason| {
+            let mut part = part(5, Stream::Readings, first, &[]);
+            part.items = vec![Item::Loss { span, reason }];
+            part
+        };
+        send(
+            store,
+            &batch(
+                5,
+                1000,
+                &[lost(0, 5, 1), lost(5, 5, 1), lost(3, 9, 1), lost(12, 1, 2)],
+            ),
+            at(0),
+        );
+        let ranges: Vec<_> = store
+            .losses(AGENT)
+            .unwrap()
+            .iter()
+            .map(|loss| (loss.first, loss.last, loss.reason))
+            .collect();
+        assert_eq!(
+            ranges,
+            [
+                (0, 11, LostReason::Overwritten),
+                (12, 12, LostReason::Refused)
+            ]
+        );
+        assert_eq!(store.totals().unwrap().all().lost, 13);
+        // A loss, a frame, a loss, and so on.
+        let mut next = 13;
+        for sent in 0..30 {
+            let mut part = part(5, Stream::Readings, next, &[]);
+            for _ in 0..400 {
+                part.items.push(Item::Frame(vec![200, 10]));
+                part.items.push(Item::Loss { span: 1, reason: 1 });
+            }
+            next = send(store, &batch(5, 2000 + sent, &[part]), at(10 + sent))[0];
+        }
+        let losses = store.losses(AGENT).unwrap();
+        assert!(losses.len() <= 10_000, "{}", losses.len());
+        assert_eq!(losses[0].reason, LostReason::Merged);
+        assert_eq!(
+            (losses[0].first, losses.last().unwrap().last),
+            (0, next - 1)
+        );
+        assert_eq!(
+            losses
+                .iter()
+                .filter(|loss| loss.reason == LostReason::Merged)
+                .count(),
+            1
+        );
+        assert_eq!(store.totals().unwrap().all().lost, 13 + 30 * 400);
+    });
+}
+
 /// The collector was restored from yesterday's copy: the agent goes back, and sends what its rings still hold.
 #[test]
 fn a_restored_collector_gets_again_what_the_rings_hold() {

@@ -16,9 +16,7 @@
 //! says nothing about the clock of its sender.
 
 use super::rows::{ConfigPart, Latest, Rows, Watermark};
-use super::types::{
-    Agent, Boot, Counts, Dated, Inventory, LostRange, LostReason, Run, StoredFrame, signed,
-};
+use super::types::{Agent, Boot, Counts, Dated, Inventory, LostReason, Run, StoredFrame, signed};
 use super::{StoreError, check};
 use crate::ingest::{AuthenticatedBatch, Section};
 use crate::limit::{CLAIMS, INVENTORY_CHARACTERS, NUMBER_LIMIT};
@@ -46,6 +44,7 @@ pub fn accept<R: Rows>(
         now,
         heard: Heard::Old,
         told: Vec::new(),
+        losing: false,
     };
     for section in batch.sections() {
         applying.know(section, header.run)?;
@@ -69,6 +68,9 @@ pub fn accept<R: Rows>(
             applying.section(section, &mut answer)?;
         }
     }
+    if applying.losing {
+        applying.bound_losses()?;
+    }
     let agent = applying.agent;
     rows.put_agent(&agent)?;
     Ok(answer)
@@ -88,6 +90,7 @@ pub fn alive<R: Rows>(rows: &mut R, header: &BatchHeader, now: WallTime) -> Resu
         now,
         heard: Heard::Old,
         told: Vec::new(),
+        losing: false,
     };
     applying.hear(header, None)?;
     let agent = applying.agent;
@@ -114,6 +117,8 @@ pub(super) struct Applying<'r, R: Rows> {
     heard: Heard,
     /// Whose sections began above the watermark and were not taken, in this batch.
     told: Vec<(RunId, Stream)>,
+    /// Whether it added a lost range.
+    pub(super) losing: bool,
 }
 
 /// Where a frame stands.
@@ -468,29 +473,6 @@ impl<R: Rows> Applying<'_, R> {
             sequence,
             uptime: Uptime::default(),
         })
-    }
-
-    fn lose(
-        &mut self,
-        run: RunId,
-        stream: Stream,
-        (first, last): (u64, u64),
-        reason: LostReason,
-        counts: &mut Counts,
-    ) -> Result<(), StoreError> {
-        let span = last.saturating_sub(first).saturating_add(1);
-        counts.lost = counts.lost.saturating_add(span);
-        self.rows.put_loss(
-            self.agent.id,
-            &LostRange {
-                run,
-                stream,
-                first,
-                last,
-                reason,
-                recorded: self.now,
-            },
-        )
     }
 
     fn body(

@@ -33,7 +33,7 @@ struct Tables {
     boots: BTreeMap<(AgentId, BootId), Boot>,
     watermarks: BTreeMap<(AgentId, RunId, Stream), Watermark>,
     frames: BTreeMap<(AgentId, RunId, Stream, u64), StoredFrame>,
-    losses: BTreeMap<AgentId, Vec<LostRange>>,
+    losses: BTreeMap<(AgentId, RunId, Stream, u64), LostRange>,
     counts: BTreeMap<(AgentId, Stream), Counts>,
     alerts: BTreeMap<AlertId, StoredAlert>,
     state_parts: BTreeMap<(AgentId, RunId), Vec<StatePart>>,
@@ -177,7 +177,7 @@ impl Store for MemoryStore {
     }
 
     fn losses(&self, agent: AgentId) -> Result<Vec<LostRange>, StoreError> {
-        let mut losses = self.lock().losses.get(&agent).cloned().unwrap_or_default();
+        let mut losses: Vec<LostRange> = self.lock().losses_of(agent).copied().collect();
         losses.sort();
         Ok(losses)
     }
@@ -251,6 +251,13 @@ fn boot_of(tables: &mut Tables, agent: AgentId, run: RunId) -> Result<Option<Boo
     }
 }
 
+impl Tables {
+    fn losses_of(&self, agent: AgentId) -> impl Iterator<Item = &LostRange> {
+        let of_agent = self.losses.iter().filter(move |((of, ..), _)| *of == agent);
+        of_agent.map(|(_, loss)| loss)
+    }
+}
+
 impl Rows for Tables {
     fn agent(&mut self, agent: AgentId) -> Result<Option<Agent>, StoreError> {
         Ok(self.agents.get(&agent).cloned())
@@ -306,8 +313,41 @@ impl Rows for Tables {
         Ok(())
     }
 
+    fn last_loss(
+        &mut self,
+        agent: AgentId,
+        run: RunId,
+        stream: Stream,
+    ) -> Result<Option<LostRange>, StoreError> {
+        let of = (agent, run, stream);
+        let mut range = self
+            .losses
+            .range((of.0, of.1, of.2, 0)..=(of.0, of.1, of.2, u64::MAX));
+        Ok(range.next_back().map(|(_, loss)| *loss))
+    }
+
+    fn count_losses(&mut self, agent: AgentId) -> Result<usize, StoreError> {
+        Ok(self.losses_of(agent).count())
+    }
+
+    fn losses(&mut self, agent: AgentId) -> Result<Vec<LostRange>, StoreError> {
+        Ok(self.losses_of(agent).copied().collect())
+    }
+
+    fn delete_loss(
+        &mut self,
+        agent: AgentId,
+        run: RunId,
+        stream: Stream,
+        first: u64,
+    ) -> Result<(), StoreError> {
+        self.losses.remove(&(agent, run, stream, first));
+        Ok(())
+    }
+
     fn put_loss(&mut self, agent: AgentId, loss: &LostRange) -> Result<(), StoreError> {
-        self.losses.entry(agent).or_default().push(*loss);
+        let key = (agent, loss.run, loss.stream, loss.first);
+        self.losses.insert(key, *loss);
         Ok(())
     }
 

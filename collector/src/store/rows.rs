@@ -81,6 +81,24 @@ pub trait Rows {
         watermark: Watermark,
     ) -> Result<(), StoreError>;
     fn put_frame(&mut self, agent: AgentId, frame: &StoredFrame) -> Result<(), StoreError>;
+    /// The lost range of the highest sequence.
+    fn last_loss(
+        &mut self,
+        agent: AgentId,
+        run: RunId,
+        stream: Stream,
+    ) -> Result<Option<LostRange>, StoreError>;
+    fn count_losses(&mut self, agent: AgentId) -> Result<usize, StoreError>;
+    fn losses(&mut self, agent: AgentId) -> Result<Vec<LostRange>, StoreError>;
+    /// Deletes the range that begins there.
+    fn delete_loss(
+        &mut self,
+        agent: AgentId,
+        run: RunId,
+        stream: Stream,
+        first: u64,
+    ) -> Result<(), StoreError>;
+    /// Stores a range; one that begins at the same sequence is replaced.
     fn put_loss(&mut self, agent: AgentId, loss: &LostRange) -> Result<(), StoreError>;
     fn count(&mut self, agent: AgentId, stream: Stream, counts: &Counts) -> Result<(), StoreError>;
     fn alert_exists(&mut self, id: AlertId) -> Result<bool, StoreError>;

@@ -403,6 +403,8 @@ pub enum LostReason {
     Refused,
     /// The sequence jumped, and the agent said nothing.
     Gap,
+    /// Several ranges, with what was stored between them: there were too many to keep.
+    Merged,
 }
 
 impl LostReason {
@@ -414,6 +416,7 @@ impl LostReason {
             Self::Overwritten => "overwritten",
             Self::Refused => "refused",
             Self::Gap => "gap",
+            Self::Merged => "merged",
         }
     }
 
@@ -424,6 +427,7 @@ impl LostReason {
             "overwritten" => Self::Overwritten,
             "refused" => Self::Refused,
             "gap" => Self::Gap,
+            "merged" => Self::Merged,
             _ => Self::Unknown,
         }
     }

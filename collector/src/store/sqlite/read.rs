@@ -301,24 +301,49 @@ pub(super) fn frames(
     Ok(all)
 }
 
+const LOSS_COLUMNS: &str = "run, stream, first, last, reason, recorded_ms";
+
+fn loss_from(row: &Row<'_>) -> rusqlite::Result<LostRange> {
+    Ok(LostRange {
+        run: RunId(row.get::<_, i64>(0)?.cast_unsigned()),
+        stream: Stream::from_number(row.get(1)?).unwrap_or(Stream::History),
+        first: unsigned(row.get(2)?),
+        last: unsigned(row.get(3)?),
+        reason: LostReason::from_word(&row.get::<_, String>(4)?),
+        recorded: wall(row.get(5)?),
+    })
+}
+
 pub(super) fn losses(main: &Connection, agent: AgentId) -> Result<Vec<LostRange>, StoreError> {
-    let mut statement = main.prepare_cached(
-        "SELECT run, stream, first, last, reason, recorded_ms FROM losses WHERE shard = ?1 AND agent = ?2",
-    )?;
+    let sql = format!("SELECT {LOSS_COLUMNS} FROM losses WHERE shard = ?1 AND agent = ?2");
+    let mut statement = main.prepare_cached(&sql)?;
     let mut losses: Vec<LostRange> = statement
-        .query_map(params![shard(agent), agent.0.cast_signed()], |row| {
-            Ok(LostRange {
-                run: RunId(row.get::<_, i64>(0)?.cast_unsigned()),
-                stream: Stream::from_number(row.get(1)?).unwrap_or(Stream::History),
-                first: unsigned(row.get(2)?),
-                last: unsigned(row.get(3)?),
-                reason: LostReason::from_word(&row.get::<_, String>(4)?),
-                recorded: wall(row.get(5)?),
-            })
-        })?
+        .query_map(params![shard(agent), agent.0.cast_signed()], loss_from)?
         .collect::<Result<_, _>>()?;
     losses.sort();
     Ok(losses)
+}
+
+pub(super) fn last_loss(
+    main: &Connection,
+    agent: AgentId,
+    run: RunId,
+    stream: Stream,
+) -> Result<Option<LostRange>, StoreError> {
+    let sql = format!(
+        "SELECT {LOSS_COLUMNS} FROM losses WHERE shard = ?1 AND agent = ?2 AND run = ?3 AND stream = ?4
+         ORDER BY first DESC LIMIT 1"
+    );
+    let key = params![
+        shard(agent),
+        agent.0.cast_signed(),
+        run.0.cast_signed(),
+        stream.number()
+    ];
+    Ok(main
+        .prepare_cached(&sql)?
+        .query_row(key, loss_from)
+        .optional()?)
 }
 
 pub(super) fn rules(main: &Connection, agent: AgentId) -> Result<Vec<AgentRule>, StoreError> {

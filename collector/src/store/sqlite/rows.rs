@@ -269,9 +269,53 @@ impl Rows for SqlRows<'_> {
         self.days.put(agent, frame)
     }
 
+    fn last_loss(
+        &mut self,
+        agent: AgentId,
+        run: RunId,
+        stream: Stream,
+    ) -> Result<Option<LostRange>, StoreError> {
+        read::last_loss(self.main, agent, run, stream)
+    }
+
+    fn count_losses(&mut self, agent: AgentId) -> Result<usize, StoreError> {
+        let mut statement = self
+            .main
+            .prepare_cached("SELECT COUNT(*) FROM losses WHERE shard = ?1 AND agent = ?2")?;
+        let count: i64 = statement
+            .query_row(params![shard(agent), agent.0.cast_signed()], |row| {
+                row.get(0)
+            })?;
+        Ok(usize::try_from(count).unwrap_or(usize::MAX))
+    }
+
+    fn losses(&mut self, agent: AgentId) -> Result<Vec<LostRange>, StoreError> {
+        read::losses(self.main, agent)
+    }
+
+    fn delete_loss(
+        &mut self,
+        agent: AgentId,
+        run: RunId,
+        stream: Stream,
+        first: u64,
+    ) -> Result<(), StoreError> {
+        let mut statement = self.main.prepare_cached(
+            "DELETE FROM losses WHERE shard = ?1 AND agent = ?2 AND run = ?3 AND stream = ?4 AND first = ?5",
+        )?;
+        statement.execute(params![
+            shard(agent),
+            agent.0.cast_signed(),
+            run.0.cast_signed(),
+            stream.number(),
+            signed(first)
+        ])?;
+        Ok(())
+    }
+
     fn put_loss(&mut self, agent: AgentId, loss: &LostRange) -> Result<(), StoreError> {
         let mut statement = self.main.prepare_cached(
-            "INSERT INTO losses (shard, agent, run, stream, first, last, reason, recorded_ms)
+            "INSERT OR REPLACE INTO losses (shard, agent, run, stream, first, last, reason, recorded_ms)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?;
         statement.execute(params![
