@@ -63,6 +63,9 @@ CREATE TABLE runs (
   followed    INTEGER NOT NULL,  -- 1: another run took over, this one never speaks for the agent again
   claims      INTEGER NOT NULL,  -- batches in order while another run was current and silent: enough of them take over
   claimed_at_ms INTEGER,         -- the agent's last_seen_ms when these began: they start anew when it moves
+  since_ms    INTEGER NOT NULL,  -- when it was first heard of
+  named_by    INTEGER NOT NULL,  -- run that was current when a batch of it named this one last: the rings held it then
+  named_ms    INTEGER NOT NULL,  -- when that was, to a day: rows that no ring holds any more go with the retention
   PRIMARY KEY (shard, agent, run)
 ) STRICT, WITHOUT ROWID;
 

@@ -1000,6 +1000,40 @@ fn retention_deletes_whole_days() {
     });
 }
 
+/// A run that has left the rings is forgotten after the retention; one that is still named is not.
+#[test]
+fn rows_of_runs_that_no_agent_holds_any_more_go() {
+    on_both(|store| {
+        let day = 86_400_000;
+        let reading =
+            |run, sequence| part(run, Stream::Readings, sequence, &[readings(1000, &[5])]);
+        let of = |run, sequence| [reading(run, sequence)];
+        for run in [4, 5] {
+            send(store, &batch(run, run * 1000, &of(run, 0)), at(0));
+        }
+        // Run 6 finds run 5 in its rings, run 4 not.
+        send(
+            store,
+            &batch(6, 7000, &[reading(6, 0), part(5, Stream::Readings, 1, &[])]),
+            at(1000),
+        );
+        let next = || {
+            let named = [4, 5, 6].map(|run| part(run, Stream::Readings, 9, &[]));
+            // A repetition names nothing anew.
+            send(store, &batch(5, 1, &named), at(1))
+        };
+        for (days, expected) in [(0, [1, 1, 2]), (2, [1, 1, 3]), (4, [0, 1, 4])] {
+            send(
+                store,
+                &batch(6, 8000 + days, &of(6, days / 2 + 1)),
+                at(days * day + 5000),
+            );
+            store.sweep(at(days * day + 5000), 3).unwrap();
+            assert_eq!(next(), expected, "day {days}");
+        }
+    });
+}
+
 /// The clock was a year ahead for a while: what was stored then is kept, and misleads nobody.
 #[test]
 fn a_day_in_the_future_does_not_move_the_retention() {

@@ -125,7 +125,8 @@ fn host(happenings: &[Vec<Happening>]) -> Host {
     host
 }
 
-/// One batch: sender, when, and which pieces of which streams; a piece may have a Loss in its middle.
+/// One batch: sender, when, and which pieces of which streams; a piece may have a Loss in its middle. One section a
+/// (run, stream), as agents send them.
 #[derive(Clone, Debug)]
 struct Delivery {
     sender: u64,
@@ -151,13 +152,19 @@ fn delivery() -> impl Strategy<Value = Delivery> {
 }
 
 fn parts(host: &Host, delivery: &Delivery) -> Vec<Part> {
-    let mut parts = Vec::new();
+    let mut parts: Vec<Part> = Vec::new();
     for (run, alerts, start, length, loss) in &delivery.pieces {
         let stream = if *alerts {
             Stream::Alerts
         } else {
             Stream::Readings
         };
+        if parts
+            .iter()
+            .any(|part| (part.run, part.stream) == (*run, stream))
+        {
+            continue;
+        }
         let frames = &host[&(*run, stream)];
         let from = (*start).min(frames.len());
         let to = (from + length).min(frames.len());

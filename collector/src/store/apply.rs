@@ -19,7 +19,7 @@ use super::rows::{ConfigPart, Latest, Rows, Watermark};
 use super::types::{Agent, Boot, Counts, Dated, Inventory, LostReason, Run, StoredFrame, signed};
 use super::{StoreError, check};
 use crate::ingest::{AuthenticatedBatch, Section};
-use crate::limit::{CLAIMS, INVENTORY_CHARACTERS, NUMBER_LIMIT};
+use crate::limit::{CLAIMS, INVENTORY_CHARACTERS, NAMED_MS, NUMBER_LIMIT};
 use crate::planted;
 use hansho::clock::{Anchor, Uptime, WallTime};
 use hansho::frame::answer::{Answer, Refused, RefusedReason, Stored};
@@ -62,6 +62,7 @@ pub fn accept<R: Rows>(
         ..Answer::default()
     };
     for section in batch.sections() {
+        applying.note_named(section.header.run, header.run)?;
         if applying.heard == Heard::Undecided {
             applying.unchanged(section, &mut answer)?;
         } else {
@@ -180,6 +181,27 @@ impl<R: Rows> Applying<'_, R> {
         self.rows.put_run(id, &known)
     }
 
+    /// Notes that the current run named a run, so that rows of those that no agent holds any more can go one day.
+    fn note_named(&mut self, run: RunId, sender: RunId) -> Result<(), StoreError> {
+        if self.heard != Heard::News {
+            return Ok(());
+        }
+        let id = self.agent.id;
+        let Some(run) = self.rows.run(id, run)? else {
+            return Ok(());
+        };
+        let age_ms = self.now.as_millis().abs_diff(run.named.as_millis());
+        if run.named_by == sender && age_ms < NAMED_MS {
+            return Ok(());
+        }
+        let named = Run {
+            named_by: sender,
+            named: self.now,
+            ..run
+        };
+        self.rows.put_run(id, &named)
+    }
+
     fn anything_stored(&mut self, run: RunId) -> Result<bool, StoreError> {
         for stream in [
             Stream::Alerts,
@@ -204,6 +226,9 @@ impl<R: Rows> Applying<'_, R> {
             followed: false,
             claims: 0,
             claimed_at: None,
+            since: self.now,
+            named_by: id,
+            named: self.now,
         };
         self.agent.runs = self.agent.runs.saturating_add(1);
         self.rows.put_run(self.agent.id, &run)?;

@@ -10,7 +10,7 @@ use super::types::{
 use super::{Store, StoreError};
 use crate::clock::DAY_MS;
 use crate::ingest::AuthenticatedBatch;
-use crate::limit::SWEEP_JUMP_DAYS;
+use crate::limit::{NAMED_MS, SWEEP_JUMP_DAYS};
 use hansho::clock::{Uptime, WallTime};
 use hansho::frame::answer::Answer;
 use hansho::frame::batch::BatchHeader;
@@ -222,6 +222,7 @@ impl Store for MemoryStore {
             {
                 return Ok(0);
             }
+            tables.prune(now, retention_days);
             let oldest = today.saturating_sub(u64::from(retention_days));
             let mut days: Vec<u64> = Vec::new();
             tables.frames.retain(|_, frame| {
@@ -252,6 +253,37 @@ fn boot_of(tables: &mut Tables, agent: AgentId, run: RunId) -> Result<Option<Boo
 }
 
 impl Tables {
+    /// Forgets runs that the current one did not name, though it had a day for it, and that no other named within the
+    /// retention.
+    fn prune(&mut self, now: WallTime, retention_days: u32) {
+        let retention_ms = u64::from(retention_days).saturating_mul(DAY_MS);
+        let before = |ms: u64| WallTime::from_millis(now.as_millis().saturating_sub(ms));
+        let (old, long_ago) = (before(retention_ms), before(NAMED_MS));
+        let runs = self.runs.clone();
+        self.runs.retain(|(agent, id), run| {
+            let current = self.agents.get(agent).and_then(|agent| agent.current_run);
+            let current = current.and_then(|current| runs.get(&(*agent, current)));
+            let superseded = current.is_some_and(|current| {
+                current.id != *id && run.named_by != current.id && current.since < long_ago
+            });
+            let shown = self
+                .latest
+                .get(agent)
+                .is_some_and(|latest| latest.run == *id);
+            run.named >= old || !superseded || shown
+        });
+        let runs = &self.runs;
+        let known = |agent: AgentId, run: RunId| runs.contains_key(&(agent, run));
+        self.watermarks
+            .retain(|(agent, run, _), _| known(*agent, *run));
+        self.state_parts
+            .retain(|(agent, run), _| known(*agent, *run));
+        self.boots.retain(|(of, boot), _| {
+            let mut runs = runs.iter();
+            runs.any(|((agent, _), run)| agent == of && run.boot == *boot)
+        });
+    }
+
     fn losses_of(&self, agent: AgentId) -> impl Iterator<Item = &LostRange> {
         let of_agent = self.losses.iter().filter(move |((of, ..), _)| *of == agent);
         of_agent.map(|(_, loss)| loss)

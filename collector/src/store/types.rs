@@ -101,6 +101,12 @@ pub struct Run {
     pub claims: u32,
     /// The agent's last-seen when these began.
     pub claimed_at: Option<WallTime>,
+    /// When it was first heard of.
+    pub since: WallTime,
+    /// The run that was the current one when a batch of that named it last: its agent's rings held it then.
+    pub named_by: RunId,
+    /// When that was, to a day.
+    pub named: WallTime,
 }
 
 /// A boot of an agent's host: how its uptimes become dates.

@@ -259,6 +259,18 @@ impl Days {
         Ok(removed)
     }
 
+    /// Whether old things may be deleted now, see [`may_sweep`].
+    pub(super) fn may_sweep(&self, now: WallTime) -> Result<bool, StoreError> {
+        let files = list(&self.directory)?;
+        let may = may_sweep(files.iter().map(|(date, _)| date.as_str()), now);
+        if !may {
+            log::warn!(
+                "nothing old is deleted today: the newest day file before it is so old that the clock may be wrong"
+            );
+        }
+        Ok(may)
+    }
+
     /// Deletes the files of days before `now` less the retention, and what was set aside of them.
     pub(super) fn sweep(
         &mut self,
@@ -268,14 +280,6 @@ impl Days {
         let files = list(&self.directory)?;
         let today = now.as_millis() / DAY_MS;
         let oldest = Date::from_days(today.saturating_sub(u64::from(retention_days))).to_string();
-        if !may_sweep(files.iter().map(|(date, _)| date.as_str()), now) {
-            if files.iter().any(|(date, _)| *date < oldest) {
-                log::warn!(
-                    "no day files are deleted today: the newest before is so old that the clock may be wrong"
-                );
-            }
-            return Ok(0);
-        }
         let mut removed = 0_usize;
         for (date, path) in files {
             if date >= oldest {

@@ -6,6 +6,7 @@
 
 mod day;
 mod open;
+mod prune;
 mod read;
 mod rows;
 
@@ -17,6 +18,7 @@ use super::types::{
     StoredReading, Totals, shard, signed,
 };
 use super::{Store, StoreError};
+use crate::clock::DAY_MS;
 use crate::ingest::AuthenticatedBatch;
 use crate::planted;
 use day::Days;
@@ -44,6 +46,8 @@ struct Inner {
     lease: Option<Lease>,
     /// The last transaction failed between the two files: remains in the day file must go before the next.
     torn: bool,
+    /// Day on which rows of old runs were looked for.
+    pruned: Option<u64>,
     /// Only with a planted bug: answers were given, the commit is still to come.
     uncommitted: bool,
 }
@@ -86,6 +90,7 @@ impl SqliteStore {
                 days: Days::new(directory),
                 lease,
                 torn: false,
+                pruned: None,
                 uncommitted: false,
             }),
         }
@@ -327,6 +332,15 @@ impl Store for SqliteStore {
     fn sweep(&self, now: WallTime, retention_days: u32) -> Result<usize, StoreError> {
         let mut inner = self.lock();
         inner.settle()?;
+        if !inner.days.may_sweep(now)? {
+            return Ok(0);
+        }
+        let day = now.as_millis() / DAY_MS;
+        if inner.pruned != Some(day) {
+            inner.transaction(|rows| rows.prune(now, retention_days))?;
+            inner.settle()?;
+            inner.pruned = Some(day);
+        }
         inner.days.sweep(now, retention_days)
     }
 

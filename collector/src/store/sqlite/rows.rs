@@ -70,6 +70,9 @@ fn run_from(row: &Row<'_>) -> rusqlite::Result<Run> {
         followed: row.get(5)?,
         claims: row.get(6)?,
         claimed_at: row.get::<_, Option<i64>>(7)?.map(wall),
+        since: wall(row.get(8)?),
+        named_by: RunId(row.get::<_, i64>(9)?.cast_unsigned()),
+        named: wall(row.get(10)?),
     })
 }
 
@@ -148,7 +151,8 @@ impl Rows for SqlRows<'_> {
 
     fn run(&mut self, agent: AgentId, run: RunId) -> Result<Option<Run>, StoreError> {
         let mut statement = self.main.prepare_cached(
-            "SELECT run, boot, arrival, number, last_sent_ms, followed, claims, claimed_at_ms FROM runs WHERE shard = ?1 AND agent = ?2 AND run = ?3",
+            "SELECT run, boot, arrival, number, last_sent_ms, followed, claims, claimed_at_ms, since_ms, named_by, named_ms
+             FROM runs WHERE shard = ?1 AND agent = ?2 AND run = ?3",
         )?;
         Ok(statement
             .query_row(
@@ -161,8 +165,9 @@ impl Rows for SqlRows<'_> {
     fn put_run(&mut self, agent: AgentId, run: &Run) -> Result<(), StoreError> {
         let mut statement = self.main.prepare_cached(
             "INSERT OR REPLACE INTO runs
-                (shard, agent, run, boot, arrival, number, last_sent_ms, followed, claims, claimed_at_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                (shard, agent, run, boot, arrival, number, last_sent_ms, followed, claims, claimed_at_ms, since_ms,
+                 named_by, named_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?;
         statement.execute(params![
             shard(agent),
@@ -175,6 +180,9 @@ impl Rows for SqlRows<'_> {
             run.followed,
             run.claims,
             run.claimed_at.map(|seen| signed(seen.as_millis())),
+            signed(run.since.as_millis()),
+            run.named_by.0.cast_signed(),
+            signed(run.named.as_millis()),
         ])?;
         Ok(())
     }
