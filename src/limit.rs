@@ -11,6 +11,11 @@ pub const RULES: usize = 48;
 pub const WINDOWS: usize = 24;
 /// Buckets of one window: the mean moves in steps of a twentieth of its length.
 pub const WINDOW_BUCKETS: usize = 20;
+/// A window is covered while at least one in so many of the buckets that its values would fill are filled: half.
+/// Values that are each two intervals apart are no gap yet ([`GAP_INTERVALS`]) and fill just half of them, so an absence
+/// that does not even start timers anew cannot uncover a window; and what is called a mean over ten minutes rests on
+/// five of them at the least.
+pub const WINDOW_FILLED_PART: u64 = GAP_INTERVALS as u64;
 /// Values that one bucket of a mean takes: at one a second a bucket of nine hours, a window of a week.
 pub const WINDOW_BUCKET_VALUES: u16 = 1 << 15;
 /// Greatest value that a window holds: 16 PiB in KiB, and far beyond any rate.
@@ -180,5 +185,5 @@ pub const POSTS_AT_ONCE: u32 = 64;
 /// State frames: parts of one State at most.
 pub const STATE_PARTS: u8 = 16;
 
-/// Two readings further apart than this many intervals start timers anew.
+/// Two readings further apart than this many intervals start timers anew; windows go on ([`WINDOW_FILLED_PART`]).
 pub const GAP_INTERVALS: u32 = 2;

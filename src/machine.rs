@@ -79,6 +79,8 @@ pub enum Input<'a> {
         /// How many.
         count: u64,
     },
+    /// The collector refuses every post: a configuration fault.
+    PostsRefused,
     /// The collector knows more of this run than was ever written.
     RunAhead,
     /// `hansho test CODE`.
@@ -204,6 +206,7 @@ impl Machine {
                 }
             }
             Input::Refused { count } => self.own.refused(count),
+            Input::PostsRefused => self.own.posts_refused(),
             Input::RunAhead => self.own.run_ahead(),
             Input::Test { code } => self.test(now, code, out),
             Input::Stop { planned_ms, text } => {

@@ -60,6 +60,15 @@ fn each_way_to_end_has_its_number() {
         (65, &["replay", "--config", &good, "--input", &bad_lines]),
         (66, &["sample", "--root", "/nonexistent"]),
         (66, &["check", "--config", "/nonexistent/agent.toml"]),
+        (66, &["run", "--config", "/nonexistent/agent.toml"]),
+        (66, &["test", "1002", "--config", "/nonexistent/agent.toml"]),
+        (66, &["status", "--config", "/nonexistent/agent.toml"]),
+        (66, &["check", "--config", &good]),
+        (66, &["run", "--config", &good]),
+        (
+            66,
+            &["decode", &noise, "--key-file", "/nonexistent/agent.key"],
+        ),
         (
             66,
             &["replay", "--config", &good, "--input", "/nonexistent"],
@@ -71,9 +80,11 @@ fn each_way_to_end_has_its_number() {
         (66, &["decode", "/nonexistent"]),
         (69, &["status", "--config", &good]),
         (74, &["decode", "/"]),
+        (74, &["check", "--config", "/"]),
         (76, &["decode", &noise]),
         (78, &["check", "--config", &bad]),
-        (78, &["check", "--config", &good]),
+        (78, &["run", "--config", &bad]),
+        (78, &["test", "1002", "--config", &bad]),
         (78, &["status", "--config", &bad]),
         (78, &["replay", "--config", &bad, "--input", &lines]),
     ];

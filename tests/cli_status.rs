@@ -11,6 +11,8 @@ mod cli_common;
 use cli_common::{Ended, Folder, hansho, json_lines};
 use hansho::clock::{Anchor, Uptime, WallTime};
 use hansho::frame::{AgentId, BootId, RunId, Stream};
+use hansho::keeper::control::{accept, listen_at, receive, tell};
+use hansho::limit::MESSAGE_BYTES;
 use hansho::machine::{Input, Journal, Machine, Settings};
 use hansho::sample::inventory::boot_id;
 use hansho::sample::{Memory, Sample};
@@ -18,9 +20,11 @@ use hansho::spool::files::MEMORY_FILE;
 use hansho::spool::heap::HeapMemory;
 use hansho::spool::{Cursor, Identity, MemoryRing};
 use hansho::{config, sys};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::File;
 use std::path::Path;
+use std::thread::JoinHandle;
 
 /// Fires on its first reading; everything else as built in.
 fn config(folder: &Folder) -> String {
@@ -240,4 +244,124 @@ fn no_ring_and_noise_are_told() {
     ]);
     assert_eq!(ended.code, 69);
     assert!(ended.out.starts_with("agent: not running"), "{}", ended.out);
+}
+
+/// A keeper that answers one request, and gives back what it was.
+fn keeper(folder: &Folder, answer: &'static str) -> JoinHandle<String> {
+    let listener = listen_at(&folder.path().join("control.sock")).unwrap();
+    std::thread::spawn(move || {
+        loop {
+            poll(&mut [PollFd::new(&listener, PollFlags::IN)], None).unwrap();
+            let Some(peer) = accept(&listener) else {
+                continue;
+            };
+            poll(&mut [PollFd::new(&peer, PollFlags::IN)], None).unwrap();
+            let mut buffer = [0; MESSAGE_BYTES];
+            // Whoever only looks whether somebody listens sends nothing.
+            if let Some(Ok(length @ 1..)) = receive(&peer, &mut buffer) {
+                tell(&peer, answer.as_bytes()).unwrap();
+                return String::from_utf8_lossy(&buffer[..length]).into_owned();
+            }
+        }
+    })
+}
+
+/// As [`config`], with a collector and a disk ring that the keeper knows to be broken.
+fn with_collector(folder: &Folder) -> String {
+    let config = format!(
+        "{}[forward]\nurls = [\"https://collector.example/\"]\n",
+        config(folder)
+    );
+    folder.file("agent.toml", config).display().to_string()
+}
+
+#[test]
+fn what_only_the_agent_knows_is_asked_for() {
+    let folder = Folder::new();
+    folder.file(
+        MEMORY_FILE,
+        ring(&config(&folder), this_boot(), true, false),
+    );
+    let config = with_collector(&folder);
+    let answer = "ok last_answer_uptime_ms=1 last_answer_wall_ms=1795489087000 last_status=401 last_outcome=refused \
+                  posts_failed_in_row=3 lost_readings=12 lost_alerts=2 refused_frames=1 ring_refused=0 \
+                  disk_fault_errno=28 disk_faults=7 lines_dropped=5 restarts_watcher=1 restarts_forwarder=-";
+    let asked = keeper(&folder, answer);
+    let ended = hansho(["status", "--json", "--config", &config]);
+    assert_eq!(asked.join().unwrap(), "status");
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let told = &json_lines(&ended.out)[0];
+    assert_eq!(told["because"], "socket_answers");
+    assert_eq!(told["last_answer_uptime_ms"], 1);
+    assert_eq!(told["last_status"], 401);
+    assert_eq!(told["last_outcome"], "refused");
+    assert_eq!(told["lost_readings"], 12);
+    assert_eq!(told["disk_fault_errno"], 28);
+    assert!(told["restarts_forwarder"].is_null());
+    let since = told["open"][0]["since_wall_ms"].as_u64().unwrap();
+    let now = sys::wall().as_millis();
+    assert!(since <= now && now - since < 3_600_000, "{told}");
+
+    let words = |language: &str| {
+        let asked = keeper(&folder, answer);
+        let ended = hansho(["status", "--lang", language, "--config", &config]);
+        asked.join().unwrap();
+        ended.out
+    };
+    let english = words("en");
+    for wanted in [
+        "(2026-11-24 02:58:07 UTC)",
+        "last post: refused, is tried again slowly, last HTTP status 401, 3 failed in a row",
+        "lost: 12 readings, 2 alert records",
+        "refused by the collector: 1",
+        "No space left on device (os error 28), 7 faults",
+        "log lines dropped: 5",
+        "restarts: watcher 1, forwarder -",
+        "episode 1",
+        "memory used critical",
+    ] {
+        assert!(english.contains(wanted), "{wanted}: {english}");
+    }
+    let japanese = words("ja");
+    for wanted in [
+        "最後の送信: 拒否された(間隔をあけてやり直す)、最後の HTTP 状態コード 401、3 回続けて失敗",
+        "欠落: 計測値 12 件、アラートの記録 2 件",
+        "収集サーバが拒否した件数: 1",
+        "発生中のアラート: 1",
+        "メモリ使用率 危険",
+    ] {
+        assert!(japanese.contains(wanted), "{wanted}: {japanese}");
+    }
+}
+
+#[test]
+fn an_agent_that_does_not_know_the_question_leaves_it_open() {
+    let folder = Folder::new();
+    let config = with_collector(&folder);
+    let asked = keeper(&folder, "error expected: ping, or test CODE");
+    let ended = hansho(["status", "--config", &config]);
+    asked.join().unwrap();
+    assert_eq!(ended.code, 0);
+    let wanted = "last answer of the collector: not known";
+    assert!(ended.out.contains(wanted), "{}", ended.out);
+    let ended = hansho(["status", "--json", "--config", &config]);
+    let told = &json_lines(&ended.out)[0];
+    for key in ["last_outcome", "last_status", "lost_alerts", "disk_faults"] {
+        assert!(told.as_object().unwrap().contains_key(key) && told[key].is_null());
+    }
+}
+
+#[test]
+fn since_when_is_in_the_table_and_before_this_boot_is_said() {
+    for (boot, wanted) in [
+        (this_boot(), " UTC "),
+        (!this_boot(), "since before this boot"),
+    ] {
+        let folder = Folder::new();
+        folder.file(MEMORY_FILE, ring(&config(&folder), boot, true, false));
+        let config = with_collector(&folder);
+        let ended = hansho(["status", "--config", &config]);
+        let row = ended.out.lines().find(|line| line.contains("HNS1002-E"));
+        assert!(row.is_some_and(|row| row.contains(wanted)), "{}", ended.out);
+    }
 }

@@ -3,8 +3,8 @@
 //! A command passes when the shell finds every program of it, none complains about how it was called, and each ends
 //! with 0 (or in one of the ways in [`BEARABLE`], which depend on the host and not on the command). Programs whose
 //! package is not installed are named and skipped; `HANSHO_COMMANDS=all` (set by `.ci/run`, which installs them) makes
-//! that a failure. `hansho …` commands are checked against the command line's own parser elsewhere, by
-//! `hansho::code::texts::commands`.
+//! that a failure. `hansho …` commands are run by `tests/cli_exit.rs`, `hansho-collector …` ones compared with that
+//! program's help here. What an operator would save into [`SAVED`] goes into a directory of the test's own.
 
 use hansho::code::Language;
 use hansho::code::texts::commands;
@@ -12,14 +12,17 @@ use std::collections::BTreeMap;
 use std::process::{Command, Output};
 
 /// The package of Debian that brings each program; every program in a command stands here.
-const PACKAGES: [(&str, &str); 25] = [
+const PACKAGES: [(&str, &str); 28] = [
     ("awk", "mawk"),
     ("cat", "coreutils"),
     ("chronyc", "chrony"),
+    ("df", "coreutils"),
+    ("findmnt", "util-linux"),
     ("free", "procps"),
     ("getent", "libc-bin"),
     ("grep", "grep"),
     ("hansho", "hansho"),
+    ("hansho-collector", "hansho-collector"),
     ("head", "coreutils"),
     ("iostat", "sysstat"),
     ("ip", "iproute2"),
@@ -88,6 +91,11 @@ const BEARABLE: [(&str, i32, &str, &str); 8] = [
     ),
 ];
 
+/// Where logs are saved before something is restarted: kept over reboots, and writable for everybody (FHS 3.0, 5.15).
+const SAVED: &str = "/var/tmp/";
+/// The end of such a log's name: two nights do not overwrite each other.
+const SAVED_END: &str = "-$(date +%Y%m%dT%H%M).log";
+
 /// Status of a program that writes into a pipe whose reader (`head`) has gone: 128 + SIGPIPE.
 const BROKEN_PIPE: i32 = 141;
 /// `grep` found nothing, or met a process that ended between listing and reading.
@@ -125,7 +133,8 @@ fn installed(program: &str) -> bool {
 fn run(command: &str, directory: &std::path::Path) -> (Output, Vec<i32>) {
     let command = command
         .replace("UNIT", "cron.service")
-        .replace("COLLECTOR", "localhost");
+        .replace("COLLECTOR", "localhost")
+        .replace(SAVED, &format!("{}/", directory.display()));
     let script = format!("{command}\nprintf '\\nSTATUS %s\\n' \"${{PIPESTATUS[*]}}\" >&2\n");
     let output = Command::new("timeout")
         .args(["--signal=KILL", LIMIT_S, "bash", "-c", &script])
@@ -193,7 +202,7 @@ fn every_command_runs_on_debian() {
     let (mut missing, mut waiting) = (Vec::new(), Vec::new());
     for (command, number) in all_commands() {
         let absent = programs(command).into_iter().find(|name| !installed(name));
-        if command.starts_with("hansho ") {
+        if command.starts_with("hansho ") || command.starts_with("hansho-collector ") {
             continue;
         }
         if let Some(program) = absent {
@@ -241,13 +250,17 @@ fn every_program_has_its_package_and_only_reads() {
                 "HNS{number}: which package brings {program}?"
             );
         }
-        // The only writing is into a file of the operator's own, in the present directory.
+        // The only writing is into a new file of the operator's own.
         for (place, _) in command.match_indices('>') {
             let target = command.get(place + 1..).unwrap().trim();
-            assert!(
-                target.ends_with(".log") && !target.contains(['/', ' ']),
-                "{command}"
-            );
+            let name = target
+                .strip_prefix(SAVED)
+                .and_then(|target| target.strip_suffix(SAVED_END));
+            let plain = |name: &str| {
+                name.chars()
+                    .all(|char| char.is_alphanumeric() || char == '-')
+            };
+            assert!(name.is_some_and(plain), "{command}");
         }
         assert!(
             !command.contains([';', '&']) || command.contains("awk"),
@@ -268,6 +281,27 @@ fn every_program_has_its_package_and_only_reads() {
         // A bar inside quotes would be taken for a pipe by `programs`.
         assert!(!command.contains("||"), "{command}");
     }
+}
+
+#[test]
+fn commands_of_the_collector_are_those_of_its_help() {
+    let help = include_str!("../collector/src/cli/mod.rs");
+    let mut found = 0;
+    for command in all_commands().into_keys() {
+        let Some(words) = command.strip_prefix("hansho-collector ") else {
+            continue;
+        };
+        found += 1;
+        let (words, flag) = words
+            .split_once(" --")
+            .map_or((words, None), |(words, flag)| (words, Some(flag)));
+        let line = help
+            .lines()
+            .find(|line| line.starts_with(&format!("  {words} ")));
+        let flag = |line: &str| flag.is_none_or(|flag| line.contains(&format!("[--{flag}]")));
+        assert!(line.is_some_and(flag), "{command}");
+    }
+    assert!(found > 0);
 }
 
 #[test]

@@ -60,11 +60,9 @@ fn it_passes_between_processes_whole() {
 #[test]
 fn files_that_cannot_be_read_say_so_in_the_same_form() {
     let missing = load(std::path::Path::new("/nonexistent/agent.toml")).unwrap_err();
-    assert!(
-        missing
-            .to_string()
-            .starts_with("/nonexistent/agent.toml:0: file: found No such file"),
-        "{missing}"
+    assert_eq!(
+        missing.to_string(),
+        "/nonexistent/agent.toml: there is no such file; needed: the configuration of the agent"
     );
     let large = parse_bytes(&vec![b'\n'; 1024 * 1024 + 1], "a.toml").unwrap_err();
     assert_eq!(

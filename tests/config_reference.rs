@@ -143,7 +143,7 @@ source = "sysinfo"
 disk = false
 memory_directory = "/dev/shm/own"
 [forward]
-urls = ["HTTPS://Collector.example:8443", "http://[::1]:80/x?y=z"]
+urls = ["HTTPS://Collector.example:8443", "http://[::1]:80/x.y;z"]
 pin_sha256 = ["000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1F"]
 ca_file = "/etc/ca.pem"
 post_interval = "10m"

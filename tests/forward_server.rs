@@ -134,7 +134,7 @@ impl Fault {
             }
             // Read up to the bound, and no answer of a collector.
             Self::Huge | Self::HugeChunked => Outcome::Unauthentic,
-            Self::Status(status, headers) => match &status[..3] {
+            Self::Status(status, headers) => match status.split(' ').next().unwrap() {
                 "413" => Outcome::TooLarge,
                 "408" | "500" => Outcome::Retry { after_ms },
                 "429" => Outcome::Retry {
@@ -282,7 +282,7 @@ fn fault_at(fault: Fault, at: usize, stores: bool) {
         let told = &forwarder.host().told;
         assert!(
             told.iter()
-                .any(|news| matches!(news, News::Misconfigured { .. }))
+                .any(|news| matches!(news, News::PostsRefused { .. }))
         );
     }
     finish(&mut forwarder);

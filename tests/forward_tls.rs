@@ -1,7 +1,6 @@
 //! TLS: who is trusted, at which date, with which version; connections kept, sessions resumed.
 #![expect(
     clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
     reason = "a test may stop"
@@ -373,7 +372,7 @@ fn tls_1_2_plain_http_and_silence_are_refused() {
         let bytes = bytes.to_vec();
         let wrap = move |mut socket: TcpStream| -> Option<Box<dyn forward_common::server::Wire>> {
             let mut hello = [0; 4096];
-            socket.read(&mut hello).ok()?;
+            let _heard = socket.read(&mut hello).ok()?;
             socket.write_all(&bytes).ok()?;
             // Until the client gives up.
             while matches!(socket.read(&mut hello), Ok(1..)) {}

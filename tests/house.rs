@@ -93,6 +93,14 @@ const OUTSIDE: &[Outside] = &[
             ),
             ("src/keeper/*", "creates the rings and their folders"),
             (
+                "src/command/run.rs",
+                "creates the rings, before the keeper begins",
+            ),
+            (
+                "src/command/forward.rs",
+                "descriptors that the keeper opened: rings and pulse",
+            ),
+            (
                 "src/hanshod/start.rs",
                 "descriptors that the keeper opened: rings and pulse",
             ),
@@ -117,6 +125,7 @@ const OUTSIDE: &[Outside] = &[
                 "the database's folder, and raw frames, a file a day",
             ),
             ("collector/src/config*.rs", "collector.toml and the masters"),
+            ("collector/src/zone.rs", "the host's time zone"),
             ("collector/src/main.rs", "files named on the command line"),
         ],
     },
@@ -150,7 +159,11 @@ const OUTSIDE: &[Outside] = &[
                 "collector/src/ingest/server.rs",
                 "takes connections of agents",
             ),
-            ("collector/src/web/mod.rs", "takes connections of browsers"),
+            (
+                "collector/src/web/listen.rs",
+                "takes connections of browsers",
+            ),
+            ("collector/src/web/mod.rs", "is given the listener"),
         ],
     },
     Outside {

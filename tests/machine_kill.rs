@@ -1,6 +1,7 @@
 //! A watcher that is killed between any two of its actions: what all its runs recorded together is the same story.
 #![expect(
     clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
     reason = "a test that fails may panic"
 )]
 

@@ -2,9 +2,11 @@
 mod process_support;
 
 use hansho::frame::Stream;
-use hansho::frame::body::{self, Body, FLAG_TEST, transition_to_u8};
+use hansho::frame::body::{self, Body, FLAG_TEST, OpenRecord, transition_to_u8};
 use hansho::rule::TransitionKind::{Firing, Resolved};
-use process_support::{Place, until};
+use hansho::spool::files::MEMORY_FILE;
+use process_support::{Place, send, until};
+use std::time::Duration;
 
 const CONFIG: &str = r#"
 [agent]
@@ -124,4 +126,83 @@ fn a_test_alert_goes_the_same_way_and_is_marked() {
     assert_eq!(agent.ended().code(), Some(0));
     let after = place.command(&["test", "1002"]);
     assert_eq!(after.status.code(), Some(69), "{after:?}");
+}
+
+/// Waits until 1002 was told so often, and gives back all that was told of it.
+fn told(place: &Place, count: usize) -> Vec<u8> {
+    until("1002 is told", || {
+        let told: Vec<u8> = place
+            .alerts()
+            .iter()
+            .filter(|(_, code, ..)| *code == 1002)
+            .map(|(_, _, transition, _)| *transition)
+            .collect();
+        (told.len() >= count).then_some(told)
+    })
+}
+
+#[test]
+fn a_watcher_that_is_killed_in_every_phase_tells_each_once() {
+    let place = Place::new("killed", CONFIG);
+    let agent = place.start(&[]);
+    agent.runs(0);
+    let (raised, resolved) = (transition_to_u8(Firing), transition_to_u8(Resolved));
+    let mut expected = Vec::new();
+    // Moments before, around and after the rule's second; when exactly is the machine's to say.
+    for pause_ms in [0, 400, 900, 1_000, 1_030, 1_060, 1_100, 200] {
+        let full = expected.len() % 2 == 0;
+        place.memory_used(if full { 985 } else { 300 });
+        std::thread::sleep(Duration::from_millis(pause_ms));
+        send(agent.worker("watch"), "KILL");
+        expected.push(if full { raised } else { resolved });
+        assert_eq!(
+            told(&place, expected.len()),
+            expected,
+            "killed after {pause_ms} ms"
+        );
+    }
+    agent.signal("TERM");
+    assert_eq!(agent.ended().code(), Some(0));
+    assert_eq!(told(&place, expected.len()), expected);
+    let (hellos, goodbyes) = place.hellos_and_goodbyes();
+    assert!(hellos.is_sorted_by(|a, b| a < b), "{hellos:?}");
+    assert_eq!(hellos.len(), 9);
+    assert_eq!(goodbyes, [9]);
+}
+
+#[test]
+fn what_was_open_stays_open_where_only_the_disk_ring_is_left() {
+    let place = Place::new("disk", CONFIG);
+    let agent = place.start(&[]);
+    agent.runs(0);
+    place.memory_used(985);
+    told(&place, 1);
+    agent.signal("TERM");
+    assert_eq!(agent.ended().code(), Some(0));
+    std::fs::remove_file(place.folder.join("memory").join(MEMORY_FILE)).unwrap();
+
+    let agent = place.start(&[]);
+    agent.runs(0);
+    assert_eq!(
+        place.hellos_and_goodbyes().0,
+        [2],
+        "the disk ring knows of the first run"
+    );
+    let open = until("State", || {
+        place
+            .frames(Stream::Alerts)
+            .iter()
+            .find_map(|(_, _, frame)| match body::decode(frame).unwrap().1 {
+                Body::State(state) => Some(
+                    body::elements::<OpenRecord<'_>>(state.open)
+                        .map(|record| record.unwrap().code)
+                        .collect::<Vec<_>>(),
+                ),
+                _ => None,
+            })
+    });
+    assert_eq!(open, [1002]);
+    place.memory_used(300);
+    assert_eq!(told(&place, 1), [transition_to_u8(Resolved)]);
+    drop(agent);
 }

@@ -1,4 +1,6 @@
 //! The keeper and its workers: starting, dying, hanging, stopping, and what they hold open.
+#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+
 mod process_support;
 
 use process_support::{Place, descriptors, lives, mode, send, until};
@@ -84,6 +86,81 @@ fn a_worker_that_hangs_is_killed_and_comes_back() {
     until("a second run", || {
         place.hellos_and_goodbyes().0.contains(&2).then_some(())
     });
+}
+
+#[test]
+fn a_forwarder_that_cannot_start_waits_however_much_news_there_is() {
+    // Its certificates are no certificates. The alert frames of the start are news that it never takes.
+    let config = CONFIG.replace(
+        "urls = [\"http://127.0.0.1:9\"]",
+        "urls = [\"https://127.0.0.1:9/\"]\nca_file = \"PLACE/key\"",
+    );
+    let place = Place::new("crash", &config);
+    let agent = place.start(&[]);
+    let watcher = agent.runs(4);
+    let ended = place
+        .said()
+        .matches("forwarder ended (exit code 71)")
+        .count();
+    // 0, 100, 200, 400, 800, 1600, 3200, 5000 ... ms: a slow machine makes it fewer, and four reports take some four
+    // seconds; without the wait there are hundreds.
+    assert!((2..=12).contains(&ended), "{ended} ends");
+    assert_eq!(
+        agent.worker_now("watch"),
+        Some(watcher),
+        "nobody else is touched"
+    );
+    agent.signal("TERM");
+    assert_eq!(agent.ended().code(), Some(0));
+    assert_eq!(place.hellos_and_goodbyes(), (vec![1], vec![1]));
+}
+
+#[test]
+fn a_forwarder_that_left_comes_back_for_news_and_for_the_last_post() {
+    let config = CONFIG.replace(
+        "urls = [",
+        "post_interval = \"5m\"\nlinger = \"0s\"\nurls = [",
+    );
+    let place = Place::new("linger", &config);
+    let agent = place.start(&[]);
+    agent.runs(1);
+    let posts = || place.said().matches("Connection refused").count();
+    let away = || (posts() > 0 && agent.worker_now("forward").is_none()).then(posts);
+    let before = until("it leaves", away);
+    assert!(place.command(&["test", "1002"]).status.success());
+    until("it posts the news", || (posts() > before).then_some(()));
+    let before = until("it leaves again", away);
+    agent.signal("TERM");
+    assert_eq!(agent.ended().code(), Some(0));
+    assert!(posts() > before, "the goodbye is posted");
+    assert!(
+        !place.said().contains("forwarder ended"),
+        "leaving is no failure"
+    );
+}
+
+#[test]
+fn keeper_and_watcher_are_spared_and_the_forwarder_is_not() {
+    let place = Place::new("spared", CONFIG);
+    let own: i32 = score(std::process::id());
+    let agent = place.start(&[]);
+    let watcher = agent.runs(0);
+    let refused = place
+        .said()
+        .matches("the out-of-memory killer may choose the agent")
+        .count();
+    // Without the right to lower it (CAP_SYS_RESOURCE) it stays, and that is said once.
+    let expected = if refused == 0 { -1000 } else { own };
+    assert!(refused <= 1);
+    assert_eq!(score(agent.pid()), expected);
+    assert_eq!(score(watcher), expected);
+    assert_eq!(score(agent.worker("forward")), own.max(0));
+    drop(agent);
+}
+
+fn score(pid: u32) -> i32 {
+    let text = fs::read_to_string(format!("/proc/{pid}/oom_score_adj")).unwrap();
+    text.trim().parse().unwrap()
 }
 
 #[test]

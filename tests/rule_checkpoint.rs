@@ -135,17 +135,36 @@ fn another_quantity_or_window_starts_timers_anew_and_keeps_the_alert() {
 }
 
 #[test]
-fn windows_survive_a_restart_but_no_gap() {
+fn windows_survive_a_restart_and_a_gap_of_less_than_half() {
     let mut rule = busy_rule();
     rule.window = mean(20_000);
     rule.raise_after_ms = 0;
-    let mut set = set_of(&[rule.clone()]);
-    assert_eq!(told(&mut set, 100..118, 950), []);
+    let mut set = set_of(std::slice::from_ref(&rule));
+    assert_eq!(told(&mut set, 100..112, 950), []);
     let bytes = checkpoint(&set);
-    let (mut soon, _) = restored(&[rule.clone()], &bytes, false);
-    assert_eq!(told(&mut soon, 118..121, 950), [(119, FIRING)]);
-    let (mut late, _) = restored(&[rule], &bytes, false);
-    assert_eq!(told(&mut late, 120..150, 950), [(139, FIRING)]);
+    let after = |second: u64| {
+        let (mut set, _) = restored(std::slice::from_ref(&rule), &bytes, false);
+        told(&mut set, second..160, 950)
+    };
+    // Covered 19 s after the first value, whether or not values stayed away meanwhile.
+    assert_eq!(after(112), [(119, FIRING)]);
+    assert_eq!(after(115), [(119, FIRING)]);
+    // Values up to second 111 and from 122 on: ten of twenty seconds. From 123 on: nine.
+    assert_eq!(after(122), [(122, FIRING)]);
+    assert_eq!(after(123), [(142, FIRING)]);
+
+    // The Checkpoint is written within the gap: the watcher runs, the value is absent.
+    for second in 112..117 {
+        step(&mut set, second * 1000, EACH_SECOND, &Table::default());
+    }
+    assert!(set.phases().next().unwrap().unknown);
+    let (mut set, _) = restored(std::slice::from_ref(&rule), &checkpoint(&set), false);
+    assert!(set.phases().next().unwrap().unknown);
+    assert_eq!(told(&mut set, 118..130, 950), [(119, FIRING)]);
+
+    // Another boot's values are nothing to this one.
+    let (mut set, _) = restored(&[rule], &bytes, true);
+    assert_eq!(told(&mut set, 113..150, 950), [(132, FIRING)]);
 }
 
 #[test]

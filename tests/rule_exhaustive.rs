@@ -12,10 +12,12 @@ mod rule_support;
 
 use hansho::clock::Uptime;
 use hansho::rule::{
-    Direction, Fallback, Gate, GateTest, Intervals, Kind, Quantity, Reason, Rule, RuleSet,
-    Transition, TransitionKind,
+    Aggregate, Direction, Fallback, Gate, GateTest, Intervals, Kind, Quantity, Reason, Rule,
+    RuleSet, Transition, TransitionKind, Window,
 };
-use rule_support::{Table, absolute, checkpoint, event_rule, level_rule, set_of, step};
+use rule_support::{
+    Table, absolute, checkpoint, event_rule, level_rule, naive_window, set_of, step,
+};
 
 /// One symbol of the alphabet: time goes by, then a reading.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +26,8 @@ struct Input {
     main: Option<u64>,
     fallback: Option<u64>,
     gate: bool,
+    /// So many times in a row.
+    times: usize,
 }
 
 const fn input(after_ms: u64, main: u64) -> Input {
@@ -32,6 +36,14 @@ const fn input(after_ms: u64, main: u64) -> Input {
         main: Some(main),
         fallback: None,
         gate: true,
+        times: 1,
+    }
+}
+
+const fn run(times: usize, after_ms: u64, main: u64) -> Input {
+    Input {
+        times,
+        ..input(after_ms, main)
     }
 }
 
@@ -112,18 +124,29 @@ fn levels(rule: &Rule, fallback: bool) -> (u64, u64) {
     (raise.absolute.unwrap(), clear.absolute.unwrap_or(0))
 }
 
-fn seen(case: &Case, path: &[Input]) -> Vec<Seen> {
-    let mut list: Vec<Seen> = Vec::new();
+/// A reading that has a value, before it is judged.
+struct Raw {
+    at: u64,
+    value: u64,
+    fallback: bool,
+    gate: bool,
+    segment: usize,
+    source: usize,
+}
+
+fn raw(case: &Case, path: &[Input]) -> Vec<Raw> {
+    let mut list: Vec<Raw> = Vec::new();
     let mut at = START_MS;
-    for input in path {
+    for input in path
+        .iter()
+        .flat_map(|input| std::iter::repeat_n(input, input.times))
+    {
         at += input.after_ms;
         let second = input.fallback.filter(|_| case.rule.fallback.is_some());
         let Some(value) = input.main.or(second) else {
             continue;
         };
         let fallback = input.main.is_none();
-        let (raise, clear) = levels(&case.rule, fallback);
-        let above = case.rule.direction == Direction::Above;
         let (segment, source) = list.last().map_or((0, 0), |before| {
             let changed = before.fallback != fallback;
             let gap = at - before.at > 2 * case.interval_ms;
@@ -132,29 +155,52 @@ fn seen(case: &Case, path: &[Input]) -> Vec<Seen> {
                 before.source + usize::from(changed),
             )
         });
-        let raised = if above {
-            value >= raise
-        } else {
-            value <= raise
-        };
-        let beyond_clear = if above {
-            value <= clear
-        } else {
-            value >= clear
-        };
-        list.push(Seen {
+        list.push(Raw {
             at,
             value,
             fallback,
-            raised,
-            // Where the levels meet, raised wins.
-            clear: beyond_clear && !raised,
             gate: input.gate || case.rule.gate.is_none(),
             segment,
             source,
         });
     }
     list
+}
+
+/// The readings that are judged: of a rule with a window, those on which it is covered.
+fn seen(case: &Case, path: &[Input]) -> Vec<Seen> {
+    let above = case.rule.direction == Direction::Above;
+    let raw = raw(case, path);
+    let mut judged = Vec::new();
+    for same in raw.chunk_by(|one, next| one.source == next.source) {
+        let values: Vec<_> = same.iter().map(|one| (one.at, one.value)).collect();
+        judged.extend(match case.rule.window.aggregate {
+            Aggregate::Last => values.iter().map(|(_, value)| Some(*value)).collect(),
+            _ => naive_window(&case.rule.window, Some(case.interval_ms), &values),
+        });
+    }
+    let each = raw.iter().zip(judged);
+    each.filter_map(|(one, value)| {
+        let value = value?;
+        let (raise, clear) = levels(&case.rule, one.fallback);
+        let (raised, beyond_clear) = if above {
+            (value >= raise, value <= clear)
+        } else {
+            (value <= raise, value >= clear)
+        };
+        Some(Seen {
+            at: one.at,
+            value,
+            fallback: one.fallback,
+            raised,
+            // Where the levels meet, raised wins.
+            clear: beyond_clear && !raised,
+            gate: one.gate,
+            segment: one.segment,
+            source: one.source,
+        })
+    })
+    .collect()
 }
 
 /// Where the next firing is, and where its pending began.
@@ -272,6 +318,24 @@ fn model(case: &Case, path: &[Input]) -> Vec<(u64, Transition)> {
 
 const START_MS: u64 = 1_000_000;
 
+/// Gives one symbol to a set; says when it is over.
+fn take(
+    case: &Case,
+    set: &mut RuleSet,
+    mut at: u64,
+    input: &Input,
+    told: &mut Vec<(u64, Transition)>,
+) -> u64 {
+    let table = case.table(input);
+    for _ in 0..input.times {
+        at += input.after_ms;
+        for transition in step(set, at, case.intervals(), &table) {
+            told.push((at, transition));
+        }
+    }
+    at
+}
+
 fn explore(
     case: &Case,
     set: &RuleSet,
@@ -287,11 +351,8 @@ fn explore(
     }
     for input in &case.alphabet {
         let mut next = set.clone();
-        let at = at + input.after_ms;
         let before = told.len();
-        for transition in step(&mut next, at, case.intervals(), &case.table(input)) {
-            told.push((at, transition));
-        }
+        let at = take(case, &mut next, at, input, told);
         path.push(*input);
         explore(case, &next, at, path, told, leaves);
         path.pop();
@@ -365,10 +426,7 @@ fn check_restarts(case: &Case, less: usize) {
                         })
                         .unwrap();
                     }
-                    at += input.after_ms;
-                    for transition in step(&mut set, at, case.intervals(), &case.table(input)) {
-                        told.push((at, transition));
-                    }
+                    at = take(case, &mut set, at, input, &mut told);
                 }
                 assert_eq!(told, expected, "restart before {restart} of {path:#?}");
             }
@@ -543,6 +601,46 @@ fn fallback_rule_at_depth_7() {
         &[(FIRING, Reason::Held), (RESOLVED, Reason::Cleared)],
     );
     check_restarts(&fallback_case(), 2);
+}
+
+/// A mean over 4 s in buckets of 200 ms, which is also the interval: a gap is more than 400 ms, and 11 empty buckets are
+/// more than half.
+fn window_case() -> Case {
+    let mut rule = level_rule(2001, Quantity::CpuBusy, absolute(900), absolute(500));
+    rule.window = Window {
+        aggregate: Aggregate::Mean,
+        length_ms: 4000,
+    };
+    rule.raise_after_ms = 400;
+    rule.clear_after_ms = 400;
+    Case {
+        rule,
+        interval_ms: 200,
+        alphabet: vec![
+            run(21, 200, 1000),
+            run(12, 200, 0),
+            // Two in a row make a gap, and a restart may lie between them.
+            absent(300),
+            input(401, 1000),
+            // Together with others just half, or more.
+            input(2100, 1000),
+            input(4000, 1000),
+        ],
+        depth: 6,
+    }
+}
+
+#[test]
+fn rule_with_a_window_at_depth_6() {
+    check(
+        &window_case(),
+        &[(FIRING, Reason::Held), (RESOLVED, Reason::Cleared)],
+    );
+}
+
+#[test]
+fn rule_with_a_window_restarted_anywhere() {
+    check_restarts(&window_case(), 2);
 }
 
 #[test]

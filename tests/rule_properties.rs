@@ -16,7 +16,7 @@ use hansho::rule::{
     RuleSet, Subject, TransitionKind, Window,
 };
 use proptest::prelude::*;
-use rule_support::{Table, checkpoint, step};
+use rule_support::{Table, absolute, checkpoint, level_rule, naive_window, set_of, step};
 use std::collections::BTreeMap;
 
 /// A failure is reported with its least input; nothing is kept in files.
@@ -35,29 +35,6 @@ fn aggregate() -> impl Strategy<Value = Aggregate> {
     ]
 }
 
-/// The definition of `window.rs`, over all values since the window was last emptied.
-fn naive(window: &Window, values: &[(u64, u64)]) -> Option<u64> {
-    let length = u64::from(window.length_ms);
-    let bucket = length / 20;
-    let (first, _) = values.first()?;
-    let (now, _) = values.last()?;
-    if now - first < length - bucket {
-        return None;
-    }
-    let held = values
-        .iter()
-        .filter(|(at, _)| at / bucket + 20 > now / bucket)
-        .map(|(_, value)| u128::from((*value).min(WINDOW_VALUE_MAX)));
-    let count = u128::try_from(held.clone().count()).unwrap();
-    let value = match window.aggregate {
-        Aggregate::Mean => held.sum::<u128>() / count,
-        Aggregate::Minimum => held.min()?,
-        Aggregate::Maximum => held.max()?,
-        Aggregate::Last => values.last()?.1.into(),
-    };
-    Some(u64::try_from(value).unwrap())
-}
-
 proptest! {
     #![proptest_config(config())]
 
@@ -65,9 +42,10 @@ proptest! {
     fn a_window_says_what_a_list_says(
         aggregate in aggregate(),
         length_ms in 20_u32..3000,
+        interval_ms in prop::option::of(0_u32..500),
         start in 0_u64..10_000,
         values in prop::collection::vec(
-            (prop_oneof![6 => 0_u64..100, 1 => 0_u64..2000, 1 => 0_u64..100_000], any::<bool>(),
+            (prop_oneof![9 => 0_u64..100, 3 => 0_u64..2000, 1 => 0_u64..100_000], any::<bool>(),
              prop_oneof![4 => 0_u64..1000, 1 => any::<u64>()]),
             1..200,
         ),
@@ -75,19 +53,109 @@ proptest! {
     ) {
         let window = Window { aggregate, length_ms };
         let shape = Shape::of(&window).unwrap();
+        let shape = interval_ms.map_or(shape, |interval| shape.with_interval(interval));
         let mut state = WindowState::default();
         let mut list = Vec::new();
+        let mut said = Vec::new();
         let mut at = start;
         for (place, (after, still, value)) in values.iter().enumerate() {
             at += if *still { 0 } else { *after };
             if emptied == Some(place) {
+                prop_assert_eq!(&said, &naive_window(&window, interval_ms.map(u64::from), &list));
                 state.empty();
                 list.clear();
+                said.clear();
             }
             list.push((at, *value));
-            let said = state.take(&shape, Uptime::from_millis(at), *value);
-            prop_assert_eq!(said, naive(&window, &list));
-            prop_assert_eq!(said.is_some(), state.is_covered(&shape, Uptime::from_millis(at)));
+            let now = state.take(&shape, Uptime::from_millis(at), *value);
+            prop_assert_eq!(now.is_some(), state.is_covered(&shape, Uptime::from_millis(at)));
+            said.push(now);
+        }
+        prop_assert_eq!(said, naive_window(&window, interval_ms.map(u64::from), &list));
+    }
+
+    /// Why the part is a half: see `limit.rs`.
+    #[test]
+    fn an_absence_that_is_no_gap_never_uncovers_a_window(
+        aggregate in aggregate(),
+        length_ms in 20_u32..3000,
+        start in 0_u64..10_000,
+        share in 1_u32..=1000,
+        missing in prop::collection::vec(any::<bool>(), 1..400),
+    ) {
+        let shape = Shape::of(&Window { aggregate, length_ms }).unwrap();
+        let bucket = length_ms / 20;
+        // Two intervals are less than the window, by a bucket.
+        let interval = (19 * bucket * share / 2000).max(1);
+        let shape = shape.with_interval(interval);
+        let mut state = WindowState::default();
+        let mut at = start;
+        let needed = u64::from(length_ms - bucket);
+        for missing in missing {
+            let said = state.take(&shape, Uptime::from_millis(at), 1);
+            prop_assert_eq!(said.is_some(), at - start >= needed);
+            at += u64::from(interval) * if missing { 2 } else { 1 };
+        }
+    }
+
+    /// A rule with a window over readings that come, stay away and are taken from another quantity, with a restart
+    /// anywhere, also within a gap: every reading says the value of the list.
+    #[test]
+    fn the_window_of_a_rule_goes_on_over_gaps_and_restarts(
+        aggregate in aggregate(),
+        length_ms in 400_u32..6000,
+        readings in prop::collection::vec(
+            (prop_oneof![12 => 90_u64..110, 2 => 100_u64..3000, 1 => 100_u64..8000],
+             prop::bool::weighted(0.8), 0_u64..1000),
+            1..250,
+        ),
+        switch in prop::option::of(0_usize..250),
+        restart in 0_usize..250,
+    ) {
+        let window = Window { aggregate, length_ms };
+        let mut rule = level_rule(2001, Quantity::CpuBusy, absolute(0), absolute(0));
+        rule.window = window;
+        rule.fallback = Some(Fallback {
+            quantity: Quantity::CpuIowait.number(),
+            raise: absolute(0),
+            clear: absolute(0),
+        });
+        let intervals = Intervals { sample_ms: 100, counters_ms: 1 };
+        let fresh = set_of(&[rule]);
+        let mut set = fresh.clone();
+        let mut list: Vec<(u64, u64)> = Vec::new();
+        let mut judged = None;
+        let mut on_fallback = false;
+        let mut at = 10_000;
+        for (place, (after, there, value)) in readings.iter().enumerate() {
+            at += after;
+            if place == restart {
+                let bytes = checkpoint(&set);
+                set = fresh.clone();
+                set.restore(&bytes, false, &mut |_, _, _| panic!("nothing withdrawn")).unwrap();
+            }
+            let fallback = switch.is_some_and(|switch| place >= switch);
+            let quantity = if fallback { Quantity::CpuIowait } else { Quantity::CpuBusy };
+            let mut table = Table::default();
+            let mut covered = None;
+            if *there {
+                table = table.with(quantity, *value);
+                if fallback != on_fallback {
+                    on_fallback = fallback;
+                    list.clear();
+                    judged = None;
+                }
+                list.push((at, *value));
+                covered = naive_window(&window, Some(100), &list).last().copied().flatten();
+                judged = covered.or(judged);
+            }
+            step(&mut set, at, intervals, &table);
+            let stands = set.phases().next().unwrap();
+            prop_assert_eq!(stands.value, judged);
+            prop_assert_eq!(stands.fallback, on_fallback);
+            if *there {
+                prop_assert_eq!(stands.unknown, covered.is_none());
+            }
         }
     }
 

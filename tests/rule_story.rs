@@ -11,9 +11,11 @@ mod rule_support;
 use hansho::clock::Uptime;
 use hansho::rule::{
     Aggregate, Direction, Fallback, Gate, GateTest, Intervals, Level, Phase, Quantity, Reason,
-    Rule, RuleSet, RuleSetFault, Transition, TransitionKind, Window,
+    Rule, RuleSet, RuleSetFault, Subject, Transition, TransitionKind, Window,
 };
-use rule_support::{Table, absolute, event_rule, kinds, level_rule, per_cent, set_of, step};
+use rule_support::{
+    Table, absolute, checkpoint, event_rule, kinds, level_rule, per_cent, set_of, step,
+};
 
 const EACH_SECOND: Intervals = Intervals {
     sample_ms: 1000,
@@ -281,11 +283,129 @@ fn a_mean_over_ten_minutes_is_unknown_until_it_was_covered() {
         told(&story.stays(600, &busy)),
         [(600, FIRING, Reason::Held)]
     );
-    // A gap empties the window, whatever it held.
-    story.stalls(3);
+    // An outage as long as the window empties it, whatever it held.
+    story.stalls(600);
     story.stays(1, &Table::default().with(Quantity::CpuBusy, 0));
     assert!(story.unknown());
     assert_eq!(story.set.open_alerts().count(), 1);
+}
+
+fn mean_rule(
+    code: u16,
+    quantity: Quantity,
+    (raise, clear): (u64, u64),
+    length_ms: u32,
+    raise_after_ms: u32,
+) -> Rule {
+    let mut rule = level_rule(code, quantity, absolute(raise), absolute(clear));
+    rule.window = Window {
+        aggregate: Aggregate::Mean,
+        length_ms,
+    };
+    rule.raise_after_ms = raise_after_ms;
+    rule.clear_after_ms = 600_000;
+    rule
+}
+
+/// 2005: stolen on the mean of 20 min at least 10 %, for 10 min, on a host whose snapshots stop it for 3 s every quarter
+/// of an hour.
+#[test]
+fn short_stalls_do_not_silence_a_long_window() {
+    let rule = mean_rule(2005, Quantity::CpuSteal, (100, 50), 1_200_000, 600_000);
+    let steal = |permille| Table::default().with(Quantity::CpuSteal, permille);
+    let mut story = Story::of(&[rule]);
+    let start = story.second;
+    // From the 19th minute on the rule knows, without a break.
+    for quarter in 0..8 {
+        assert_eq!(told(&story.stays(200, &steal(0))), []);
+        assert_eq!(story.unknown(), quarter < 2, "{quarter}");
+        assert_eq!(told(&story.stays(697, &steal(0))), []);
+        story.stalls(3);
+    }
+    assert_eq!(story.second, start + 8 * 900);
+    // 20 % is stolen from here: after 10 minutes the mean of 20 is at 10 %, and 10 minutes later it rings, but for the
+    // stall 15 minutes from here, which starts these 10 minutes anew.
+    assert_eq!(told(&story.stays(897, &steal(200))), []);
+    assert_eq!(story.phase(), Phase::Pending);
+    story.stalls(3);
+    let fired = story.stays(897, &steal(200));
+    assert_eq!(told(&fired), [(601, FIRING, Reason::Held)]);
+    assert!(!story.unknown());
+}
+
+/// 2001: busy on the mean of 10 min, for 10 min; the watcher is away for 3 s.
+#[test]
+fn a_restart_within_the_window_delays_by_no_more_than_the_time_that_it_starts_anew() {
+    let rule = mean_rule(2001, Quantity::CpuBusy, (900, 750), 600_000, 600_000);
+    let busy = Table::default().with(Quantity::CpuBusy, 1000);
+    let restart = |story: &mut Story| {
+        let bytes = checkpoint(&story.set);
+        story.stalls(3);
+        story.set = set_of(std::slice::from_ref(&rule));
+        let mut none = |_: u16, _: &Subject, _: &Transition| panic!("nothing is withdrawn");
+        story.set.restore(&bytes, false, &mut none).unwrap();
+    };
+    // Before the window is covered: nothing is lost, it is pending 570 s after the first value as ever.
+    let mut story = Story::of(std::slice::from_ref(&rule));
+    story.stays(300, &busy);
+    restart(&mut story);
+    story.stays(267, &busy);
+    assert_eq!((story.phase(), story.unknown()), (Phase::Inactive, true));
+    story.stays(1, &busy);
+    assert_eq!((story.phase(), story.unknown()), (Phase::Pending, false));
+    // While it is pending: the ten minutes begin with the first reading after it.
+    story.stays(500, &busy);
+    restart(&mut story);
+    assert_eq!(
+        told(&story.stays(700, &busy)),
+        [(601, FIRING, Reason::Held)]
+    );
+    // While it is firing: the alert is open, known, and not told again.
+    restart(&mut story);
+    assert_eq!(told(&story.stays(1000, &busy)), []);
+    assert_eq!(
+        story.set.open_alerts().filter(|open| open.unknown).count(),
+        0
+    );
+}
+
+/// The same rule and outages of about half of its window: buckets of 30 s, of which ten must be filled.
+#[test]
+fn an_outage_of_more_than_half_of_the_window_has_to_be_covered_again() {
+    let rule = mean_rule(2001, Quantity::CpuBusy, (900, 750), 600_000, 0);
+    let busy = Table::default().with(Quantity::CpuBusy, 1000);
+    let idle = Table::default().with(Quantity::CpuBusy, 0);
+    let after = |outage| {
+        let mut story = Story::of(std::slice::from_ref(&rule));
+        story.stays(2000, &busy);
+        story.stalls(outage);
+        story.stays(1, &idle);
+        story
+    };
+    let mut story = after(300);
+    assert!(!story.unknown());
+    // It stays known while the outage passes out of the window.
+    for _ in 0..700 {
+        story.stays(1, &busy);
+        assert!(!story.unknown());
+    }
+    for outage in [360, 500, 599, 600, 10_000] {
+        let mut story = after(outage);
+        assert!(story.unknown(), "{outage}");
+        // Open, though unknown: an outage is no recovery.
+        assert_eq!(
+            story.set.open_alerts().filter(|open| open.unknown).count(),
+            1
+        );
+        assert_eq!(told(&story.stays(569, &idle)), []);
+        assert!(story.unknown(), "{outage}");
+        story.stays(1, &idle);
+        assert!(!story.unknown(), "{outage}");
+        assert_eq!(
+            told(&story.stays(600, &idle)),
+            [(600, RESOLVED, Reason::Cleared)]
+        );
+    }
 }
 
 #[test]

@@ -130,6 +130,8 @@ fn main() {
             listener,
             tls: None,
             max_connections: 1000,
+            max_per_address: 1000,
+            stranger_ms: Server::STRANGER_MS,
             header_ms: Server::HEADER_MS,
             intake: Arc::new(intake),
             stop: stopping,

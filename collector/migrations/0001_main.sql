@@ -101,8 +101,9 @@ CREATE TABLE losses (
   stream      INTEGER NOT NULL,
   first       INTEGER NOT NULL,  -- first sequence that will never come
   last        INTEGER NOT NULL,  -- last one
-  reason      TEXT NOT NULL,     -- overwritten, refused, unknown (the agent says so); gap (it said nothing); merged (several, with
-                                 -- what was stored between: there were too many)
+  reason      TEXT NOT NULL,     -- overwritten, refused, unknown (the agent says so); refused_malformed, refused_wrong_stream
+                                 -- (and why it was refused here); gap (it said nothing); merged (several, with what was stored
+                                 -- between: there were too many)
   recorded_ms INTEGER NOT NULL,  -- when the collector last learned of any of it
   PRIMARY KEY (shard, agent, run, stream, first)
 ) STRICT, WITHOUT ROWID;
@@ -156,7 +157,7 @@ CREATE TABLE alerts (
   count        INTEGER NOT NULL, -- events of the episode, as the agent counts
   continuations INTEGER NOT NULL, -- firings that came while it was open: how often a resolution was missed
   reason       INTEGER NOT NULL, -- why the rule decided so, last
-  flags        INTEGER NOT NULL, -- of the last frame
+  flags        INTEGER NOT NULL, -- of the last frame; of a State flapping (2) and unknown (4) only
   by_state     INTEGER NOT NULL, -- bits: 1 opened by State, 2 closed by State, 4 firing concluded from its end
   PRIMARY KEY (shard, alert)
 ) STRICT, WITHOUT ROWID;

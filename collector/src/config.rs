@@ -1,7 +1,8 @@
 //! collector.toml: checked whole, every mistake named with its place, then plain values.
 
-use crate::exit::{CONFIG, Failure};
-use crate::limit::{CONNECTIONS, HEADER_MS, RETENTION_DAYS};
+use crate::exit::{CONFIG, Failure, IO, NO_INPUT, NO_PERMISSION};
+use crate::limit::{CONNECTIONS, CONNECTIONS_SHARE, HEADER_MS, RETENTION_DAYS};
+use crate::zone::Zone;
 use core::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
@@ -13,6 +14,8 @@ pub struct Config {
     pub ingest: Ingest,
     /// Where pages are served.
     pub pages: SocketAddr,
+    /// Zone of the times on pages; `None` for that of the host.
+    pub zone: Option<Zone>,
     /// Directory of the store.
     pub directory: PathBuf,
     /// Days of raw frames kept.
@@ -30,7 +33,9 @@ pub struct Ingest {
     pub tls: Option<(PathBuf, PathBuf)>,
     /// Simultaneous connections.
     pub max_connections: usize,
-    /// How long a connection may be without a complete request header.
+    /// Simultaneous connections of one address.
+    pub max_per_address: usize,
+    /// How long an authenticated connection may be without a complete request header.
     pub idle_timeout_ms: u64,
 }
 
@@ -52,10 +57,9 @@ const ROOT: [&str; 5] = ["config_version", "ingest", "pages", "store", "keys"];
 /// Reads a file. Relative paths in it are relative to its directory.
 ///
 /// # Errors
-/// [`Failure`] with [`CONFIG`] that names every mistake.
+/// [`Failure`] with [`CONFIG`] that names every mistake, or that says why there is nothing to read.
 pub fn read(path: &Path) -> Result<Config, Failure> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Failure::new(CONFIG, format!("{}: {error}", path.display())))?;
+    let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
     let base = path.parent().unwrap_or(Path::new("."));
     parse(&text, base).map_err(|mistakes| {
         let lines: Vec<String> = mistakes
@@ -73,6 +77,21 @@ pub fn read(path: &Path) -> Result<Config, Failure> {
             .collect();
         Failure::new(CONFIG, lines.join("\n"))
     })
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
+    use std::io::ErrorKind;
+    let name = path.display();
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => {
+            Failure::new(NO_INPUT, format!("{name}: there is no such file"))
+        }
+        ErrorKind::PermissionDenied => {
+            Failure::new(NO_PERMISSION, format!("{name}: not allowed to read it"))
+        }
+        ErrorKind::InvalidData => Failure::new(CONFIG, format!("{name}: not UTF-8")),
+        _ => Failure::new(IO, format!("{name}: {error}")),
+    }
 }
 
 /// Parses the text of a configuration.
@@ -108,6 +127,7 @@ pub fn parse(text: &str, base: &Path) -> Result<Config, Vec<Mistake>> {
     let store_table = seen.table(root, "store").unwrap_or(&empty);
     let keys_table = seen.table(root, "keys").unwrap_or(&empty);
     let ingest = ingest(&mut seen, ingest_table, base);
+    let zone = zone(&mut seen, pages_table);
     let pages = pages(&mut seen, pages_table);
     seen.known(store_table, "store", &["directory", "retention_days"]);
     let directory = seen
@@ -132,6 +152,7 @@ pub fn parse(text: &str, base: &Path) -> Result<Config, Vec<Mistake>> {
         (Some(ingest), Some(pages), Some(directory)) if mistakes.is_empty() => Ok(Config {
             ingest,
             pages,
+            zone,
             directory,
             retention_days,
             masters: base.join(masters),
@@ -147,6 +168,7 @@ fn ingest(seen: &mut Seen<'_>, table: &DeTable<'_>, base: &Path) -> Option<Inges
         "key",
         "allow_plain_http",
         "max_connections",
+        "max_connections_per_address",
         "idle_timeout_s",
     ];
     seen.known(table, "ingest", &keys);
@@ -166,6 +188,15 @@ fn ingest(seen: &mut Seen<'_>, table: &DeTable<'_>, base: &Path) -> Option<Inges
         .integer(table, "ingest", "max_connections", 1..=1_000_000)
         .and_then(|count| usize::try_from(count).ok())
         .unwrap_or(CONNECTIONS);
+    let max_per_address = seen
+        .integer(
+            table,
+            "ingest",
+            "max_connections_per_address",
+            1..=1_000_000,
+        )
+        .and_then(|count| usize::try_from(count).ok())
+        .unwrap_or_else(|| (max_connections / CONNECTIONS_SHARE).max(1));
     let idle_timeout_ms = seen
         .integer(table, "ingest", "idle_timeout_s", 1..=3600)
         .and_then(|seconds| u64::try_from(seconds).ok())
@@ -199,12 +230,33 @@ fn ingest(seen: &mut Seen<'_>, table: &DeTable<'_>, base: &Path) -> Option<Inges
         listen,
         tls,
         max_connections,
+        max_per_address,
         idle_timeout_ms,
     })
 }
 
+/// `None` for the host's zone, and beside a mistake.
+fn zone(seen: &mut Seen<'_>, table: &DeTable<'_>) -> Option<Zone> {
+    let allowed = "\"local\", or a distance from UTC such as \"+09:00\"";
+    seen.value(
+        table,
+        "pages",
+        "time_zone_offset",
+        allowed,
+        |value| match value.as_str()? {
+            "local" => Some(None),
+            text => Zone::fixed(text).map(Some),
+        },
+    )
+    .and_then(|(zone, _)| zone)
+}
+
 fn pages(seen: &mut Seen<'_>, table: &DeTable<'_>) -> Option<SocketAddr> {
-    seen.known(table, "pages", &["listen", "allow_remote"]);
+    seen.known(
+        table,
+        "pages",
+        &["listen", "allow_remote", "time_zone_offset"],
+    );
     let remote = seen
         .boolean(table, "pages", "allow_remote")
         .unwrap_or(false);
@@ -370,6 +422,16 @@ mod tests {
         assert_eq!(config.masters, Path::new("/etc/x/masters.keys"));
         assert_eq!(config.retention_days, 30);
         assert_eq!(config.ingest.tls, None);
+        assert_eq!(config.ingest.max_connections, 4096);
+        assert_eq!(config.ingest.max_per_address, 1024);
+        assert_eq!(config.zone, None);
+        let of = |zone: &str| {
+            let text = format!("{text}[pages]\ntime_zone_offset = {zone}\n");
+            parse(&text, Path::new("/etc/x")).map(|config| config.zone)
+        };
+        assert_eq!(of("\"local\""), Ok(None));
+        assert_eq!(of("\"+09:00\""), Ok(Zone::fixed("+09:00")));
+        assert_eq!(of("9").unwrap_err()[0].line, 7);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //!
 //! `ingest → store → web → cli` (presence, notify and report come between store and web, and beside it)
 //!
-//! All may import [`limit`], [`clock`], [`config`], [`keys`] and [`planted`]; [`cli`] wires everything.
+//! All may import [`limit`], [`clock`], [`config`], [`keys`], [`zone`] and [`planted`]; [`cli`] wires everything.
 #![forbid(unsafe_code)]
 
 pub mod cli;
@@ -18,3 +18,4 @@ pub mod logger;
 pub mod planted;
 pub mod store;
 pub mod web;
+pub mod zone;

@@ -22,6 +22,11 @@ pub const CLOCK_PERIODS: usize = 16;
 /// A run that was rolled back began less than this before it is believed: three batches, the last of them backed off.
 pub const CLAIM_REACH_MS: u64 = 120_000;
 
+/// Readings that the frames of one batch may hold together. A reading of any Linux host has 13 near fields or more, two
+/// bytes where nothing at all changes, so that no honest batch of 64 KiB reaches it; four bits a reading, which only
+/// malice writes, would unpack to four times as many.
+pub const BATCH_READINGS: u32 = 32_768;
+
 /// Batches that wait for the writer. 1,024 of 64 KiB are 64 MiB at worst; more means overload: 503.
 pub const QUEUE_BATCHES: usize = 1024;
 /// Batches of one transaction: bounds how long the first of them waits for its answer.
@@ -35,19 +40,37 @@ pub const KEY_CACHE: usize = 65_536;
 
 /// Simultaneous connections on the ingest listener, by default.
 pub const CONNECTIONS: usize = 4096;
+/// Share of all connections that one address may have, by default: a site behind one address keeps its agents, and one
+/// client alone cannot take every place.
+pub const CONNECTIONS_SHARE: usize = 4;
+/// Connections beyond the bounds that are answered with 503 at once; further ones are closed. Few: each may cost a
+/// handshake.
+pub const REFUSAL_PLACES: usize = 64;
+/// A connection that is only to be refused ends within this.
+pub const REFUSAL_MS: u64 = 2_000;
+/// Without an authenticated post within this a connection is closed: strangers hold no place. It is the agent's own
+/// limit for a whole post.
+pub const STRANGER_MS: u64 = 10_000;
 /// A TLS handshake ends within this.
 pub const HANDSHAKE_MS: u64 = 10_000;
 /// The body of a request is complete within this: the agent's own limit for a whole post is 10 s.
 pub const BODY_MS: u64 = 10_000;
 /// A whole request, answer included, ends within this.
 pub const REQUEST_MS: u64 = 20_000;
-/// A connection without a complete request header is closed after this. It is also how long a kept-alive connection
+/// After its first authenticated post, a connection without a complete request header is closed after this. It is also how long a kept-alive connection
 /// may be idle, so it is longer than the default post interval (30 s) and its jitter.
 pub const HEADER_MS: u64 = 75_000;
 /// Longest request header in bytes.
 pub const HEADER_BYTES: usize = 8 * 1024;
 /// `Retry-After` of a 503, seconds.
 pub const RETRY_AFTER_S: u32 = 5;
+
+/// Post interval of an agent whose Hello never came: the default of agent.toml.
+pub const POST_INTERVAL_MS: u64 = 30_000;
+/// An agent that was not heard for this many of its post intervals, and a little, is shown as silent.
+pub const SILENT_INTERVALS: u64 = 3;
+/// The little: jitter of a post, and its way.
+pub const SILENT_MARGIN_MS: u64 = 5_000;
 
 /// How long a command waits for another one's transaction.
 pub const BUSY_MS: u64 = 5_000;

@@ -86,7 +86,7 @@ fn exit_codes_are_those_of_the_manual() {
         code(here, &["agent", "add", "web03", "--system", "mirai/order"]),
         1
     );
-    // 2
+    // 64
     for usage in [
         &[][..],
         &["nonsense"],
@@ -101,10 +101,20 @@ fn exit_codes_are_those_of_the_manual() {
         &["agent", "add", "", "--system", "mirai/order"],
         &["agent", "add", "a\nb", "--system", "mirai/order"],
     ] {
-        assert_eq!(code(here, usage), 2, "{usage:?}");
+        assert_eq!(code(here, usage), 64, "{usage:?}");
     }
+    // 66: the same number as `hansho check`.
+    for command in ["check", "serve", "alerts"] {
+        let missing = run(here, &[command, "--config", "missing.toml"]);
+        assert_eq!(missing.status.code(), Some(66));
+        assert_eq!(
+            String::from_utf8(missing.stderr).unwrap(),
+            "hansho-collector: missing.toml: there is no such file\n"
+        );
+    }
+    // 74: it is there, and no file.
+    assert_eq!(code(here, &["check", "--config", "."]), 74);
     // 78
-    assert_eq!(code(here, &["check", "--config", "missing.toml"]), 78);
     fs::write(here.join("bad.toml"), CONFIG.replace("[pages]", "[page]")).unwrap();
     let refused = run(here, &["check", "--config", "bad.toml"]);
     assert_eq!(refused.status.code(), Some(78));

@@ -21,8 +21,8 @@ use hansho_collector::store::{
     StoredAlert,
 };
 use support::{
-    Event, Folder, Item, NOW, Part, alert, at, batch, batch_in, config, event, hello, new_agent,
-    open, part, readings, send, state,
+    Event, Folder, Item, NOW, Part, alert, at, batch, batch_in, config, empty_readings, event,
+    hello, new_agent, open, part, readings, send, state,
 };
 
 const AGENT: AgentId = AgentId(1);
@@ -299,6 +299,100 @@ fn what_cannot_be_read_is_refused_by_name_and_nothing_passes_it() {
         ];
         assert_eq!(send(store, &batch(5, 1001, &[again]), at(1)), [5]);
         assert_eq!(alerts(store).len(), 1);
+        // Why it was refused is known here, and kept.
+        let losses = store.losses(AGENT).unwrap();
+        let reasons: Vec<_> = losses
+            .iter()
+            .map(|loss| (loss.first, loss.last, loss.reason))
+            .collect();
+        assert_eq!(
+            reasons,
+            [
+                (1, 1, LostReason::RefusedMalformed),
+                (3, 4, LostReason::RefusedWrongStream)
+            ]
+        );
+        // With their Loss they are forgotten: another stream's word is not taken for theirs.
+        let mut late = stream0(5, &[]);
+        late.items = vec![Item::Loss { span: 1, reason: 2 }];
+        send(store, &batch(5, 1002, &[late]), at(2));
+        let last = store.losses(AGENT).unwrap().pop().unwrap();
+        assert_eq!(last.reason, LostReason::Refused);
+    });
+}
+
+#[test]
+fn a_batch_that_unpacks_to_more_readings_than_any_host_writes_is_refused_there() {
+    // 64 frames of 512 readings are what is allowed: 32,768; each frame here has some 270 bytes.
+    let frames: Vec<Vec<u8>> = (0..66_u64)
+        .map(|n| empty_readings(n * 6_000_000, 512))
+        .collect();
+    on_both(|store| {
+        let first = part(5, Stream::Readings, 0, &frames);
+        let answers = store.accept(&[&batch(5, 1000, &[first])], at(0)).unwrap();
+        assert_eq!(answers[0].stored[0].next, 64);
+        let refused: Vec<_> = answers[0]
+            .refused
+            .iter()
+            .map(|refused| (refused.sequence, refused.reason))
+            .collect();
+        assert_eq!(
+            refused,
+            [
+                (64, RefusedReason::Malformed),
+                (65, RefusedReason::Malformed)
+            ]
+        );
+        assert_eq!(store.totals().unwrap().all().readings_stored, 32_768);
+        // The bound is each batch's own.
+        let next = part(5, Stream::Readings, 64, &frames[64..]);
+        assert_eq!(send(store, &batch(5, 1001, &[next]), at(1)), [66]);
+    });
+}
+
+#[test]
+fn flapping_and_unknown_are_what_the_last_state_said_until_a_frame_says_otherwise() {
+    on_both(|store| {
+        let named = |flags| hansho::frame::body::OpenRecord {
+            flags,
+            ..open(1001, 1, 100)
+        };
+        let flags = || alerts(store)[0].flags;
+        // Bit 3 of an open record (an earlier boot) is another flag in a frame: not kept.
+        let opened = state(200, 0, 1, &[named(2 | 4 | 8)]);
+        send(store, &batch(5, 1000, &[stream0(0, &[opened])]), at(0));
+        assert_eq!(flags(), 2 | 4);
+        let known = state(300, 0, 1, &[named(2)]);
+        send(store, &batch(5, 1001, &[stream0(1, &[known])]), at(1));
+        assert_eq!(flags(), 2);
+        let again = alert(event(1001, 1, 1, 100, 400));
+        send(store, &batch(5, 1002, &[stream0(2, &[again])]), at(2));
+        assert_eq!(flags(), 0);
+        let flapping = alert(Event {
+            reason: Some(6),
+            ..event(1001, 1, 2, 500, 500)
+        });
+        send(store, &batch(5, 1003, &[stream0(3, &[flapping])]), at(3));
+        assert_eq!(flags(), 2);
+    });
+}
+
+#[test]
+fn what_is_news_of_an_agent_is_what_would_move_last_seen() {
+    on_both(|store| {
+        let news = |run, boot, sent_ms| {
+            let header = *batch_in(run, boot, sent_ms, &[]).header();
+            store.is_news(&header).unwrap()
+        };
+        assert!(news(5, 1, 1000));
+        send(store, &batch(5, 1000, &[]), at(0));
+        assert!(!news(5, 1, 999) && !news(5, 1, 1000) && news(5, 1, 1001));
+        // Another run follows only from later on, or from a boot that is not known.
+        assert!(!news(6, 1, 900) && news(6, 1, 1100) && news(6, 2, 5));
+        send(store, &batch(6, 1100, &[]), at(1));
+        assert!(!news(5, 1, 2000));
+        let stranger = AuthenticatedBatch::open(&support::bytes(2, 1, 1, 1, &[]), &support::key(2));
+        assert!(!store.is_news(stranger.unwrap().header()).unwrap());
     });
 }
 

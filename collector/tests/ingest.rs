@@ -53,7 +53,9 @@ struct Collector {
 
 struct Setting {
     header_ms: u64,
+    stranger_ms: u64,
     max_connections: usize,
+    max_per_address: usize,
     queue: usize,
     writer: bool,
     patience: Patience,
@@ -64,7 +66,9 @@ impl Default for Setting {
     fn default() -> Self {
         Self {
             header_ms: 60_000,
+            stranger_ms: 60_000,
             max_connections: 100,
+            max_per_address: 100,
             queue: 10,
             writer: true,
             patience: Patience::default(),
@@ -112,6 +116,8 @@ fn start(setting: Setting) -> Collector {
             listener,
             tls: setting.tls,
             max_connections: setting.max_connections,
+            max_per_address: setting.max_per_address,
+            stranger_ms: setting.stranger_ms,
             header_ms: setting.header_ms,
             intake: Arc::new(intake),
             stop: stopping,
@@ -386,27 +392,107 @@ fn a_client_that_goes_away_within_its_body_harms_nobody() {
 }
 
 #[test]
-fn one_connection_too_many_is_closed_and_places_come_back() {
+fn a_stranger_is_cut_off_soon_and_an_agent_may_stay() {
     let collector = start(Setting {
-        max_connections: 1,
+        stranger_ms: 300,
         ..Setting::default()
     });
-    let mut first = collector.connect();
-    assert_eq!(post(&mut first, &hello_batch(1000)).0, 200);
+    let mut kept = collector.connect();
+    assert_eq!(post(&mut kept, &hello_batch(1000)).0, 200);
+    // One says nothing, one says what is not authentic.
+    let silent = collector.connect();
+    let mut forger = collector.connect();
+    let mut forged = hello_batch(1001);
+    let end = forged.len() - 1;
+    forged[end] ^= 1;
+    assert_eq!(post(&mut forger, &forged).0, 401);
+    for mut stream in [silent, forger] {
+        let mut rest = Vec::new();
+        assert_eq!(stream.read_to_end(&mut rest).unwrap_or(0), 0);
+    }
+    // It came before both, and is still served.
+    assert_eq!(post(&mut kept, &hello_batch(1002)).0, 200);
+}
+
+/// A connection that comes from another address of this host.
+fn from(source: [u8; 4], to: SocketAddr) -> TcpStream {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let stream = runtime.block_on(async {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::from((source, 0))).unwrap();
+        socket.connect(to).await.unwrap().into_std().unwrap()
+    });
+    stream.set_nonblocking(false).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .unwrap();
+    stream
+}
+
+/// The answer of a connection that is one too many.
+fn turned_away(collector: &Collector, sent_ms: u64) {
     let mut second = collector.connect();
+    let (status, header, _) = post(&mut second, &hello_batch(sent_ms));
+    assert_eq!(status, 503);
+    assert!(header.contains("retry-after: 5") && header.contains("connection: close"));
     let mut rest = Vec::new();
     assert_eq!(second.read_to_end(&mut rest).unwrap_or(0), 0);
+}
+
+#[test]
+fn one_address_cannot_take_all_places() {
+    let collector = start(Setting {
+        max_per_address: 2,
+        ..Setting::default()
+    });
+    let mut mine = [collector.connect(), collector.connect()];
+    for (stream, sent_ms) in mine.iter_mut().zip([1000, 1001]) {
+        assert_eq!(post(stream, &hello_batch(sent_ms)).0, 200);
+    }
+    turned_away(&collector, 1002);
     assert_eq!(counted(&collector.metrics.connections_refused), 1);
+    // Others still get in: of 127.0.0.0/8 Linux has every address.
+    let mut other = from([127, 0, 0, 2], collector.address);
+    assert_eq!(post(&mut other, &hello_batch(1003)).0, 200);
+}
+
+#[test]
+fn one_connection_too_many_is_503_and_a_sign_of_life_and_places_come_back() {
+    let mut collector = start(Setting {
+        max_connections: 1,
+        writer: false,
+        ..Setting::default()
+    });
+    let jobs = collector.jobs.take().unwrap();
+    // Holds the only place, its batch in the queue.
+    let mut first = collector.connect();
+    let batch = hello_batch(1000);
+    first.write_all(head(batch.len()).as_bytes()).unwrap();
+    first.write_all(&batch).unwrap();
+    let Job::Batch(_, reply) = jobs.recv().unwrap() else {
+        unreachable!("nobody pings");
+    };
+    turned_away(&collector, 2000);
+    assert_eq!(counted(&collector.metrics.connections_refused), 1);
+    let heard = collector.signs.of(AgentId(1)).unwrap();
+    assert_eq!(heard.0.sent_uptime.as_millis(), 2000);
+    // What is not authentic is no sign of life.
+    assert_eq!(collector.post(b"nothing").0, 503);
+    assert_eq!(collector.signs.pending(), [heard]);
+    drop(reply);
+    assert_eq!(response(&mut first).0, 503);
     drop(first);
-    // The place comes back when the collector has seen the end; until then further ones are closed.
+    // The place comes back when the collector has seen the end; until then further ones are turned away.
     let again = (0..10_000).any(|_| {
         let mut stream = collector.connect();
-        let batch = hello_batch(2000);
+        let batch = hello_batch(3000);
         let written = stream
             .write_all(head(batch.len()).as_bytes())
             .and_then(|()| stream.write_all(&batch));
-        let mut status = [0; 12];
-        written.is_ok() && stream.read_exact(&mut status).is_ok() && status.ends_with(b"200")
+        written.is_ok() && jobs.recv_timeout(Duration::from_millis(100)).is_ok()
     });
     assert!(again);
 }
@@ -447,7 +533,7 @@ fn a_full_queue_is_503_with_retry_after_and_a_sign_of_life() {
     let (status, rest) = refused.flatten().next().unwrap();
     assert!(status.ends_with("503"), "{status}");
     assert!(rest.contains("retry-after: 5"), "{rest}");
-    let heard = collector.signs.take();
+    let heard = collector.signs.pending();
     assert_eq!(heard.len(), 1);
     assert_eq!(heard[0].0.agent, AgentId(1));
     // The writer is gone altogether: 503 too, for those that wait and those that come.

@@ -11,10 +11,12 @@
 
 mod support;
 
+use hansho::clock::WallTime;
 use hansho::frame::kind::{AgentId, Stream};
-use hansho_collector::ingest::{Job, Metrics};
+use hansho_collector::ingest::{Job, Metrics, SignsOfLife};
 use hansho_collector::store::{AlertFilter, MemoryStore, NewAgent, Store};
 use hansho_collector::web::{self, Site};
+use hansho_collector::zone::Zone;
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -28,19 +30,27 @@ use tokio::sync::watch;
 struct Pages {
     address: SocketAddr,
     store: Arc<MemoryStore>,
+    signs: Arc<SignsOfLife>,
     jobs: Option<Receiver<Job>>,
     _stop: watch::Sender<bool>,
     _runtime: Runtime,
 }
 
 fn start() -> Pages {
+    start_at(|| at(1000))
+}
+
+fn start_at(now: fn() -> WallTime) -> Pages {
+    let signs = Arc::new(SignsOfLife::default());
     let store = Arc::new(MemoryStore::default());
     let (queue, jobs) = sync_channel(4);
     let site = Site {
         store: Arc::clone(&store) as Arc<dyn Store>,
         queue,
         metrics: Arc::new(Metrics::default()),
-        now: || at(0),
+        signs: Arc::clone(&signs),
+        now,
+        zone: Zone::fixed("+09:00").unwrap(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -56,6 +66,7 @@ fn start() -> Pages {
     Pages {
         address,
         store,
+        signs,
         jobs: Some(jobs),
         _stop: stop,
         _runtime: runtime,
@@ -123,7 +134,7 @@ fn the_first_page_says_what_fires_and_what_to_do_in_both_languages() {
                 "今やること",
                 "テスト",
                 "発生",
-                "2026-11-24 02:58:07 UTC",
+                "2026-11-24 11:58:07 +09:00",
             ],
         ),
         (
@@ -133,7 +144,7 @@ fn the_first_page_says_what_fires_and_what_to_do_in_both_languages() {
                 "What to do now",
                 "TEST",
                 "since",
-                "2026-11-24 02:58:07 UTC",
+                "2026-11-24 11:58:07 +09:00",
             ],
         ),
     ] {
@@ -202,6 +213,7 @@ fn an_alert_a_code_and_an_agent_have_pages() {
     let alert = pages.body(&format!("/a/{id}?lang=en"));
     for fact in [
         "HNS1002-E",
+        "memory used",
         "memory_used",
         "What to do now",
         "web03",
@@ -230,6 +242,200 @@ fn an_alert_a_code_and_an_agent_have_pages() {
         ] {
             assert!(agent.contains(fact), "{fact}");
         }
+    }
+}
+
+#[test]
+fn the_japanese_page_of_an_agent_is_japanese() {
+    let pages = start();
+    busy(&pages);
+    let gap = part(5, Stream::Evidence, 3, &[vec![222, 1]]);
+    // A gap counts once the agent was told and offers the same again.
+    for sent in [1001, 1002] {
+        let gap = std::slice::from_ref(&gap);
+        send(&*pages.store, &batch(5, sent, gap), at(sent));
+    }
+    let agent = pages.body("/agents/web03?lang=ja");
+    for word in [
+        "メモリの空き(利用可能)",
+        "CPU使用率(最大)",
+        "メモリの逼迫(some)",
+        "サーバー名",
+        "組み込みから変更された判定",
+        "メモリ使用量",
+        "調査用の記録",
+        "番号が飛んだ",
+    ] {
+        assert!(agent.contains(word), "{word}");
+    }
+    assert!(pages.body("/?lang=ja").contains("メモリ 1.7%"));
+}
+
+/// Agent 1 (post interval 30 s) was heard at 1,000 ms for the last time: silent from 96,001 ms on.
+#[test]
+fn a_silent_agent_does_not_look_alive() {
+    let late = start_at(|| at(96_000));
+    busy(&late);
+    for path in ["/?lang=ja", "/agents/web03?lang=ja"] {
+        assert!(!late.body(path).contains("無応答"), "{path}");
+    }
+    let silent = start_at(|| at(96_001));
+    busy(&silent);
+    let alert = silent.store.alerts(&AlertFilter::default()).unwrap();
+    let find = |code| alert.iter().find(|alert| alert.identity.code == code);
+    let firing = format!("/a/{}", find(1002).unwrap().id);
+    for (path, words) in [
+        (
+            "/?lang=ja",
+            [
+                "無応答",
+                "不明",
+                "11:58:08 +09:00 を最後に応答がありません。",
+            ],
+        ),
+        (
+            "/?lang=en",
+            ["silent", "Unknown since 2026-11-24 11:58:08", "readings of"],
+        ),
+        (
+            "/agents/web03?lang=ja",
+            ["無応答", "不明", "無応答になる前の値です。"],
+        ),
+        (
+            "/agents/web03?lang=en",
+            ["No answer since", "Unknown since", "before the silence"],
+        ),
+        (
+            &format!("{firing}?lang=ja"),
+            ["不明", "その後も続いているかは", "E unknown"],
+        ),
+        (
+            &format!("{firing}?lang=en"),
+            ["Unknown since", "has not answered", "E unknown"],
+        ),
+    ] {
+        let page = silent.body(path);
+        for word in words {
+            assert!(page.contains(word), "{path}: {word}");
+        }
+    }
+    // What is over is over, whether the agent is silent or not.
+    let over = format!("/a/{}?lang=en", find(2001).unwrap().id);
+    assert!(!silent.body(&over).contains("Unknown since"));
+}
+
+#[test]
+fn an_agent_that_was_never_heard_or_said_no_hello_is_judged_by_the_default() {
+    let pages = start_at(|| at(96_001));
+    let store = &*pages.store;
+    store.add_agent(&new_agent(1, "web03"), at(0)).unwrap();
+    assert!(pages.body("/?lang=en").contains("never heard"));
+    assert!(!pages.body("/?lang=en").contains("No answer"));
+    send(store, &batch(5, 1000, &[]), at(1000));
+    assert!(pages.body("/?lang=en").contains("No answer since"));
+}
+
+#[test]
+fn a_sign_of_life_that_cannot_be_stored_counts_at_once_and_a_replay_does_not() {
+    let pages = start_at(|| at(96_001));
+    busy(&pages);
+    let header = |sent_ms| *batch(5, sent_ms, &[]).header();
+    // Replayed: not after the last batch of the run.
+    pages.signs.heard(&header(1000), at(90_000));
+    assert!(pages.body("/?lang=en").contains("No answer since"));
+    pages.signs.heard(&header(1001), at(91_000));
+    for path in ["/?lang=en", "/agents/web03?lang=en"] {
+        let page = pages.body(path);
+        assert!(!page.contains("No answer since"), "{path}");
+        assert!(page.contains("2026-11-24 11:59:38 +09:00"), "{path}");
+    }
+    assert_eq!(pages.store.agents().unwrap()[0].last_seen, Some(at(1000)));
+}
+
+#[test]
+fn an_end_says_what_it_was() {
+    let pages = start();
+    let store = &*pages.store;
+    store.add_agent(&new_agent(1, "web03"), at(0)).unwrap();
+    let ended = |code, reason| {
+        alert(Event {
+            reason: Some(reason),
+            ..event(code, 2, 1, 500, 600)
+        })
+    };
+    let frames = [
+        hello(1, "h"),
+        alert(event(1001, 1, 1, 500, 500)),
+        ended(1001, 4),
+        ended(1010, 5),
+        ended(2001, 7),
+        alert(event(2002, 1, 1, 500, 500)),
+        support::state(700, 0, 1, &[]),
+        alert(Event {
+            reason: Some(6),
+            ..event(2004, 1, 1, 800, 800)
+        }),
+    ];
+    send(
+        store,
+        &batch(5, 1000, &[part(5, Stream::Alerts, 0, &frames)]),
+        at(1000),
+    );
+    let alerts = store.alerts(&AlertFilter::default()).unwrap();
+    let home = pages.body("/?lang=ja");
+    for (code, ja, en, normal) in [
+        (
+            1001,
+            "解除の条件が解除時間続きました。",
+            "condition to clear held",
+            true,
+        ),
+        (
+            1010,
+            "次の事象はありませんでした。",
+            "No further event",
+            false,
+        ),
+        (
+            2001,
+            "判定が無効にされたか、設定から外されました。",
+            "rule was disabled",
+            false,
+        ),
+        (
+            2002,
+            "発生中の一覧にありませんでした。",
+            "list of open alerts did not name",
+            false,
+        ),
+        (
+            2004,
+            "発生と復旧を繰り返しています。",
+            "again and again",
+            false,
+        ),
+    ] {
+        let found = alerts.iter().find(|alert| alert.identity.code == code);
+        let id = found.unwrap().id;
+        let page = pages.body(&format!("/a/{id}?lang=ja"));
+        assert!(page.contains(ja) && home.contains(ja), "{code}");
+        assert_eq!(
+            page.contains("値は解除しきい値まで戻りました"),
+            normal,
+            "{code}"
+        );
+        assert!(
+            pages.body(&format!("/a/{id}?lang=en")).contains(en),
+            "{code}"
+        );
+    }
+    // Neither of these is a resolution by the rule's own judgement.
+    for word in [
+        "判定の取り下げ",
+        "終了(発生中の一覧による)",
+        "発生と復旧の繰り返し",
+    ] {
+        assert!(home.contains(word), "{word}");
     }
 }
 
@@ -377,7 +583,9 @@ fn a_connection_to_the_pages_ends_at_its_time_and_places_come_back() {
         store: Arc::new(MemoryStore::default()),
         queue,
         metrics: Arc::new(Metrics::default()),
+        signs: Arc::new(SignsOfLife::default()),
         now: || at(0),
+        zone: Zone::utc(),
     };
     runtime.spawn(async move { axum::serve(bounded, web::router(Arc::new(site))).await });
     // One that dawdles holds the only place; the next is served when its time is over.

@@ -218,6 +218,38 @@ fn a_store_of_a_newer_version_is_refused() {
 }
 
 #[test]
+fn a_store_of_the_first_schema_is_brought_up_to_date_with_what_it_holds() {
+    let folder = Folder::new("older");
+    let path = folder.path().join("collector.sqlite");
+    let main = rusqlite::Connection::open(&path).unwrap();
+    main.execute_batch(include_str!("../migrations/0001_main.sql"))
+        .unwrap();
+    main.execute_batch(
+        "PRAGMA user_version = 1;
+         INSERT INTO agents (shard, agent, customer, system, name, created_ms, runs, alerts)
+         VALUES (0, 99, 'c', 's', 'old', 1, 0, 0);",
+    )
+    .unwrap();
+    drop(main);
+    // A reader beside it needs no migration; the writer makes it.
+    assert_eq!(
+        SqliteStore::open_reader(folder.path())
+            .unwrap()
+            .agents()
+            .unwrap()
+            .len(),
+        1
+    );
+    let store = SqliteStore::open_writer(folder.path(), at(0)).unwrap();
+    store.add_agent(&new_agent(1, "web03"), at(0)).unwrap();
+    let torn = part(5, Stream::Alerts, 0, &[vec![4, 0, 255]]);
+    assert_eq!(send(&store, &batch(5, 1000, &[torn]), at(0)), [0]);
+    assert_eq!(store.agents().unwrap().len(), 2);
+    drop(store);
+    drop(SqliteStore::open_writer(folder.path(), at(1)).unwrap());
+}
+
+#[test]
 fn a_file_that_is_no_database_is_called_damaged() {
     let folder = Folder::new("damaged");
     fs::write(folder.path().join("collector.sqlite"), vec![b'x'; 8192]).unwrap();

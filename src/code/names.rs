@@ -134,6 +134,12 @@ static NAMES: &[(u16, &str, &str)] = &[
     (8008, "collector unreachable", "収集サーバ不通"),
     (8009, "short host stall", "ホスト短時間停滞"),
     (8010, "run rolled back or cloned", "記録の巻き戻り・複製"),
+    (8011, "disk ring fault", "ディスクリング書き込み不可"),
+    (
+        8012,
+        "collector refuses all batches",
+        "収集サーバが送信を拒否",
+    ),
     (9001, "system silent", "無応答"),
     (9002, "back: network only", "通信復旧"),
     (9003, "unplanned reboot", "計画外の再起動"),

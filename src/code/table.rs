@@ -351,6 +351,20 @@ pub static TABLE: &[Entry] = &[
         Urgency::WorkingHours,
         Quantity::RunAhead,
     ),
+    agent(
+        8011,
+        "disk_ring_fault",
+        Severity::Error,
+        Urgency::WorkingHours,
+        Quantity::DiskRingFault,
+    ),
+    agent(
+        8012,
+        "posts_refused",
+        Severity::Warning,
+        Urgency::WorkingHours,
+        Quantity::PostsRefused,
+    ),
     // 9xxx presence
     reserved(9001, "system_silent", Severity::Error, Urgency::Now).suppressed_by(&[9005]),
     reserved(
@@ -392,7 +406,7 @@ mod tests {
             assert!((1000..=9999).contains(&known.number));
             assert_eq!(entry(known.number), Some(known));
         }
-        for unknown in [0, 999, 1000, 1006, 8011, 9999, u16::MAX] {
+        for unknown in [0, 999, 1000, 1006, 8013, 9999, u16::MAX] {
             assert_eq!(entry(unknown), None);
         }
     }

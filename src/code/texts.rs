@@ -51,8 +51,8 @@ impl Text {
             .chain([self.administrator_action, self.clear, self.evidence])
     }
 
-    /// The commands of this text, as they stand in backticks. UNIT and COLLECTOR in them stand for a service and for
-    /// the collector's host name.
+    /// The commands of this text, as they stand in backticks. UNIT, COLLECTOR and AGENT in them stand for a service,
+    /// the collector's host name and the agent's name there.
     pub fn commands(&self) -> impl Iterator<Item = &'static str> {
         self.pieces()
             .flat_map(|piece| piece.split('`').skip(1).step_by(2))

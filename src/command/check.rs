@@ -2,8 +2,9 @@
 
 use super::Command;
 use super::args::{Args, CONFIG};
-use super::exit::{Exit, Outcome, Stop};
+use super::exit::{Exit, Outcome, Stop, exit_of};
 use super::file;
+use super::forward::AUTHORITIES;
 use super::output::{Output, say, shown};
 use hansho::config::plan::MemoryDirectory;
 use hansho::config::{self, ConfigError, Plan, key_file};
@@ -31,10 +32,11 @@ Usage: hansho check [--config FILE] [--show | --json] [--no-key]
   --no-key       leave the key file out, for a check on another host
 
 Warnings don't fail the check: a disk ring on a file system that copies on write, a memory ring that does not lie in
-memory, too low a limit of locked memory, an alert of silence that comes before silence.
+memory, too low a limit of locked memory, an alert of silence that comes before silence, https without certificates to
+trust.
 
-Exit codes: 0 the agent can start with it, 64 wrong command line, 66 there is no such file, 77 not allowed to read it,
-78 faults in the configuration or the key file.
+Exit codes: 0 the agent can start with it, 64 wrong command line, 66 the configuration or the key file is missing, 77 not
+allowed to read it, 78 faults in the configuration or the key file.
 
 Example: hansho check --config agent.toml --no-key --show
 ",
@@ -74,7 +76,6 @@ struct Report<'r> {
 
 fn run(args: &mut Args, out: &mut Output) -> Outcome {
     let options = options(args)?;
-    file::must_open(&options.config)?;
     let (plan, errors) = match config::load(&options.config) {
         Ok(plan) => {
             let key = options.key.then(|| key_file::read(&plan.agent.key_file));
@@ -102,7 +103,7 @@ fn run(args: &mut Args, out: &mut Output) -> Outcome {
     Ok(if errors.is_empty() {
         Exit::Done
     } else {
-        Exit::Configuration
+        exit_of(&errors)
     })
 }
 
@@ -164,6 +165,7 @@ fn warnings(plan: &Plan) -> Vec<Warning> {
         memory_ring(plan),
         locked_memory(plan),
         silence(plan),
+        authorities(plan, &AUTHORITIES),
     ]
     .into_iter()
     .flatten()
@@ -236,6 +238,21 @@ fn may_lock_without_limit() -> bool {
         .is_some_and(|mask| mask & (1 << 14) != 0)
 }
 
+/// No certificates are built in: without any, no https address is ever trusted.
+fn authorities(plan: &Plan, places: &[&str]) -> Option<Warning> {
+    let https = plan.forward.urls.iter().any(|url| url.https);
+    let given = plan.forward.ca_file.is_some() || !plan.forward.pin_sha256.is_empty();
+    let found = places.iter().any(|place| file::is_there(Path::new(place)));
+    (https && !given && !found).then(|| Warning {
+        about: "forward.ca_file",
+        text: format!(
+            "there are no certificates to trust on this host (none of {}), so no https address can be used: install the \
+             package ca-certificates, or give ca_file or pin_sha256",
+            places.join(", ")
+        ),
+    })
+}
+
 /// Silence shorter than a few posts is no silence.
 fn silence(plan: &Plan) -> Option<Warning> {
     if plan.forward.urls.is_empty() {
@@ -265,4 +282,33 @@ fn silence(plan: &Plan) -> Option<Warning> {
             hansho::code::display(shortest.rule.code, true)
         ),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::authorities;
+    use hansho::config::parse;
+
+    #[test]
+    fn https_without_anything_to_trust_is_warned_of() {
+        let nowhere = ["/nonexistent/a.crt", "/nonexistent/b.pem"];
+        let warned = |forward: &str, places: &[&str]| {
+            let text = format!("config_version = 1\n[forward]\n{forward}");
+            let plan = parse(&text, "test").unwrap_or_else(|errors| panic!("{errors}"));
+            authorities(&plan, places).map(|warning| warning.text)
+        };
+        let https = "urls = [\"https://collector.example/\"]\n";
+        let text = warned(https, &nowhere).unwrap_or_default();
+        assert!(
+            text.contains("/nonexistent/a.crt, /nonexistent/b.pem"),
+            "{text}"
+        );
+        assert_eq!(warned(https, &["/nonexistent", "/proc"]), None);
+        assert_eq!(warned("urls = [\"http://localhost/\"]\n", &nowhere), None);
+        assert_eq!(warned("", &nowhere), None);
+        let pinned = format!("{https}pin_sha256 = [\"{}\"]\n", "ab".repeat(32));
+        assert_eq!(warned(&pinned, &nowhere), None);
+        let own = format!("{https}ca_file = \"/etc/own.pem\"\n");
+        assert_eq!(warned(&own, &nowhere), None);
+    }
 }

@@ -87,8 +87,7 @@ fn options(args: &mut Args) -> Result<Options, Stop> {
             Arg::Long("readings") => options.readings = true,
             Arg::Long("last") => options.last = args.number()?,
             Arg::Long("key-file") => {
-                let key = key_file::read(&args.path()?)
-                    .map_err(|error| Stop::failed(Exit::Configuration, error.to_string()))?;
+                let key = key_file::read(&args.path()?)?;
                 options.key = Some(AgentKey(key.key));
             }
             Arg::Value(path) => options.files.push(path.into()),

@@ -2,6 +2,7 @@
 //!
 //! The numbers from 64 on are those of sysexits(3head), so that service managers and scripts need no table of ours.
 
+use hansho::config::{ConfigError, ConfigErrors, Unreadable};
 use std::process::ExitCode;
 
 /// How the program ends.
@@ -120,7 +121,34 @@ impl Stop {
             std::io::ErrorKind::PermissionDenied => Exit::NoPermission,
             _ => Exit::Io,
         };
-        Self::failed(exit, format!("{name}: {error}"))
+        let words = match exit {
+            Exit::NoInput => "there is no such file".into(),
+            Exit::NoPermission => "not allowed to read it".into(),
+            _ => error.to_string(),
+        };
+        Self::failed(exit, format!("{name}: {words}"))
+    }
+}
+
+/// How faults of a configuration or key file end every subcommand: one fault, one number.
+pub(crate) fn exit_of(errors: &[ConfigError]) -> Exit {
+    match errors.iter().find_map(|error| error.unreadable) {
+        None => Exit::Configuration,
+        Some(Unreadable::Missing) => Exit::NoInput,
+        Some(Unreadable::Forbidden) => Exit::NoPermission,
+        Some(Unreadable::Failed) => Exit::Io,
+    }
+}
+
+impl From<ConfigErrors> for Stop {
+    fn from(errors: ConfigErrors) -> Self {
+        Self::failed(exit_of(errors.list()), errors.to_string())
+    }
+}
+
+impl From<ConfigError> for Stop {
+    fn from(error: ConfigError) -> Self {
+        ConfigErrors::from(error).into()
     }
 }
 

@@ -56,14 +56,6 @@ pub(crate) fn file_system(path: &Path) -> Option<FileSystem> {
         .map(FileSystem::from_magic)
 }
 
-/// Whether a file can be opened for reading at all, told apart from what stands in it.
-///
-/// # Errors
-/// As [`open`].
-pub(crate) fn must_open(path: &Path) -> Result<(), Stop> {
-    open(path).map(|_| ())
-}
-
 /// One line of `/proc/PID/status` (proc_pid_status(5)): what stands behind `key` and its colon.
 pub(crate) fn status_of_process(process: &OsStr, key: &str) -> Option<String> {
     let path = PathBuf::from("/proc").join(process).join("status");

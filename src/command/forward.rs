@@ -27,12 +27,12 @@ use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-/// The longest sleep: the pulse beats at least this often.
-const LONGEST_MS: u64 = 1_000;
+/// The longest sleep: the pulse beats at least this often, well within what the keeper takes for hung.
+const LONGEST_MS: u64 = 10_000;
 /// Posts after the watcher has stopped: what does not get through then waits in the rings.
 const LAST_POSTS: u32 = 8;
 /// Where distributions keep the public authorities, in the order in which they are looked for.
-const AUTHORITIES: [&str; 3] = [
+pub(crate) const AUTHORITIES: [&str; 3] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
     "/etc/ssl/cert.pem",
@@ -108,8 +108,8 @@ fn bound_heap() {
 
 fn trust(plan: &Plan) -> TrustSettings {
     let pins = plan.forward.pin_sha256.clone();
+    let https = plan.forward.urls.iter().any(|url| url.https);
     let ca_file = plan.forward.ca_file.clone().or_else(|| {
-        let https = plan.forward.urls.iter().any(|url| url.https);
         let found = AUTHORITIES
             .iter()
             .map(Path::new)
@@ -117,6 +117,11 @@ fn trust(plan: &Plan) -> TrustSettings {
             .map(PathBuf::from);
         found.filter(|_| https && pins.is_empty())
     });
+    if https && pins.is_empty() && ca_file.is_none() {
+        log::error!(
+            "no file of authorities on this host: no certificate can be trusted; set forward.ca_file or forward.pin_sha256"
+        );
+    }
     TrustSettings { ca_file, pins }
 }
 
@@ -253,13 +258,11 @@ impl Host for System {
         mixed ^ (mixed >> 27)
     }
 
-    fn tell(&mut self, news: News) {
+    fn tell(&mut self, news: News) -> bool {
         let mut buffer = [0; NEWS_BYTES];
         let told = news
             .encode(&mut buffer)
             .map(|bytes| control::tell(&self.link, bytes));
-        if !matches!(told, Ok(Ok(()))) {
-            log::debug!("the watcher does not take {news:?} now");
-        }
+        matches!(told, Ok(Ok(())))
     }
 }

@@ -9,6 +9,7 @@ mod exit;
 mod explain;
 mod file;
 mod forward;
+mod moment;
 mod output;
 mod plan;
 mod replay;
@@ -16,6 +17,7 @@ mod ring;
 mod run;
 mod sample;
 mod status;
+mod status_told;
 mod status_words;
 mod test;
 

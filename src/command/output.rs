@@ -1,6 +1,7 @@
 //! Standard output: flushed where a reader waits for it, and quiet when the reader goes away.
 
 use super::exit::{Exit, Stop};
+use hansho::code::export::columns;
 use serde::Serialize;
 use std::io::{BufWriter, ErrorKind, Stdout, Write};
 
@@ -74,18 +75,20 @@ pub(crate) fn shown(text: &str) -> String {
 /// Columns of a table for a terminal, the first row being its head. Columns are as wide as their widest cell; the last
 /// one is not filled up.
 pub(crate) fn table(rows: &[Vec<String>]) -> String {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let mut widths = vec![0; columns];
+    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let mut widths = vec![0; count];
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
-            *width = cell.chars().count().max(*width);
+            *width = columns(cell).max(*width);
         }
     }
     let mut out = String::new();
     for row in rows {
         let mut line = String::new();
         for (width, cell) in widths.iter().zip(row) {
-            line.push_str(&format!("{cell:<width$}  "));
+            let gap = width.saturating_sub(columns(cell)).saturating_add(2);
+            line.push_str(cell);
+            line.extend(std::iter::repeat_n(' ', gap));
         }
         out.push_str(line.trim_end());
         out.push('\n');
@@ -108,5 +111,7 @@ mod tests {
     fn columns_stand_below_each_other() {
         let rows = [["a", "b"], ["long", "c"]].map(|row| row.map(String::from).to_vec());
         assert_eq!(table(&rows), "a     b\nlong  c\n");
+        let rows = [["2分", "b"], ["long", "c"]].map(|row| row.map(String::from).to_vec());
+        assert_eq!(table(&rows), "2分   b\nlong  c\n");
     }
 }

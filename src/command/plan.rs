@@ -19,8 +19,7 @@ pub(crate) fn plan(named: Option<&Path>) -> Result<Plan, Stop> {
         None if file::is_there(usual) => usual,
         None => return Ok(Plan::default()),
     };
-    file::must_open(path)?;
-    config::load(path).map_err(|errors| Stop::failed(Exit::Configuration, errors.to_string()))
+    Ok(config::load(path)?)
 }
 
 /// The rules in force, as a rule set takes them.

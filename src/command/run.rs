@@ -38,9 +38,10 @@ Usage: hansho run [--config FILE]
 
   --config FILE  the configuration (default /etc/hansho/agent.toml)
 
-Says goodbye to the collector at its end. One agent a memory directory.
+Says goodbye to the collector at its end; a second signal gives up the last post. One agent a memory directory.
 
-Exit codes: 0 stopped in order; 64 wrong command line; 71 the system refused something; 73 the rings or the control
+Exit codes: 0 stopped in order; 64 wrong command line; 66 the configuration or the key file is
+missing; 71 the system refused something; 73 the rings or the control
 socket cannot be made; 75 another agent runs with these rings; 77 a directory has the wrong rights; 78 wrong
 configuration or key file
 
@@ -69,10 +70,8 @@ fn start(args: &mut Args, _: &mut Output) -> Outcome {
 fn prepare(config_file: &Path) -> Result<Stop, Stop> {
     sys::close_others_on_exec()
         .map_err(|error| Stop::failed(Exit::System, format!("/proc/self/fd: {error}")))?;
-    let plan = config::load(config_file)
-        .map_err(|errors| Stop::failed(Exit::Configuration, errors.to_string()))?;
-    let key = config::key_file::read(&plan.agent.key_file)
-        .map_err(|error| Stop::failed(Exit::Configuration, error.to_string()))?;
+    let plan = config::load(config_file)?;
+    let key = config::key_file::read(&plan.agent.key_file)?;
     let boot = hansho::sample::inventory::boot_id(&plan.sample.root).map_or_else(random, Ok)?;
     let agent = AgentId(key.agent_id);
 

@@ -1,13 +1,14 @@
 //! `hansho status`: how the agent of this host is, by its rings.
 
 use super::Command;
-use super::args::Args;
+use super::args::{Args, language_of_terminal};
 use super::exit::{Exit, Outcome, Stop};
 use super::file::{self, File, ReadOnly};
 use super::output::Output;
 use super::plan::{plan, rules};
+use super::status_told::Told;
 use super::status_words::words;
-use super::test::CONTROL_SOCKET;
+use super::test::{CONTROL_SOCKET, ask, control_sockets};
 use hansho::clock::Uptime;
 use hansho::code::describe::amount;
 use hansho::code::{Language, display, name};
@@ -37,17 +38,23 @@ pub(crate) const COMMAND: Command = Command {
     name: "status",
     summary: "is the agent running, which alerts are open, what is not sent yet",
     help: "\
-Tells how the agent of this host is, as its rings have it. It asks nothing of the agent, so it also works when the agent
-does not.
+Tells how the agent of this host is, as its rings have it: that also works when the agent does not. What only a running
+agent knows, the path to the collector, it is asked for.
 
-Usage: hansho status [--config FILE] [--json]
+Usage: hansho status [--config FILE] [--json] [--lang LANG]
 
   --config FILE  the configuration. Default: /etc/hansho/agent.toml where there is one, else what is built in
-  --json         one object: running, because, run, run_number, last_sign_ms_ago, stopped_in_order, processes
-                 [{pid, name, resident_kib, locked_kib}], open [{code, display, name, subject, episode, value, ...}],
-                 pending, streams [{stream, held, not_acknowledged}], memory_ring, disk_ring, cursors_as_of_uptime_ms
+  --json         one object: running, because, run, run_number, now_uptime_ms, last_sign_ms_ago, stopped_in_order,
+                 processes [{pid, name, resident_kib, locked_kib}], open [{code, display, name, subject, episode,
+                 since_uptime_ms, since_wall_ms, value, worst, count, flapping}], pending, streams [{stream, held,
+                 not_acknowledged}], memory_ring, disk_ring, cursors_as_of_uptime_ms; and, null where no agent answers:
+                 last_answer_uptime_ms, last_answer_wall_ms, last_status, last_outcome (done, more, retry, refused,
+                 unauthentic, too_large, stuck), posts_failed_in_row, lost_readings, lost_alerts, refused_frames, ring_refused,
+                 disk_fault_errno, disk_faults, lines_dropped, restarts_watcher, restarts_forwarder
+  --lang LANG    ja or en. Default: by LC_ALL, LC_MESSAGES or LANG; ja where it begins with ja, else en
 
-Open alerts are those of the newest checkpoint and the transitions after it.
+Counts are those since the agent was started. Times are those of this host's clock, that of the last answer is by the
+collector's. Open alerts are those of the newest checkpoint and the transitions after it.
 
 Exit codes: 0 it runs, 64 wrong command line, 66 the configuration is missing, 69 it does not run, 77 not allowed to
 read the rings (run it as the agent's user or as root), 78 faults in the configuration.
@@ -64,6 +71,8 @@ pub(crate) struct Status {
     pub(crate) because: &'static str,
     pub(crate) run: Option<String>,
     pub(crate) run_number: Option<u64>,
+    /// When this was looked at.
+    pub(crate) now_uptime_ms: u64,
     /// Newest thing that the agent wrote in this boot.
     pub(crate) last_sign_ms_ago: Option<u64>,
     pub(crate) stopped_in_order: bool,
@@ -76,6 +85,9 @@ pub(crate) struct Status {
     pub(crate) disk_ring: Ring,
     /// When the newest superblock was made: an answer that moved a cursor came then or before.
     pub(crate) cursors_as_of_uptime_ms: Option<u64>,
+    /// What only the running agent knows.
+    #[serde(flatten)]
+    pub(crate) told: Told,
 }
 
 #[derive(Serialize)]
@@ -95,6 +107,8 @@ pub(crate) struct Open {
     pub(crate) episode: u32,
     /// 0 where that was before this boot.
     pub(crate) since_uptime_ms: u64,
+    /// The same by this host's clock as it stands now; absent where that was before this boot.
+    pub(crate) since_wall_ms: Option<u64>,
     pub(crate) value: Option<u64>,
     pub(crate) worst: Option<u64>,
     pub(crate) count: u32,
@@ -131,19 +145,21 @@ pub(crate) struct Ring {
 
 fn run(args: &mut Args, out: &mut Output) -> Outcome {
     let (mut config, mut json) = (None, false);
+    let mut language = language_of_terminal();
     while let Some(arg) = args.next()? {
         match arg {
             Arg::Long("config") => config = Some(args.path()?),
             Arg::Long("json") => json = true,
+            Arg::Long("lang") => language = args.language()?,
             other => return Err(other.unexpected().into()),
         }
     }
     let plan = plan(config.as_deref())?;
-    let status = look(&plan)?;
+    let status = look(&plan, language)?;
     if json {
         out.json(&status)?;
     } else {
-        out.text(&words(&status))?;
+        out.text(&words(&status, language))?;
     }
     let not_allowed = [&status.memory_ring, &status.disk_ring]
         .into_iter()
@@ -157,7 +173,7 @@ fn run(args: &mut Args, out: &mut Output) -> Outcome {
     })
 }
 
-fn look(plan: &Plan) -> Result<Status, Stop> {
+fn look(plan: &Plan, language: Language) -> Result<Status, Stop> {
     let memory_path = memory_path(plan);
     let disk_path = plan.spool.directory.join(DISK_FILE);
     let (memory_file, mut memory_ring) = open(&memory_path);
@@ -200,16 +216,21 @@ fn look(plan: &Plan) -> Result<Status, Stop> {
         stopped_in_order,
         last_sign.is_some(),
     );
+    let now = sys::uptime();
+    // Whoever does not answer says nothing; the rings say the rest.
+    let told = ask(&control_sockets(plan), "status")
+        .map_or_else(|_| Told::default(), |answer| Told::parse(&answer));
     Ok(Status {
         running: matches!(because, "lock_held" | "socket_answers"),
         because,
         run: newest.map(|held| held.run.to_string()),
         run_number: newest.map(|held| held.run_number),
-        last_sign_ms_ago: last_sign.map(|at| sys::uptime().since(at)),
+        now_uptime_ms: now.as_millis(),
+        last_sign_ms_ago: last_sign.map(|at| now.since(at)),
         stopped_in_order,
         processes: processes.map(family).unwrap_or_default(),
         collectors: plan.forward.urls.len(),
-        open: open_alerts(&machine),
+        open: open_alerts(&machine, now, language),
         pending: pending(&machine),
         streams: streams(&reader),
         cursors_as_of_uptime_ms: reader
@@ -219,6 +240,7 @@ fn look(plan: &Plan) -> Result<Status, Stop> {
             .map(|state| state.header.uptime.as_millis()),
         memory_ring,
         disk_ring,
+        told,
     })
 }
 
@@ -377,17 +399,20 @@ fn restored(
     Ok(machine)
 }
 
-fn open_alerts(machine: &Machine) -> Vec<Open> {
+fn open_alerts(machine: &Machine, now: Uptime, language: Language) -> Vec<Open> {
+    let wall = sys::wall().as_millis();
     machine
         .rules()
         .open_alerts()
         .map(|open| Open {
             code: open.rule.code,
             display: display(open.rule.code, true).to_string(),
-            name: name(open.rule.code, Language::En).unwrap_or("?"),
+            name: name(open.rule.code, language).unwrap_or("?"),
             subject: open.rule.subject.as_str().into(),
             episode: open.episode,
             since_uptime_ms: open.since.as_millis(),
+            since_wall_ms: (open.since > Uptime::from_millis(0))
+                .then(|| wall.saturating_sub(now.since(open.since))),
             value: open.value,
             worst: open.worst,
             count: open.count,

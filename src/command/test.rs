@@ -29,7 +29,7 @@ Usage: hansho test CODE [--config FILE]
   CODE           like 1002, HNS1002 or HNS1002-E
   --config FILE  the configuration of the running agent (default /etc/hansho/agent.toml)
 
-Exit codes: 0 the agent took it; 1 no such code; 64 wrong command line; 69 no agent runs; 77 not root and not the
+Exit codes: 0 the agent took it; 1 no such code; 64 wrong command line; 66 the configuration is missing; 69 no agent runs; 77 not root and not the
 agent's user; 78 wrong configuration
 
 Example: hansho test 1002
@@ -48,8 +48,7 @@ fn run(args: &mut Args, out: &mut Output) -> Outcome {
         }
     }
     let entry = asked.ok_or_else(|| Stop::usage("which code? like hansho test 1002"))?;
-    let plan = config::load(&config_file)
-        .map_err(|errors| Stop::failed(Exit::Configuration, errors.to_string()))?;
+    let plan = config::load(&config_file)?;
     let answer = ask(&control_sockets(&plan), &format!("test {}", entry.number))?;
     match answer.strip_prefix("ok") {
         Some(_) => out

@@ -3,6 +3,29 @@
 use crate::limit::{CONFIG_ERRORS, CONFIG_QUOTE_CHARS};
 use core::fmt;
 
+/// Why a file could not be read at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unreadable {
+    /// There is none of this name.
+    Missing,
+    /// The system does not allow us to read it.
+    Forbidden,
+    /// It could not be read for another reason.
+    Failed,
+}
+
+impl Unreadable {
+    /// From an error of open(2) or read(2).
+    #[must_use]
+    pub(super) fn of(error: &std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => Self::Missing,
+            std::io::ErrorKind::PermissionDenied => Self::Forbidden,
+            _ => Self::Failed,
+        }
+    }
+}
+
 /// One fault of a configuration file: where, what was found, and what is allowed there.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ConfigError {
@@ -16,10 +39,39 @@ pub struct ConfigError {
     pub found: String,
     /// What may stand there.
     pub allowed: String,
+    /// The file itself could not be read; then `line` is 0.
+    pub unreadable: Option<Unreadable>,
+}
+
+impl ConfigError {
+    /// The file at `file` could not be read, and `needed` says what it should have been.
+    pub(super) fn unreadable(file: &str, error: &std::io::Error, needed: &str) -> Self {
+        let unreadable = Unreadable::of(error);
+        let found = match unreadable {
+            Unreadable::Missing => "there is no such file".into(),
+            Unreadable::Forbidden => "not allowed to read it".into(),
+            Unreadable::Failed => error.to_string(),
+        };
+        Self {
+            file: file.into(),
+            line: 0,
+            key: "file".into(),
+            found,
+            allowed: needed.into(),
+            unreadable: Some(unreadable),
+        }
+    }
 }
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.unreadable.is_some() {
+            return write!(
+                out,
+                "{}: {}; needed: {}",
+                self.file, self.found, self.allowed
+            );
+        }
         write!(
             out,
             "{}:{}: {}: found {}; allowed {}",
@@ -37,10 +89,6 @@ pub struct ConfigErrors {
 }
 
 impl ConfigErrors {
-    pub(super) fn one(error: ConfigError) -> Self {
-        Self { list: vec![error] }
-    }
-
     /// Sorts by line and cuts to the bound; `beyond` more were not gathered.
     pub(super) fn sorted(mut list: Vec<ConfigError>, beyond: usize) -> Self {
         list.sort_by_key(|error| error.line);
@@ -68,6 +116,12 @@ impl ConfigErrors {
     #[must_use]
     pub fn list(&self) -> &[ConfigError] {
         &self.list
+    }
+}
+
+impl From<ConfigError> for ConfigErrors {
+    fn from(error: ConfigError) -> Self {
+        Self { list: vec![error] }
     }
 }
 
@@ -197,6 +251,7 @@ mod tests {
             key: "k".into(),
             found: "x".into(),
             allowed: "y".into(),
+            unreadable: None,
         });
         let errors = ConfigErrors::sorted(errors.collect(), 0);
         assert_eq!(errors.list().len(), CONFIG_ERRORS + 1);

@@ -55,8 +55,8 @@ pub fn read(path: &Path) -> Result<AgentKey, ConfigError> {
             return Err(refuse("mode", found, allowed));
         }
         Err(error) => {
-            let allowed = "a key file that can be read; hansho-collector agent add writes its line";
-            return Err(refuse("file", error.to_string(), allowed.into()));
+            let needed = "the agent's key file; hansho-collector agent add writes it";
+            return Err(ConfigError::unreadable(&name, &error, needed));
         }
     };
     if bytes.len() > KEY_FILE_BYTES {
@@ -121,6 +121,7 @@ fn fault(file: &str, line: u32, key: &str, found: String, allowed: String) -> Co
         key: key.into(),
         found,
         allowed,
+        unreadable: None,
     }
 }
 

@@ -18,7 +18,7 @@ mod tables;
 pub mod units;
 mod url;
 
-pub use error::{ConfigError, ConfigErrors};
+pub use error::{ConfigError, ConfigErrors, Unreadable};
 pub use key_file::AgentKey;
 pub use plan::{EffectiveRule, Plan};
 pub use show::show;
@@ -49,8 +49,9 @@ const LATER: &[&str] = &["evidence", "service", "cache", "filesystem", "log"];
 /// Everything that is wrong with it, or why it cannot be read (line 0).
 pub fn load(path: &Path) -> Result<Plan, ConfigErrors> {
     let name = path.display().to_string();
-    let bytes = file::configuration(path)
-        .map_err(|error| whole(&name, 0, error.to_string(), "a file that can be read"))?;
+    let bytes = file::configuration(path).map_err(|error| {
+        ConfigError::unreadable(&name, &error, "the configuration of the agent")
+    })?;
     parse_bytes(&bytes, &name)
 }
 
@@ -168,11 +169,12 @@ fn top(reader: &mut Reader<'_>, root: &Section<'_>, table: &DeTable<'_>) {
 }
 
 fn whole(file: &str, line: u32, found: impl Into<String>, allowed: &str) -> ConfigErrors {
-    ConfigErrors::one(ConfigError {
+    ConfigErrors::from(ConfigError {
         file: file.into(),
         line,
         key: "file".into(),
         found: found.into(),
         allowed: allowed.into(),
+        unreadable: None,
     })
 }

@@ -81,6 +81,7 @@ impl<'f> Reader<'f> {
             key: key.into(),
             found: found.into(),
             allowed: allowed.into(),
+            unreadable: None,
         });
     }
 

@@ -7,7 +7,7 @@ use super::reader::{Item, Reader, Section, describe, list};
 use super::units::time_text;
 use crate::code::defaults::SOURCES;
 use crate::code::{CodeError, Entry, RaisedBy, parse as parse_code};
-use crate::limit::{RULE_TIME_MS, RULES, SUBJECT_BYTES, WINDOW_MIN_SAMPLES};
+use crate::limit::{RULE_TIME_MS, RULES, SUBJECT_BYTES, WINDOW_MIN_SAMPLES, WINDOWS};
 use crate::rule::{
     Aggregate, Direction, Gate, GateTest, Kind, Level, Quantity, Rule, Subject, Window,
 };
@@ -49,8 +49,7 @@ struct Seen {
 
 /// Applies every `[[rule]]`, then looks at all rules together. `[sample]` has been read.
 ///
-/// Identities are those of the built-in rules, so their number is in bounds already; a test holds that all of them may
-/// have a window.
+/// Identities are those of the built-in rules, so their number is in bounds already; that of their windows is not.
 pub(super) fn rules(reader: &mut Reader<'_>, root: &Section<'_>, plan: &mut Plan) {
     if let Some(item) = reader.item(root, "rule") {
         let tables = match item.value {
@@ -70,6 +69,7 @@ pub(super) fn rules(reader: &mut Reader<'_>, root: &Section<'_>, plan: &mut Plan
             }
         }
     }
+    window_count(reader, plan);
     intervals(reader, plan);
 }
 
@@ -405,6 +405,27 @@ fn named_quantity(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Quantity> 
     )
 }
 
+/// Only [`WINDOWS`] rules have room for a window; those beyond it are refused where the file asks for them.
+fn window_count(reader: &mut Reader<'_>, plan: &Plan) {
+    let windowed = plan
+        .rules
+        .iter()
+        .map(|effective| &effective.rule)
+        .filter(|rule| rule.enabled && rule.window.length_ms > 0);
+    let count = windowed.clone().count();
+    let mut beyond = count.saturating_sub(WINDOWS);
+    for rule in windowed.rev() {
+        let key = format!("{}.window", rule_name(rule.code, &rule.subject));
+        let Some(line) = reader.given_line(&key).filter(|_| beyond > 0) else {
+            continue;
+        };
+        beyond = beyond.saturating_sub(1);
+        let found = format!("one of {count} windows");
+        let allowed = format!("\"last\": at most {WINDOWS} rules have a window");
+        reader.refuse(line, &key, found, allowed);
+    }
+}
+
 /// A window must hold a few samples, whether the window or the interval was set.
 fn intervals(reader: &mut Reader<'_>, plan: &Plan) {
     for effective in &plan.rules {
@@ -445,19 +466,38 @@ fn intervals(reader: &mut Reader<'_>, plan: &Plan) {
 #[cfg(test)]
 mod tests {
     use crate::code::builtin_rules;
+    use crate::config::parse;
     use crate::limit::WINDOWS;
-    use crate::rule::{Aggregate, Direction, Kind};
+    use crate::rule::{Aggregate, Direction, Kind, RuleSet};
 
     #[test]
-    fn every_rule_that_can_have_a_window_may_have_one() {
-        let levels = builtin_rules()
-            .iter()
+    fn windows_beyond_their_number_are_refused() {
+        let levels: Vec<_> = builtin_rules()
+            .into_iter()
             .filter(|rule| rule.kind == Kind::Level)
-            .count();
-        assert!(
-            levels <= WINDOWS,
-            "{levels}: the number of windows must be checked"
-        );
+            .collect();
+        let built_in = |rule: &&crate::rule::Rule| rule.window.length_ms > 0;
+        let without: Vec<_> = levels.iter().filter(|rule| !built_in(rule)).collect();
+        let room = WINDOWS - levels.iter().filter(built_in).count();
+        assert!(room < without.len(), "no file can ask for too many");
+        let file = |count: usize| {
+            let mut text = String::from("config_version = 1\n");
+            for rule in without.iter().take(count) {
+                let (code, subject) = (rule.code, &rule.subject);
+                text.push_str(&format!("[[rule]]\ncode = {code}\nwindow = \"5m\"\n"));
+                if !subject.is_empty() {
+                    text.push_str(&format!("subject = \"{subject}\"\n"));
+                }
+            }
+            text
+        };
+        let plan = parse(&file(room), "f").unwrap();
+        let rules = plan.rules.into_iter().map(|effective| effective.rule);
+        assert!(RuleSet::new(rules.collect()).is_ok());
+        let errors = parse(&file(room + 2), "f").unwrap_err();
+        assert_eq!(errors.list().len(), 2, "{errors}");
+        let allowed = format!("allowed \"last\": at most {WINDOWS} rules have a window");
+        assert!(errors.to_string().ends_with(&allowed), "{errors}");
     }
 
     #[test]

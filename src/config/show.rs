@@ -64,7 +64,10 @@ fn tables(out: &mut Shown<'_>, plan: &Plan) {
         out.key("log_file", path(&file.path));
         out.key("log_file_size", string(&size_text(file.max_size_bytes)));
     } else {
-        out.not_set("log_file", "lines go to standard error only");
+        out.not_set(
+            "log_file",
+            "lines go to standard error, and to syslog where that is not the journal",
+        );
     }
 
     let sample = &plan.sample;
@@ -106,7 +109,10 @@ fn tables(out: &mut Shown<'_>, plan: &Plan) {
     out.key("allow_plain_http", forward.allow_plain_http.to_string());
     match &forward.ca_file {
         Some(file) => out.key("ca_file", path(file)),
-        None => out.not_set("ca_file", "the built-in certificates"),
+        None => out.not_set(
+            "ca_file",
+            "the bundle of the distribution, or none where pins are given",
+        ),
     }
     let pins: Vec<String> = forward
         .pin_sha256

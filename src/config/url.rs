@@ -15,8 +15,10 @@ pub(super) enum UrlError {
     Host,
     /// Not 1..=65535.
     Port,
-    /// Spaces, control characters, a fragment or characters beyond ASCII behind the host.
+    /// Spaces, control characters or characters beyond ASCII behind the host.
     Path,
+    /// A query or a fragment: /v1/frames is appended, and would become part of it.
+    Query,
     /// Longer than [`URL_BYTES`].
     TooLong,
     /// Plain HTTP to another host.
@@ -35,7 +37,8 @@ impl UrlError {
                 "a host name, an IPv4 address or an IPv6 address in brackets behind https://"
             }
             Self::Port => "a port from 1 to 65535",
-            Self::Path => "a path of ASCII characters without spaces and #",
+            Self::Path => "a path of ASCII characters without spaces",
+            Self::Query => "no ? and no #: /v1/frames is appended to the address",
             Self::TooLong => "at most 1024 bytes",
             Self::PlainHttp => {
                 "https://; http:// only to this host (localhost, 127.0.0.0/8, [::1]) or with allow_plain_http = true"
@@ -44,7 +47,7 @@ impl UrlError {
     }
 }
 
-/// Takes an address apart (RFC 3986 §3, without user information and fragment).
+/// Takes an address apart (RFC 3986 §3, without user information, query and fragment).
 pub(super) fn parse(text: &str, allow_plain_http: bool) -> Result<CollectorUrl, UrlError> {
     if text.len() > URL_BYTES {
         return Err(UrlError::TooLong);
@@ -60,10 +63,10 @@ pub(super) fn parse(text: &str, allow_plain_http: bool) -> Result<CollectorUrl, 
     if authority.contains('@') {
         return Err(UrlError::Credentials);
     }
-    if !path
-        .bytes()
-        .all(|byte| byte.is_ascii_graphic() && byte != b'#')
-    {
+    if path.contains(['?', '#']) {
+        return Err(UrlError::Query);
+    }
+    if !path.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(UrlError::Path);
     }
     let path = if path.starts_with('/') {
@@ -139,13 +142,13 @@ mod tests {
 
     #[test]
     fn addresses_are_taken_apart() {
-        let url = parse("https://Collector.Example:8443/v1/batch?a=b", false).unwrap();
-        assert_eq!(url.url, "https://collector.example:8443/v1/batch?a=b");
+        let url = parse("https://Collector.Example:8443/hansho", false).unwrap();
+        assert_eq!(url.url, "https://collector.example:8443/hansho");
         assert_eq!(
             (url.https, url.host.as_str(), url.port),
             (true, "collector.example", 8443)
         );
-        assert_eq!(url.path, "/v1/batch?a=b");
+        assert_eq!(url.path, "/hansho");
         let url = parse("https://collector.example", false).unwrap();
         assert_eq!(
             (url.url.as_str(), url.port),
@@ -176,7 +179,14 @@ mod tests {
         assert_eq!(refused("https://host:65536/"), UrlError::Port);
         assert_eq!(refused("https://host:/"), UrlError::Port);
         assert_eq!(refused("https://host/a b"), UrlError::Path);
-        assert_eq!(refused("https://host/#a"), UrlError::Path);
+        for query in [
+            "https://host/#a",
+            "https://host#a",
+            "https://host/x?a=b",
+            "https://host?a",
+        ] {
+            assert_eq!(refused(query), UrlError::Query, "{query}");
+        }
         assert_eq!(
             refused(&format!("https://host/{}", "a".repeat(1024))),
             UrlError::TooLong

@@ -45,6 +45,8 @@ pub struct Lost {
     pub first: u64,
     /// Last lost sequence.
     pub last: u64,
+    /// Overwritten before it could be sent; else refused, or longer than any batch.
+    pub overwritten: bool,
 }
 
 /// A batch that is ready to be posted, and what is in it.
@@ -159,74 +161,110 @@ fn append(
         return End::Full;
     }
     look.gaps.settled(run, stream, work.from);
-    let (gaps, now_ms) = (&mut *look.gaps, look.now_ms);
-    let mut lose = |writer: &mut BatchWriter<'_>, first: u64, last: u64, reason: LossReason| {
-        let loss = Loss {
-            first,
-            last,
-            reason: reason.as_u8(),
-        };
-        let done = writer.loss(now, &loss).is_ok();
-        if done {
-            lost.push(Lost {
-                run,
-                stream,
-                first,
-                last,
-            });
-        }
-        done
-    };
-    // Declares lost what of `first..=last` surely is.
-    let mut skip = |writer: &mut BatchWriter<'_>,
-                    lose: &mut dyn FnMut(&mut BatchWriter<'_>, u64, u64, LossReason) -> bool,
-                    (first, last): (u64, u64),
-                    place: Place| {
-        let Some(until) = gaps.lost((run, stream), (first, last), place, now_ms) else {
-            return End::Waits(place);
-        };
-        if !lose(writer, first, until, LossReason::Overwritten) {
-            return End::Full;
-        }
-        if until < last {
-            // The rest came to be missing since; it is remembered by asking for it.
-            let rest = (until.saturating_add(1), last);
-            let _seen_first_now = gaps.lost((run, stream), rest, place, now_ms);
-            return End::Waits(place);
-        }
-        End::All
+    let mut filling = Filling {
+        of: (run, stream),
+        writer,
+        cursors,
+        gaps: &mut *look.gaps,
+        lost,
+        now,
+        now_ms: look.now_ms,
     };
     let mut end = End::All;
     look.frames
         .read(run, stream, work.from, &mut |sequence, frame| {
-            let next = writer.next_sequence().unwrap_or(0);
-            if sequence < next {
-                return ControlFlow::Continue(());
+            end = filling.take(sequence, frame);
+            match end {
+                End::All => ControlFlow::Continue(()),
+                _ => ControlFlow::Break(()),
             }
-            if sequence > next {
-                let gap = (next, sequence.saturating_sub(1));
-                end = skip(writer, &mut lose, gap, Place::Before);
-                if end != End::All {
-                    return ControlFlow::Break(());
-                }
-            }
-            let taken = match unsendable(frame, cursors.is_refused(run, stream, sequence)) {
-                Some(reason) => lose(writer, sequence, sequence, reason),
-                None => writer.frame(frame).is_ok(),
-            };
-            if taken {
-                return ControlFlow::Continue(());
-            }
-            end = End::Full;
-            ControlFlow::Break(())
         });
-    let next = writer.next_sequence().unwrap_or(0);
+    let next = filling.next();
     // Known to have been written, and not found.
     if end == End::All && next < work.held.next {
-        let gap = (next, work.held.next.saturating_sub(1));
-        end = skip(writer, &mut lose, gap, Place::Tail);
+        end = filling.skip((next, work.held.next.saturating_sub(1)), Place::Tail);
     }
     end
+}
+
+/// A section that is being filled.
+struct Filling<'f, 'b> {
+    of: (RunId, Stream),
+    writer: &'f mut BatchWriter<'b>,
+    cursors: &'f Cursors,
+    gaps: &'f mut Gaps,
+    lost: &'f mut Vec<Lost>,
+    now: Uptime,
+    now_ms: u64,
+}
+
+impl Filling<'_, '_> {
+    fn next(&self) -> u64 {
+        self.writer.next_sequence().unwrap_or(0)
+    }
+
+    /// Takes a frame, and first what is missing before it.
+    fn take(&mut self, sequence: u64, frame: &[u8]) -> End {
+        let (run, stream) = self.of;
+        let next = self.next();
+        if sequence < next {
+            return End::All;
+        }
+        if sequence > next {
+            let end = self.skip((next, sequence.saturating_sub(1)), Place::Before);
+            if end != End::All {
+                return end;
+            }
+        }
+        self.gaps.found(run, stream, sequence);
+        let refused = self.cursors.is_refused(run, stream, sequence);
+        let taken = match unsendable(frame, refused) {
+            Some(reason) => self.lose(sequence, sequence, reason),
+            None => self.writer.frame(frame).is_ok(),
+        };
+        if taken { End::All } else { End::Full }
+    }
+
+    /// Declares lost what of `first..=last` surely is.
+    fn skip(&mut self, (first, last): (u64, u64), place: Place) -> End {
+        let Some(until) = self.gaps.lost(self.of, (first, last), place, self.now_ms) else {
+            return End::Waits(place);
+        };
+        if !self.lose(first, until, LossReason::Overwritten) {
+            return End::Full;
+        }
+        if until < last {
+            // The rest came to be missing since: it is remembered from now on, and looked at again.
+            let rest = (until.saturating_add(1), last);
+            return match self.gaps.lost(self.of, rest, place, self.now_ms) {
+                Some(_) | None => End::Waits(place),
+            };
+        }
+        End::All
+    }
+
+    /// Declares lost; false where there is no room.
+    fn lose(&mut self, first: u64, last: u64, reason: LossReason) -> bool {
+        let (run, stream) = self.of;
+        let overwritten = reason == LossReason::Overwritten;
+        let reason = reason.as_u8();
+        let loss = Loss {
+            first,
+            last,
+            reason,
+        };
+        let done = self.writer.loss(self.now, &loss).is_ok();
+        if done {
+            self.lost.push(Lost {
+                run,
+                stream,
+                first,
+                last,
+                overwritten,
+            });
+        }
+        done
+    }
 }
 
 /// Why a frame is sent as lost: it was refused by name, or no batch can hold it and it would stand in the way for ever.

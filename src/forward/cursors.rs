@@ -47,6 +47,10 @@ struct Entry {
     wanted: Option<u64>,
     /// Still in the rings.
     in_rings: bool,
+    /// The collector was ahead of the running run at its last word.
+    ahead: bool,
+    /// One more than the highest sequence that this process ever offered, or was told of when it first asked.
+    offered: Option<u64>,
 }
 
 /// What to send of one (run, stream).
@@ -65,7 +69,7 @@ pub struct Effects {
     pub moved: bool,
     /// A cursor went back, or was told for the first time: everything is named again, or for the first time.
     pub went_back: bool,
-    /// The collector knows more of the running run than was ever written.
+    /// The collector knows more of the running run than was ever written, and said so twice.
     pub run_ahead: bool,
     /// Frames newly refused.
     pub refused: u64,
@@ -97,6 +101,8 @@ impl Cursors {
                 held,
                 wanted: None,
                 in_rings: true,
+                ahead: false,
+                offered: None,
             });
             let next = entry.held.next.max(held.next);
             entry.held = Held { next, ..held };
@@ -179,9 +185,17 @@ impl Cursors {
                 .find(|(key, _)| key.run == stored.run && key.stream == stored.stream);
             let Some((key, entry)) = found else { continue };
             let written = entry.held.next;
-            if stored.next > written && key.run == running {
-                effects.run_ahead = true;
+            // What was never written, or written and never offered, a collector can only have from this machine's other
+            // future: it was rolled back, or cloned.
+            let unheard_of = entry.offered.is_some_and(|offered| stored.next > offered);
+            let ahead = key.run == running && (stored.next > written || unheard_of);
+            if ahead && !std::mem::replace(&mut entry.ahead, ahead) {
+                // The newest block may have been unreadable just then: asked once more before a run is ended for it.
+                entry.wanted = None;
+                continue;
             }
+            entry.ahead = ahead;
+            effects.run_ahead |= ahead;
             // Ahead in an earlier run: the collector has what these rings lost; its section is closed.
             let wanted = stored.next.min(written);
             match entry.wanted {
@@ -191,6 +205,7 @@ impl Cursors {
                 None => effects.moved = true,
             }
             entry.wanted = Some(wanted);
+            entry.offered = Some(entry.offered.map_or(wanted, |offered| offered.max(wanted)));
         }
         for refused in &answer.refused {
             if self.refused.len() < REFUSED
@@ -213,6 +228,17 @@ impl Cursors {
             of.is_some_and(|(_, entry)| entry.wanted.is_none_or(|wanted| wanted <= *sequence))
         });
         effects
+    }
+
+    /// A batch is about to be posted that reaches so far: (run, stream, next sequence).
+    pub fn offered(&mut self, reached: &[(RunId, Stream, u64)]) {
+        for (run, stream, next) in reached {
+            let mut entries = self.entries.iter_mut();
+            let found = entries.find(|(key, _)| key.run == *run && key.stream == *stream);
+            if let Some((_, entry)) = found {
+                entry.offered = Some(entry.offered.map_or(*next, |offered| offered.max(*next)));
+            }
+        }
     }
 
     /// Asks the collector anew for every cursor: another collector answers, or this one went back.
@@ -332,8 +358,14 @@ mod tests {
         cursors.observe([held(2, Stream::Alerts, 0, 9), held(1, Stream::Alerts, 0, 4)].into_iter());
         let effects = cursors.answered(&answer(&[(1, Stream::Alerts, 7)]), RUNNING);
         assert!(!effects.run_ahead);
-        let effects = cursors.answered(&answer(&[(2, Stream::Alerts, 10)]), RUNNING);
-        assert!(effects.run_ahead);
+        let ahead = answer(&[(2, Stream::Alerts, 10)]);
+        assert!(!cursors.answered(&ahead, RUNNING).run_ahead);
+        // It was only a block that could not be read.
+        cursors.observe([held(2, Stream::Alerts, 0, 10)].into_iter());
+        assert!(!cursors.answered(&ahead, RUNNING).run_ahead);
+        let ahead = answer(&[(2, Stream::Alerts, 11)]);
+        assert!(!cursors.answered(&ahead, RUNNING).run_ahead);
+        assert!(cursors.answered(&ahead, RUNNING).run_ahead);
         assert_eq!(cursors.work().count(), 0);
     }
 
@@ -350,9 +382,33 @@ mod tests {
         ];
         cursors.answered(&answer(&stored), RUNNING);
         assert_eq!(cursors.reached(Stream::Alerts), Some((2, RunId(102), 1)));
+        cursors.offered(&[(RunId(102), Stream::Alerts, 4)]);
         cursors.answered(&answer(&[(2, Stream::Alerts, 4)]), RUNNING);
         assert_eq!(cursors.reached(Stream::Alerts), Some((3, RunId(103), 4)));
         assert_eq!(cursors.wanted(RunId(102), Stream::Alerts), Some(4));
+    }
+
+    #[test]
+    fn a_collector_that_has_what_was_never_offered_is_ahead() {
+        let mut cursors = Cursors::default();
+        cursors.observe([held(2, Stream::Alerts, 0, 150)].into_iter());
+        assert!(
+            cursors
+                .answered(&answer(&[(2, Stream::Alerts, 50)]), RUNNING)
+                .moved
+        );
+        // An answer that was lost: what was offered may be stored.
+        cursors.offered(&[(RUNNING, Stream::Alerts, 60)]);
+        cursors.forget();
+        assert!(
+            !cursors
+                .answered(&answer(&[(2, Stream::Alerts, 60)]), RUNNING)
+                .run_ahead
+        );
+        // Rolled back to here, while the collector had 100 of this run.
+        let ahead = answer(&[(2, Stream::Alerts, 100)]);
+        assert!(!cursors.answered(&ahead, RUNNING).run_ahead);
+        assert!(cursors.answered(&ahead, RUNNING).run_ahead);
     }
 
     #[test]
@@ -409,6 +465,7 @@ mod tests {
         assert_eq!(cursors.answered(&refusing, RUNNING).refused, 1);
         assert_eq!(cursors.answered(&refusing, RUNNING).refused, 0);
         assert!(cursors.is_refused(run, stream, 3));
+        cursors.offered(&[(run, stream, 4)]);
         cursors.answered(&answer(&[(2, Stream::Alerts, 4)]), RUNNING);
         assert!(!cursors.is_refused(run, stream, 3));
     }

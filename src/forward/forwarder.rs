@@ -6,8 +6,10 @@ use super::connector::TrustState;
 use super::cursors::{Cursors, Held};
 use super::gaps::{Gaps, Place};
 use super::news::News;
-use super::pace::{Next, Outcome, Pace};
+use super::pace::{LEAST_BATCH_BYTES, Next, Outcome, Pace};
 use super::planted::Planted;
+use super::progress::{Progress, outcome_number};
+use super::telling::Telling;
 use super::trust::LastAnswer;
 use crate::clock::{Uptime, WallTime};
 use crate::frame::answer::Answer;
@@ -15,6 +17,9 @@ use crate::frame::batch::BatchHeader;
 use crate::frame::seal::AgentKey;
 use crate::frame::{AgentId, BootId, RunId, Stream};
 use crate::limit::{BATCH_BYTES, MAC_BYTES};
+
+/// Payload too large (RFC 9110): the batch is halved, down to the least.
+const TOO_LARGE: u16 = 413;
 
 /// What the forwarder is started with.
 #[derive(Clone, Debug)]
@@ -63,8 +68,8 @@ pub trait Host {
     fn wall(&self) -> WallTime;
     /// Any number.
     fn random(&mut self) -> u64;
-    /// Tells the watcher; what cannot be told now is dropped and counted there.
-    fn tell(&mut self, news: News);
+    /// Tells the watcher; false where the link does not take it now.
+    fn tell(&mut self, news: News) -> bool;
 }
 
 /// The forwarder's state between posts.
@@ -79,6 +84,8 @@ pub struct Forwarder<R, H, C = Client> {
     pace: Pace,
     buffer: Vec<u8>,
     told: [Option<(u64, RunId, u64)>; 3],
+    telling: Telling,
+    progress: Progress,
     /// The URL whose collector the cursors are from.
     asked_url: usize,
     planted: Planted,
@@ -99,6 +106,8 @@ impl<R: Rings, H: Host, C: Post> Forwarder<R, H, C> {
             pace,
             buffer,
             told: [None; 3],
+            telling: Telling::default(),
+            progress: Progress::default(),
             asked_url: 0,
             planted: Planted::default(),
         }
@@ -112,6 +121,11 @@ impl<R: Rings, H: Host, C: Post> Forwarder<R, H, C> {
     /// The clocks.
     pub fn host(&self) -> &H {
         &self.host
+    }
+
+    /// How forwarding goes.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
     }
 
     /// What posts.
@@ -142,6 +156,12 @@ impl<R: Rings, H: Host, C: Post> Forwarder<R, H, C> {
             self.cursors.forget();
         }
         let random = self.host.random();
+        let smallest = self.pace.batch_bytes() <= LEAST_BATCH_BYTES;
+        if outcome == Outcome::TooLarge && smallest {
+            self.telling.add(News::PostsRefused { status: TOO_LARGE });
+        }
+        let host = &mut self.host;
+        self.telling.flush(|news| host.tell(news));
         let next = self.pace.after(outcome, self.host.monotonic_ms(), random);
         let wait_ms = next.at_ms.saturating_sub(self.host.monotonic_ms());
         log::debug!(
@@ -149,6 +169,10 @@ impl<R: Rings, H: Host, C: Post> Forwarder<R, H, C> {
             self.client.url(),
             next.why
         );
+        if outcome != Outcome::Empty {
+            self.progress.last_outcome = outcome_number(outcome);
+            self.progress.failed_in_row = self.pace.failures();
+        }
         outcome
     }
 
@@ -156,8 +180,10 @@ impl<R: Rings, H: Host, C: Post> Forwarder<R, H, C> {
     fn look(&mut self) -> Option<RunId> {
         self.rings.refresh();
         let held = self.rings.held();
+        // Right after a reboot only runs of earlier boots are held: none of them sends, their boot has another clock.
         let running = held
             .iter()
+            .filter(|held| held.boot == self.settings.boot)
             .max_by_key(|held| held.run_number)
             .map(|held| held.run);
         self.cursors.observe(held.into_iter());
@@ -217,8 +243,9 @@ impl<R: Rings, H: Host, C: Post> Forwarder<R, H, C> {
             return Outcome::Stuck;
         };
         if self.planted.handed_over(&sent.reached, &mut self.cursors) {
-            tell_cursors(&self.cursors, &mut self.told, &mut self.host);
+            tell_cursors(&self.cursors, &mut self.told, &mut self.telling);
         }
+        self.cursors.offered(&sent.reached);
         match self.client.post(bytes) {
             Posted::Body(body) => match Answer::open(&body, &self.settings.key, &echo) {
                 Ok(answer) => self.answered(&answer, running, sent),
@@ -245,8 +272,9 @@ impl<R: Rings, H: Host, C: Post> Forwarder<R, H, C> {
 
     fn refused(&mut self, status: u16, retry_after_ms: Option<u64>) -> Outcome {
         log::warn!("{}: status {status}", self.client.url());
+        self.progress.last_status = status;
         match status {
-            413 => Outcome::TooLarge,
+            TOO_LARGE => Outcome::TooLarge,
             408 | 429 | 500..=599 => {
                 self.client.next_url();
                 Outcome::Retry {
@@ -254,7 +282,7 @@ impl<R: Rings, H: Host, C: Post> Forwarder<R, H, C> {
                 }
             }
             400..=499 => {
-                self.host.tell(News::Misconfigured { status });
+                self.telling.add(News::PostsRefused { status });
                 self.client.next_url();
                 Outcome::Configuration
             }
@@ -269,32 +297,37 @@ impl<R: Rings, H: Host, C: Post> Forwarder<R, H, C> {
     fn answered(&mut self, answer: &Answer, running: RunId, sent: &Sent) -> Outcome {
         let uptime = self.host.uptime();
         let boot = self.settings.boot;
-        self.client.trust().answered(LastAnswer {
+        let last = LastAnswer {
             boot,
             uptime,
             wall: answer.collector_wall,
-        });
+        };
+        self.client.trust().answered(last);
+        self.progress.last_answer = Some(last);
+        self.progress.last_status = 200;
         if self.client.trust().take_date_fault() {
             log::warn!(
                 "{}: the certificate's dates do not fit, its pin does",
                 self.client.url()
             );
         }
-        self.host.tell(News::Answered {
+        self.telling.add(News::Answered {
             collector_wall: answer.collector_wall,
         });
         let effects = self.cursors.answered(answer, running);
         if effects.run_ahead {
-            self.host.tell(News::RunAhead);
+            self.telling.add(News::RunAhead { run: running });
         }
         if effects.refused > 0 {
-            self.host.tell(News::Refused {
+            self.progress.refused_frames =
+                self.progress.refused_frames.saturating_add(effects.refused);
+            self.telling.add(News::Refused {
                 count: effects.refused,
             });
         }
         self.tell_lost(sent);
         self.planted.insist(&mut self.cursors);
-        tell_cursors(&self.cursors, &mut self.told, &mut self.host);
+        tell_cursors(&self.cursors, &mut self.told, &mut self.telling);
         let more = self.cursors.unnamed().next().is_some() || self.cursors.work().next().is_some();
         match (more, effects.went_back, effects.moved) {
             (false, ..) => Outcome::Done {
@@ -312,14 +345,22 @@ impl<R: Rings, H: Host, C: Post> Forwarder<R, H, C> {
         for stream in Stream::SENT {
             let recorded = sent.lost.iter().filter(|lost| {
                 let wanted = self.cursors.wanted(lost.run, lost.stream);
-                lost.stream == stream && wanted.is_some_and(|wanted| wanted > lost.last)
+                // What was refused is told as refused.
+                lost.overwritten
+                    && lost.stream == stream
+                    && wanted.is_some_and(|wanted| wanted > lost.last)
             });
             let count = recorded.fold(0_u64, |count, lost| {
                 let span = lost.last.saturating_sub(lost.first).saturating_add(1);
                 count.saturating_add(span)
             });
             if count > 0 {
-                self.host.tell(News::Lost { stream, count });
+                let total = match stream {
+                    Stream::Alerts => &mut self.progress.lost_alerts,
+                    _ => &mut self.progress.lost_readings,
+                };
+                *total = total.saturating_add(count);
+                self.telling.add(News::Lost { stream, count });
             }
         }
     }
@@ -329,12 +370,12 @@ impl<R: Rings, H: Host, C: Post> Forwarder<R, H, C> {
 fn tell_cursors(
     cursors: &Cursors,
     told: &mut [Option<(u64, RunId, u64)>; 3],
-    host: &mut impl Host,
+    telling: &mut Telling,
 ) {
     for (stream, told) in Stream::SENT.into_iter().zip(told) {
         let reached = cursors.reached(stream);
         if let (Some((run_number, run, next)), true) = (reached, reached != *told) {
-            host.tell(News::Stored {
+            telling.add(News::Stored {
                 run_number,
                 run,
                 stream,

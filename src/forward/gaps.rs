@@ -2,7 +2,8 @@
 //!
 //! A writer replaces the newest block of a stream in place: while it does, a reader finds nothing there, and on a
 //! starved host that moment can last. A gap is therefore told as a Loss only once it was seen twice: behind it frames
-//! stand (then its block was left behind by the writer, and a second look suffices), or [`TAIL_MS`] passed.
+//! stand (then its block was left behind by the writer, and a second look suffices), or [`TAIL_MS`] passed. What
+//! remains: two looks more than that apart which both meet a write of the same block, with none between that does not.
 
 use crate::frame::{RunId, Stream};
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ pub enum Place {
 
 #[derive(Clone, Copy, Debug)]
 struct Seen {
+    place: Place,
     last: u64,
     since_ms: u64,
     asked_ms: u64,
@@ -51,10 +53,12 @@ impl Gaps {
             seen.asked_ms = now_ms;
             let both = seen.last.min(last);
             let old = now_ms.saturating_sub(seen.since_ms) >= TAIL_MS;
-            if both >= first && (old || place == Place::Before) {
+            // Seen as the end, and now before frames: its block was being written then, and is looked at once more.
+            let twice = place == Place::Before && seen.place == Place::Before;
+            if both >= first && (old || twice) {
                 return Some(both);
             }
-            seen.last = both;
+            (seen.last, seen.place) = (both, place);
             return None;
         }
         if self.seen.len() >= GAPS {
@@ -63,6 +67,7 @@ impl Gaps {
         }
         if self.seen.len() < GAPS {
             let seen = Seen {
+                place,
                 last,
                 since_ms: now_ms,
                 asked_ms: now_ms,
@@ -70,6 +75,11 @@ impl Gaps {
             self.seen.insert(key, seen);
         }
         None
+    }
+
+    /// A frame was read: it was not missing after all.
+    pub fn found(&mut self, run: RunId, stream: Stream, sequence: u64) {
+        self.seen.remove(&(run, stream, sequence));
     }
 
     /// Everything before `next` is settled.
@@ -101,6 +111,18 @@ mod tests {
         assert_eq!(gaps.lost(OF, (3, 5), Place::Tail, 10), None);
         assert_eq!(gaps.lost(OF, (3, 5), Place::Tail, 9 + TAIL_MS), None);
         assert_eq!(gaps.lost(OF, (3, 7), Place::Tail, 10 + TAIL_MS), Some(5));
+    }
+
+    #[test]
+    fn what_was_found_meanwhile_is_a_new_gap() {
+        let mut gaps = Gaps::default();
+        assert_eq!(gaps.lost(OF, (3, 5), Place::Before, 10), None);
+        gaps.found(OF.0, OF.1, 3);
+        assert_eq!(gaps.lost(OF, (3, 5), Place::Before, 99_000), None);
+        // The end first, then before frames: not the same.
+        assert_eq!(gaps.lost(OF, (7, 9), Place::Tail, 10), None);
+        assert_eq!(gaps.lost(OF, (7, 8), Place::Before, 11), None);
+        assert_eq!(gaps.lost(OF, (7, 8), Place::Before, 11), Some(8));
     }
 
     #[test]

@@ -14,6 +14,8 @@ pub mod gaps;
 pub mod news;
 pub mod pace;
 pub mod planted;
+pub mod progress;
 pub mod resolver;
+pub mod telling;
 pub mod trust;
 pub mod urls;

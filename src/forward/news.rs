@@ -39,9 +39,12 @@ pub enum News {
         count: u64,
     },
     /// The collector knows more of this run than was ever written.
-    RunAhead,
-    /// 4xx: a configuration fault.
-    Misconfigured {
+    RunAhead {
+        /// The run that it knows too much of.
+        run: RunId,
+    },
+    /// The collector refuses every post: 4xx, a configuration fault.
+    PostsRefused {
         /// The status.
         status: u16,
     },
@@ -80,8 +83,11 @@ impl News {
                 writer.u8(4)?;
                 writer.u64(count)?;
             }
-            Self::RunAhead => writer.u8(5)?,
-            Self::Misconfigured { status } => {
+            Self::RunAhead { run } => {
+                writer.u8(5)?;
+                writer.u64(run.0)?;
+            }
+            Self::PostsRefused { status } => {
                 writer.u8(6)?;
                 writer.u64(u64::from(status))?;
             }
@@ -115,8 +121,10 @@ impl News {
             4 => Self::Refused {
                 count: reader.u64()?,
             },
-            5 => Self::RunAhead,
-            6 => Self::Misconfigured {
+            5 => Self::RunAhead {
+                run: RunId(reader.u64()?),
+            },
+            6 => Self::PostsRefused {
                 status: u16::try_from(reader.u64()?).map_err(|_| Cut)?,
             },
             _ => return Err(Cut),
@@ -150,8 +158,8 @@ mod tests {
                 count: 3,
             },
             News::Refused { count: 1 },
-            News::RunAhead,
-            News::Misconfigured { status: 401 },
+            News::RunAhead { run: RunId(3) },
+            News::PostsRefused { status: 401 },
         ];
         for news in all {
             let mut buffer = [0; NEWS_BYTES];

@@ -74,7 +74,7 @@ impl Stream {
 pub enum Kind {
     /// Who speaks, at the start of a run.
     Hello = 1,
-    /// The effective rules, when their hash is new.
+    /// The effective rules, at each start of a run.
     Config = 2,
     /// The open alerts.
     State = 3,

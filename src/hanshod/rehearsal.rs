@@ -1,15 +1,14 @@
 //! The rehearsal: the whole path of an alert, once, on a ring that nobody reads and that is gone afterwards. Code, stack and
 //! tables that the first real alert needs are then in memory, and locked there (`MCL_ONFAULT`).
 
-use crate::start::machine;
-use crate::watch::{Recorder, Watcher, anchor};
+use crate::watch::{Recorder, anchor};
 use hansho::clock::Uptime;
 use hansho::forward::news::{NEWS_BYTES, News};
-use hansho::frame::{AgentId, Stream};
+use hansho::frame::{AgentId, BootId, RunId, Stream};
 use hansho::keeper::control::Order;
-use hansho::limit::MEMORY_RING_BYTES;
+use hansho::limit::{CHECKPOINT_BYTES, MEMORY_RING_BYTES};
 use hansho::machine::{Input, Machine, Tick};
-use hansho::sample::Snapshot;
+use hansho::sample::{Reader, Snapshot};
 use hansho::spool::superblock::Cursor;
 use hansho::spool::{Identity, MemoryRing};
 use hansho::sys::{self, Mapping};
@@ -20,21 +19,20 @@ const TICKS: u64 = 8;
 /// Between two of them: rates, shares and windows need time to pass, and a test alert ends after a minute.
 const TICK_MS: u64 = 10_000;
 
-/// Rehearses. Where it cannot, the first alert pays for it, and the log says so.
-pub(crate) fn rehearse(watcher: &mut Watcher) {
-    if let Err(why) = through(watcher) {
-        log::warn!("no rehearsal: {why}");
-    }
-    // Only needed here.
-    watcher.rules = Vec::new();
-}
-
-fn through(watcher: &mut Watcher) -> Result<(), String> {
-    let mut machine = machine(&watcher.settings, &watcher.rules)?;
+/// Rehearses with a machine of its own, and drops it.
+///
+/// # Errors
+/// A sentence that says what failed.
+pub(crate) fn rehearse(
+    mut machine: Box<Machine>,
+    reader: &mut dyn Reader,
+    checkpoint: &mut [u8; CHECKPOINT_BYTES],
+    (boot, run): (BootId, RunId),
+) -> Result<(), String> {
     let identity = Identity {
         agent: AgentId(0),
-        run: watcher.run,
-        boot: watcher.boot,
+        run,
+        boot,
         ring: 1,
         run_number_floor: 0,
     };
@@ -46,7 +44,7 @@ fn through(watcher: &mut Watcher) -> Result<(), String> {
     let mut recorder = Recorder::new(ring, None);
     for step in 0..TICKS {
         let at = now.plus(step.saturating_mul(TICK_MS));
-        let snapshot = watcher.reader.look(at, wall, true);
+        let snapshot = reader.look(at, wall, true);
         let tick = Tick {
             snapshot: loaded(snapshot, step),
             late_ms: 60_000,
@@ -56,8 +54,8 @@ fn through(watcher: &mut Watcher) -> Result<(), String> {
             .set_anchor(at, anchor(at, wall, step % 2 == 0));
         recorder.note(anchored);
         machine.step(at, Input::Tick(&tick), &mut recorder);
-        recorder.record_state(&machine, &mut watcher.checkpoint, at);
-        messages(&mut machine, &mut recorder, watcher, at);
+        recorder.record_state(&machine, checkpoint, at);
+        messages(&mut machine, &mut recorder, run, at);
     }
     machine.step(
         now.plus(TICKS.saturating_mul(TICK_MS)),
@@ -84,12 +82,7 @@ fn loaded(mut look: Snapshot, step: u64) -> Snapshot {
 }
 
 /// Every message that may come.
-fn messages(
-    machine: &mut Machine,
-    recorder: &mut Recorder<&Mapping>,
-    watcher: &Watcher,
-    at: Uptime,
-) {
+fn messages(machine: &mut Machine, recorder: &mut Recorder<&Mapping>, run: RunId, at: Uptime) {
     let mut buffer = [0; NEWS_BYTES];
     for news in [
         News::Answered {
@@ -97,18 +90,18 @@ fn messages(
         },
         News::Stored {
             run_number: 1,
-            run: watcher.run,
+            run,
             stream: Stream::Alerts,
             next: at.as_millis(),
         },
-        News::RunAhead,
+        News::RunAhead { run: RunId(0) },
     ] {
         let decoded = news.encode(&mut buffer).ok().map(News::decode);
         let _decoded = black_box(decoded);
     }
     let cursor = Cursor {
         run_number: 1,
-        run: watcher.run,
+        run,
         next_sequence: at.as_millis(),
     };
     let set = recorder.ring.set_cursor(at, Stream::Alerts, cursor);

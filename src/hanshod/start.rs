@@ -41,14 +41,59 @@ pub(crate) fn run(mut inherited: Inherited) -> Result<u8, String> {
     }
     let launch = Launch::of(&File::from(inherited.demand("launch")?))
         .map_err(|error| format!("launch: {error}"))?;
-    let mut watcher = start(&launch, &mut inherited)?;
+    let watcher = start(&launch, &mut inherited)?;
     drop(launch);
-    rehearsal::rehearse(&mut watcher);
     Ok(watcher.run())
 }
 
 fn failed(what: &'static str) -> impl Fn(std::io::Error) -> String {
     move |error| format!("{what}: {error}")
+}
+
+/// What is made by [`prepare`].
+struct Prepared {
+    machine: Box<Machine>,
+    before: Before,
+    reader: Box<dyn Reader + Send>,
+    first: Snapshot,
+    checkpoint: Box<[u8; CHECKPOINT_BYTES]>,
+}
+
+/// Makes what is large, takes over what the runs before left, and rehearses. On a thread of its own, whose stack is given
+/// back: values of tens of kilobytes pass over it, and what the first thread's stack has once grown to stays locked.
+fn prepare(
+    plan: &Plan,
+    memory: &Arc<Mapping>,
+    disk: Option<&File>,
+    (agent, boot, run): (AgentId, BootId, RunId),
+) -> Result<Prepared, String> {
+    let settings = settings(plan);
+    let rules: Vec<Rule> = plan
+        .rules
+        .iter()
+        .map(|effective| effective.rule.clone())
+        .collect();
+    let mut checkpoint = touched(Box::new([0; CHECKPOINT_BYTES]));
+    let mut reader = reader(plan)?;
+    let (now, wall) = sys::clocks();
+    let first = reader.look(now, wall, true);
+    if let Err(why) = rehearsal::rehearse(
+        Box::new(machine(&settings, &rules)?),
+        reader.as_mut(),
+        &mut checkpoint,
+        (boot, run),
+    ) {
+        log::warn!("no rehearsal, the first alert pays for it: {why}");
+    }
+    let mut machine = Box::new(machine(&settings, &rules)?);
+    let before = Before::read(&mut machine, memory, disk, (agent, boot), &mut checkpoint);
+    Ok(Prepared {
+        machine,
+        before,
+        reader,
+        first,
+        checkpoint,
+    })
 }
 
 fn start(launch: &Launch, inherited: &mut Inherited) -> Result<Watcher, String> {
@@ -58,25 +103,22 @@ fn start(launch: &Launch, inherited: &mut Inherited) -> Result<Watcher, String> 
     let disk = inherited.take("disk").map(File::from);
     let (boot, agent) = (BootId(launch.boot), AgentId(launch.agent));
     let run = RunId(sys::random_u64().map_err(failed("getrandom"))?);
-
-    let settings = settings(plan);
-    let rules: Vec<Rule> = plan
-        .rules
-        .iter()
-        .map(|effective| effective.rule.clone())
-        .collect();
-    let mut machine = machine(&settings, &rules)?;
-    let mut checkpoint = Box::new([0; CHECKPOINT_BYTES]);
     // Read before anything is written: opening the ring may wipe it, and frames of this run take the places of older ones.
-    let before = Before::read(
-        &mut machine,
-        &memory,
-        disk.as_ref(),
-        (agent, boot),
-        &mut checkpoint,
-    );
+    let Prepared {
+        mut machine,
+        before,
+        reader,
+        first,
+        mut checkpoint,
+    } = std::thread::scope(|scope| {
+        let preparing = scope.spawn(|| prepare(plan, &memory, disk.as_ref(), (agent, boot, run)));
+        preparing
+            .join()
+            .unwrap_or_else(|_| Err("the start failed".to_owned()))
+    })?;
 
     memory.touch();
+    touch_stack();
     let locked = sys::lock_memory();
     if let Err(error) = &locked {
         log::warn!("memory is not locked: {error}; raise LimitMEMLOCK or give CAP_IPC_LOCK");
@@ -116,8 +158,6 @@ fn start(launch: &Launch, inherited: &mut Inherited) -> Result<Watcher, String> 
     let scribe = Handle::start(memory, outlets).map_err(failed("scribe"))?;
     let mut recorder = Recorder::new(ring, Some(scribe));
 
-    let mut reader = reader(plan)?;
-    let first = reader.look(now, wall, true);
     let hello = hello(launch, &first, recovered.run_number, flags);
     machine.hello(now, &hello, &mut recorder);
     let origins = |place: usize| {
@@ -131,22 +171,29 @@ fn start(launch: &Launch, inherited: &mut Inherited) -> Result<Watcher, String> 
     let pulse: OwnedFd = inherited.demand("pulse")?;
     Ok(Watcher {
         machine,
-        rules,
-        settings,
+        settings: settings(plan),
         recorder,
         reader,
         pulse: Pulse::of(&File::from(pulse)).map_err(failed("pulse"))?,
         keeper: inherited.demand("keeper")?,
         link: inherited.demand("link")?,
-        boot,
-        run,
+        run: identity.run,
         confirmed: false,
         counters_due: now,
         last_tick: None,
-        checkpoint: touched(checkpoint),
+        checkpoint,
         message: touched(Box::new([0; MESSAGE_BYTES])),
         stop: None,
     })
+}
+
+/// Touches the first thread's stack as deep as a tick ever goes: the deepest, a State in parts, needs some 20 KiB.
+#[inline(never)]
+fn touch_stack() {
+    const BYTES: usize = 64 * 1024;
+    let mut depth = [0_u8; BYTES];
+    black_box(&mut depth).fill(1);
+    black_box(&depth);
 }
 
 /// A buffer all of whose pages are there: a checkpoint that grows on the night when every rule fires needs the last ones.
@@ -253,7 +300,7 @@ fn settings(plan: &Plan) -> Settings {
 }
 
 /// A machine with these rules.
-pub(crate) fn machine(settings: &Settings, rules: &[Rule]) -> Result<Machine, String> {
+fn machine(settings: &Settings, rules: &[Rule]) -> Result<Machine, String> {
     let mut bounded = heapless::Vec::<Rule, RULES>::new();
     bounded
         .extend_from_slice(rules)
@@ -261,7 +308,7 @@ pub(crate) fn machine(settings: &Settings, rules: &[Rule]) -> Result<Machine, St
     Machine::new(settings.clone(), bounded).map_err(|fault| format!("rules: {fault:?}"))
 }
 
-fn reader(plan: &Plan) -> Result<Box<dyn Reader>, String> {
+fn reader(plan: &Plan) -> Result<Box<dyn Reader + Send>, String> {
     Ok(match plan.sample.source {
         Source::Procfs => {
             let reader = ProcReader::open(&plan.sample.root);

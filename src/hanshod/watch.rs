@@ -6,13 +6,12 @@ use crate::scribe::Handle;
 use hansho::clock::{Anchor, AnchorQuality, Uptime, WallTime};
 use hansho::forward::news::News;
 use hansho::forward::trust::BUILD_WALL;
-use hansho::frame::{BootId, RunId, Stream};
+use hansho::frame::{RunId, Stream};
 use hansho::keeper::control::{self, Order};
 use hansho::keeper::pulse::{Pulse, Role};
 use hansho::keeper::supervise::{EXIT_NEW_RUN, Wake};
 use hansho::limit::{CHECKPOINT_BYTES, MESSAGE_BYTES, MESSAGES_PER_TICK};
 use hansho::machine::{Input, Journal, Machine, Settings, Tick, next_due};
-use hansho::rule::Rule;
 use hansho::sample::Reader;
 use hansho::spool::superblock::Cursor;
 use hansho::spool::{Memory, MemoryRing};
@@ -106,15 +105,13 @@ impl Budget {
 
 /// The watcher.
 pub(crate) struct Watcher {
-    pub(crate) machine: Machine,
-    pub(crate) rules: Vec<Rule>,
+    pub(crate) machine: Box<Machine>,
     pub(crate) settings: Settings,
     pub(crate) recorder: Recorder<Arc<Mapping>>,
-    pub(crate) reader: Box<dyn Reader>,
+    pub(crate) reader: Box<dyn Reader + Send>,
     pub(crate) pulse: Pulse,
     pub(crate) keeper: OwnedFd,
     pub(crate) link: OwnedFd,
-    pub(crate) boot: BootId,
     pub(crate) run: RunId,
     pub(crate) confirmed: bool,
     pub(crate) counters_due: Uptime,
@@ -280,8 +277,10 @@ impl Watcher {
             }
             News::Lost { stream, count } => Input::Lost { stream, count },
             News::Refused { count } => Input::Refused { count },
-            News::Misconfigured { .. } => Input::Refused { count: 1 },
-            News::RunAhead => {
+            News::PostsRefused { .. } => Input::PostsRefused,
+            // Of an earlier run it says nothing about this one.
+            News::RunAhead { run } if run != self.run => return,
+            News::RunAhead { .. } => {
                 // The numbers of this run are spent: the next one says why it is there.
                 self.stop = Some(u8::try_from(EXIT_NEW_RUN).unwrap_or(3));
                 return;

@@ -16,7 +16,7 @@ const LAUNCH_BYTES: u64 = 1024 * 1024;
 const VERSION: &str = concat!("hansho ", env!("CARGO_PKG_VERSION"), "\n");
 
 /// Plain values for all processes of one agent.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Launch {
     /// The checked configuration.
     pub plan: Plan,
@@ -40,6 +40,19 @@ pub struct Launch {
     pub memory_survives: bool,
     /// The control socket.
     pub control: PathBuf,
+}
+
+/// Without the key, so that no message ever shows it.
+impl core::fmt::Debug for Launch {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Launch")
+            .field("agent", &self.agent)
+            .field("key_epoch", &self.key_epoch)
+            .field("boot", &self.boot)
+            .field("host", &self.host)
+            .field("control", &self.control)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Launch {

@@ -32,8 +32,10 @@ const STOP_WATCHER_MS: u64 = 3_000;
 const STOP_FORWARDER_MS: u64 = 11_000;
 /// Connections of the control socket at once.
 const PEERS: usize = 4;
-/// The loop looks round at least this often.
-const ROUND_MS: u64 = 1_000;
+/// The loop looks round at least this often: what has happened wakes it at once, only a worker that hangs does not.
+const ROUND_MS: u64 = 5_000;
+/// The same while stopping, when patience ends by time.
+const STOPPING_ROUND_MS: u64 = 1_000;
 /// The forwarder goes round its loop at least this often, but for a post.
 const FORWARDER_ROUND_MS: u64 = POST_TIMEOUT_MS;
 
@@ -186,7 +188,12 @@ impl Keeper {
             .into_iter()
             .flatten()
             .min();
-        let wait_ms = due.map_or(ROUND_MS, |due| due.saturating_sub(now_ms).min(ROUND_MS));
+        let round_ms = if self.stopping_since_ms.is_some() {
+            STOPPING_ROUND_MS
+        } else {
+            ROUND_MS
+        };
+        let wait_ms = due.map_or(round_ms, |due| due.saturating_sub(now_ms).min(round_ms));
         let away = self
             .forwarder
             .is_away()

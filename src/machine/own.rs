@@ -29,6 +29,7 @@ pub(super) struct OwnQuantities {
     readings_discarded: u64,
     alerts_lost: u64,
     frames_refused: u64,
+    posts_refused: u64,
     run_ahead: u64,
     /// `None`: silent since before this run, nobody knows how long.
     last_answer: Option<Uptime>,
@@ -47,6 +48,7 @@ pub(super) struct Seen {
     readings_discarded: u64,
     alerts_lost: u64,
     frames_refused: u64,
+    posts_refused: u64,
     run_ahead: u64,
     forward_silence_s: Option<u64>,
     clock_step_ms: u64,
@@ -106,6 +108,10 @@ impl OwnQuantities {
         self.frames_refused = self.frames_refused.saturating_add(count);
     }
 
+    pub(super) fn posts_refused(&mut self) {
+        self.posts_refused = self.posts_refused.saturating_add(1);
+    }
+
     pub(super) fn run_ahead(&mut self) {
         self.run_ahead = self.run_ahead.saturating_add(1);
     }
@@ -123,6 +129,7 @@ impl OwnQuantities {
             readings_discarded: self.readings_discarded,
             alerts_lost: self.alerts_lost,
             frames_refused: self.frames_refused,
+            posts_refused: self.posts_refused,
             run_ahead: self.run_ahead,
             forward_silence_s: silence.filter(|_| forwards),
             clock_step_ms: self.clock_step(tick),
@@ -153,6 +160,7 @@ impl OwnQuantities {
         self.readings_discarded = 0;
         self.alerts_lost = 0;
         self.frames_refused = 0;
+        self.posts_refused = 0;
         self.run_ahead = 0;
     }
 
@@ -230,6 +238,7 @@ impl Values for Observed<'_> {
             Quantity::ReadingsDiscarded => plain(self.own.readings_discarded),
             Quantity::AlertsLost => plain(self.own.alerts_lost),
             Quantity::FramesRefused => plain(self.own.frames_refused),
+            Quantity::PostsRefused => plain(self.own.posts_refused),
             Quantity::RunAhead => plain(self.own.run_ahead),
             Quantity::ForwardSilence => self.own.forward_silence_s.and_then(plain),
             Quantity::ClockStep => plain(self.own.clock_step_ms),

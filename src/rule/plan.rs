@@ -171,14 +171,18 @@ impl Plan {
         }
     }
 
-    /// Longest time without a value that changes nothing, in milliseconds.
-    fn gap_ms(&self, on_fallback: bool, intervals: Intervals) -> u64 {
-        let interval_ms = if self.source(on_fallback).quantity.is_counter() {
+    /// How often the quantity in use has a value, in milliseconds.
+    fn interval_ms(&self, on_fallback: bool, intervals: Intervals) -> u32 {
+        if self.source(on_fallback).quantity.is_counter() {
             intervals.counters_ms
         } else {
             intervals.sample_ms
-        };
-        u64::from(interval_ms).saturating_mul(GAP_INTERVALS.into())
+        }
+    }
+
+    /// Longest time without a value that changes nothing, in milliseconds.
+    fn gap_ms(&self, on_fallback: bool, intervals: Intervals) -> u64 {
+        u64::from(self.interval_ms(on_fallback, intervals)).saturating_mul(GAP_INTERVALS.into())
     }
 
     /// True where the quantity in use has had no value for too long, or never.
@@ -193,7 +197,7 @@ impl Plan {
         &self,
         rule: &Rule,
         state: &mut RuleState,
-        window: Option<&mut WindowState>,
+        mut window: Option<&mut WindowState>,
         (now, intervals): (Uptime, Intervals),
         values: &impl Values,
     ) -> Option<(Change, Value)> {
@@ -202,19 +206,17 @@ impl Plan {
         if switched {
             state.restart_with_other_values();
             state.on_fallback = !state.on_fallback;
+            if let Some(window) = &mut window {
+                window.empty();
+            }
         } else if self.is_gap(state, now, intervals) {
             state.restart();
-        }
-        let mut window = window;
-        if state.seen.is_none()
-            && let Some(window) = &mut window
-        {
-            window.empty();
         }
         let (mut value, _) = found?;
         state.seen = Some(now);
         if let (Some(window), Some((_, shape))) = (window, &self.window) {
-            value.value = window.take(shape, now, value.value)?;
+            let shape = shape.with_interval(self.interval_ms(state.on_fallback, intervals));
+            value.value = window.take(&shape, now, value.value)?;
         }
         let source = self.source(state.on_fallback);
         let judged = self.judge(source, value, values, &rule.subject);

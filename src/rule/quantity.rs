@@ -79,6 +79,11 @@ pub enum Quantity {
     ForwardSilence = 86,
     /// The collector knew more of this run than was ever written (rollback or clone): times since the last look.
     RunAhead = 87,
+    /// Posts that a collector answered with a 4xx other than 408 and 429, since the last look: all of the post was
+    /// refused, and stays in the rings.
+    PostsRefused = 88,
+    /// 1 while the disk ring cannot be opened, created or written, else 0; absent where it is configured off.
+    DiskRingFault = 89,
 }
 
 /// Unit of a quantity: how levels are written and values shown.
@@ -111,7 +116,7 @@ pub struct Value {
 
 impl Quantity {
     /// Every quantity with its number and the name used in agent.toml.
-    pub const ALL: [(Self, &'static str, Unit); 36] = [
+    pub const ALL: [(Self, &'static str, Unit); 38] = [
         (Self::MemoryUsed, "memory_used", Unit::Kib),
         (Self::MemoryAvailable, "memory_available", Unit::Kib),
         (Self::MemoryAnonymous, "memory_anonymous", Unit::Kib),
@@ -156,6 +161,8 @@ impl Quantity {
         (Self::FramesRefused, "frames_refused", Unit::Count),
         (Self::ForwardSilence, "forward_silence", Unit::Seconds),
         (Self::RunAhead, "run_ahead", Unit::Count),
+        (Self::PostsRefused, "posts_refused", Unit::Count),
+        (Self::DiskRingFault, "disk_ring_fault", Unit::Count),
     ];
 
     /// The number on the wire.
@@ -277,7 +284,9 @@ impl Quantity {
             | Self::SourceGone
             | Self::FramesRefused
             | Self::ForwardSilence
-            | Self::RunAhead => None,
+            | Self::RunAhead
+            | Self::PostsRefused
+            | Self::DiskRingFault => None,
         }
     }
 }

@@ -1,8 +1,9 @@
 //! All rules of an agent, and one step over all of them.
 //!
-//! *Unknown*: the quantity in use has had no value for more than [`crate::limit::GAP_INTERVALS`] of its intervals (or never), or its
-//! window is not covered yet. Values that stay away so long start timers and window anew ([`super::state`]); a shorter
-//! absence changes nothing: neither time nor phase. A value without the total that a per cent level needs is absent.
+//! *Unknown*: the quantity in use has had no value for more than [`crate::limit::GAP_INTERVALS`] of its intervals (or
+//! never), or its window is not covered. Values that stay away so long start timers anew ([`super::state`]), but not the
+//! window, which bridges a gap that is short against its length ([`super::window`]); a shorter absence changes nothing:
+//! neither time nor phase. A value without the total that a per cent level needs is absent.
 //!
 //! A *fallback* is looked at on a reading on which the first quantity is absent. A change of which of the two is in
 //! use starts timers, window and worst value anew: values of two quantities are never mixed.
@@ -292,16 +293,25 @@ impl RuleSet {
     /// whatever folding the readings gave. To be called in the order of recording. A rule that is not in the set, or
     /// disabled, is left alone; gives back whether it was taken.
     pub fn outrank(&mut self, code: u16, subject: &str, recorded: &RecordedTransition) -> bool {
-        let mut each = self.rules.iter().zip(self.states.iter_mut());
-        let found = each.find(|(rule, _)| {
-            rule.enabled && rule.code == code && rule.subject.as_str() == subject
-        });
-        if let Some((rule, state)) = found {
-            state.outrank(rule, recorded);
-            true
-        } else {
-            false
+        let found = self
+            .rules
+            .iter()
+            .position(|rule| rule.enabled && rule.code == code && rule.subject.as_str() == subject);
+        let Some(place) = found else {
+            return false;
+        };
+        let (Some(rule), Some(state)) = (self.rules.get(place), self.states.get_mut(place)) else {
+            return false;
+        };
+        state.outrank(rule, recorded);
+        if recorded.earlier_boot
+            && let Some(window) = self
+                .window_of(place)
+                .and_then(|window| self.windows.get_mut(window))
+        {
+            window.empty();
         }
+        true
     }
 
     /// The window of a rule.

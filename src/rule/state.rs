@@ -293,7 +293,7 @@ impl RuleState {
         self.worst = Some(self.worst.map_or(value, worse));
     }
 
-    /// Starts timers anew after a gap; an open alert stays open.
+    /// Starts timers anew after a gap; an open alert stays open, and the window, which is not part of this, goes on.
     pub(super) fn restart(&mut self) {
         if self.phase == Phase::Pending {
             self.phase = Phase::Inactive;

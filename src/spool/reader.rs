@@ -56,7 +56,6 @@ pub struct SpoolReader<M, D> {
     runs: Runs,
     held: Vec<HeldStream>,
     buffer: Box<[u8; BLOCK_BYTES]>,
-    spare: Box<[u8; CHECKPOINT_BYTES]>,
 }
 
 impl<M: Memory, D: Disk> SpoolReader<M, D> {
@@ -69,7 +68,6 @@ impl<M: Memory, D: Disk> SpoolReader<M, D> {
             runs: Runs::default(),
             held: Vec::new(),
             buffer: Box::new([0; BLOCK_BYTES]),
-            spare: Box::new([0; CHECKPOINT_BYTES]),
         }
     }
 
@@ -228,16 +226,17 @@ impl<M: Memory, D: Disk> SpoolReader<M, D> {
         let disk = self.disk.as_ref().and_then(|index| {
             newest_checkpoint(index.source(), index.ring()?, into, &mut self.buffer)
         });
+        // Only needed at start-up: on the stack it costs nothing for the rest of a reader's life.
+        let mut spare = [0; CHECKPOINT_BYTES];
         let memory = self.memory.as_ref().and_then(|index| {
-            let spare = self.spare.as_mut_slice();
-            newest_checkpoint(index.source(), index.ring()?, spare, &mut self.buffer)
+            newest_checkpoint(index.source(), index.ring()?, &mut spare, &mut self.buffer)
         });
         match (memory, disk) {
             (Some((length, mark)), other)
                 if other.is_none_or(|(_, on_disk)| !on_disk.is_newer_than(&mark)) =>
             {
                 into.get_mut(..length)?
-                    .copy_from_slice(self.spare.get(..length)?);
+                    .copy_from_slice(spare.get(..length)?);
                 Some((length, mark))
             }
             (_, on_disk) => on_disk,

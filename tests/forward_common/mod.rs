@@ -1,7 +1,8 @@
 //! Rings, a host and a collector of the tests of the forwarder: in memory, in virtual time.
 #![allow(
     dead_code,
-    reason = "each test binary uses a part of what the tests of the forwarder share"
+    clippy::panic,
+    reason = "each test binary uses a part of what the tests of the forwarder share, and may stop"
 )]
 
 pub(crate) mod server;
@@ -38,9 +39,12 @@ pub(crate) fn frame(sequence: u64) -> Vec<u8> {
         .to_vec()
 }
 
+/// Sequences held of each run number and stream.
+type HeldSequences = BTreeMap<(u64, Stream), BTreeSet<u64>>;
+
 /// What is held, shared with the test.
 #[derive(Clone, Default)]
-pub(crate) struct TestRings(pub(crate) Arc<Mutex<BTreeMap<(u64, Stream), BTreeSet<u64>>>>);
+pub(crate) struct TestRings(pub(crate) Arc<Mutex<HeldSequences>>);
 
 pub(crate) fn run_of(number: u64) -> RunId {
     RunId(1000 + number)
@@ -122,8 +126,9 @@ impl Host for TestHost {
         0
     }
 
-    fn tell(&mut self, news: News) {
+    fn tell(&mut self, news: News) -> bool {
         self.told.push(news);
+        true
     }
 }
 
@@ -153,6 +158,11 @@ pub(crate) struct Collector {
 impl Collector {
     /// Takes a batch and answers it.
     pub(crate) fn take(&mut self, batch: &[u8]) -> Vec<u8> {
+        self.take_except(batch, &[])
+    }
+
+    /// As [`Self::take`], but the section with one of these frames ends before it.
+    pub(crate) fn take_except(&mut self, batch: &[u8], not: &[(RunId, Stream, u64)]) -> Vec<u8> {
         let opened = open_batch(batch, &KEY).unwrap();
         self.batches += 1;
         let mut answer = Answer {
@@ -175,6 +185,9 @@ impl Collector {
             for found in frames {
                 if found.last < *next {
                     continue;
+                }
+                if not.contains(&(run, stream, found.sequence)) {
+                    break;
                 }
                 match found.body {
                     Ok((_, Body::Loss(_))) => {

@@ -2,7 +2,7 @@
 
 use crate::random::Random;
 use crate::relay::Relay;
-use crate::script::{Level, TOTAL_KIB};
+use crate::script::{AVAILABLE_KIB, OOM_KILL, RAISE_PERCENT, Script};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::net::TcpListener;
@@ -20,6 +20,15 @@ pub(crate) enum Victim {
     Watcher,
     Forwarder,
     Collector,
+}
+
+/// How much the agent can keep while the collector is away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rings {
+    /// All that a test writes.
+    Ample,
+    /// The smallest memory ring, and no disk ring.
+    Small,
 }
 
 impl Victim {
@@ -40,8 +49,8 @@ pub(crate) struct Site {
     plant: String,
     folder: PathBuf,
     memory: PathBuf,
-    meminfo: fs::File,
-    digit_at: u64,
+    available: Digit,
+    oom_kill: Digit,
     relay: Option<Relay>,
     collector: Option<Child>,
     keeper: Option<Child>,
@@ -67,8 +76,14 @@ pub(crate) fn programs() -> PathBuf {
 }
 
 impl Site {
-    pub(crate) fn new(programs: &Path, plant: &str, level: Level, seed: u64) -> Self {
-        let unique = format!("hansho-kill-{}-{plant}", std::process::id());
+    pub(crate) fn new(
+        programs: &Path,
+        plant: &str,
+        script: &Script,
+        seed: u64,
+        rings: Rings,
+    ) -> Self {
+        let unique = format!("hansho-kill-{}-{plant}-{rings:?}", std::process::id());
         let folder = std::env::temp_dir().join(&unique);
         let memory = Path::new("/dev/shm").join(&unique);
         for old in [&folder, &memory] {
@@ -78,25 +93,21 @@ impl Site {
         }
         let root = folder.join("root");
         lay_root(&root);
-        let meminfo = fs::OpenOptions::new()
-            .write(true)
-            .open(root.join("proc/meminfo"))
-            .expect("meminfo");
-        let text = fs::read_to_string(root.join("proc/meminfo")).expect("meminfo");
-        let digit_at = text.find("9000000 kB").expect("the available line") as u64;
+        let available = Digit::before(&root.join("proc/meminfo"), &AVAILABLE_KIB.to_string());
+        let oom_kill = Digit::before(&root.join("proc/vmstat"), "0\noom_kill_end");
         let mut site = Self {
             programs: programs.to_path_buf(),
             plant: plant.to_owned(),
             folder,
             memory,
-            meminfo,
-            digit_at,
+            available,
+            oom_kill,
             relay: None,
             collector: None,
             keeper: None,
             kills: [0; 4],
         };
-        site.set_level(level);
+        site.play(script);
         let ports: Vec<_> = (0..2)
             .map(|_| TcpListener::bind("127.0.0.1:0").expect("a port"))
             .collect();
@@ -119,7 +130,7 @@ impl Site {
             &key,
         ]);
         let relay = Relay::start(ingest, seed);
-        let toml = agent_toml(&site.folder, &site.memory, relay.address.port());
+        let toml = agent_toml(&site.folder, &site.memory, relay.address.port(), rings);
         fs::write(site.agent_file(), toml).expect("agent.toml");
         site.relay = Some(relay);
         drop(ports);
@@ -132,12 +143,10 @@ impl Site {
         self.folder.join("agent.toml")
     }
 
-    /// Changes the one digit of the host's available memory.
-    pub(crate) fn set_level(&self, level: Level) {
-        let digit = [b'0' + u8::try_from(level.0).expect("one digit")];
-        self.meminfo
-            .write_all_at(&digit, self.digit_at)
-            .expect("meminfo is written");
+    /// Shows the agent the script's present phase.
+    pub(crate) fn play(&self, script: &Script) {
+        self.available.set(script.level().0);
+        self.oom_kill.set(script.oom_kill_digit());
     }
 
     /// Asks the collector's command; what it prints.
@@ -362,32 +371,55 @@ fn child_in_mode(parent: u32, mode: &str) -> Option<Pid> {
     None
 }
 
-/// A small host: what the rules of this test need, and nothing that moves by itself.
+/// One digit of a file that the agent holds open.
+struct Digit {
+    file: fs::File,
+    at: u64,
+}
+
+impl Digit {
+    /// The first digit of `text` in the file.
+    fn before(path: &Path, text: &str) -> Self {
+        let content = fs::read_to_string(path).expect("a file of the root");
+        let at = content
+            .find(text)
+            .unwrap_or_else(|| panic!("{text:?} in {}", path.display())) as u64;
+        let file = fs::OpenOptions::new()
+            .write(true)
+            .open(path)
+            .expect("a file of the root");
+        Self { file, at }
+    }
+
+    fn set(&self, digit: u8) {
+        self.file
+            .write_all_at(&[b'0' + digit], self.at)
+            .expect("a digit is written");
+    }
+}
+
+/// The captured tree, copied, with a word behind the count of OOM kills by which it is found.
 fn lay_root(root: &Path) {
-    let files = [
-        (
-            "proc/meminfo",
-            format!(
-                "MemTotal:       {TOTAL_KIB} kB\nMemFree:          500000 kB\nMemAvailable:    9000000 kB\nBuffers:           10000 kB\nCached:           100000 kB\nAnonPages:        100000 kB\nShmem:             10000 kB\nSReclaimable:      10000 kB\nSUnreclaim:        10000 kB\nSwapTotal:             0 kB\nSwapFree:              0 kB\nDirty:                 0 kB\nCommitted_AS:     100000 kB\n"
-            ),
-        ),
-        (
-            "proc/stat",
-            "cpu  100 0 100 10000 0 0 0 0 0 0\ncpu0 100 0 100 10000 0 0 0 0 0 0\nprocs_running 1\n"
-                .to_owned(),
-        ),
-        ("proc/loadavg", "0.00 0.00 0.00 1/50 1\n".to_owned()),
-        ("proc/sys/kernel/hostname", "web01\n".to_owned()),
-        ("proc/sys/kernel/osrelease", "6.1.0\n".to_owned()),
-        (
-            "proc/sys/kernel/random/boot_id",
-            "01234567-89ab-cdef-0123-456789abcdef\n".to_owned(),
-        ),
-    ];
-    for (name, content) in files {
-        let path = root.join(name);
-        fs::create_dir_all(path.parent().expect("a folder")).expect("folders");
-        fs::write(path, content).expect("a file of the root");
+    let captured = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/trees/linux-6.18");
+    copy(&captured, root);
+    let vmstat = root.join("proc/vmstat");
+    let text = fs::read_to_string(&vmstat).expect("vmstat");
+    fs::write(
+        &vmstat,
+        text.replace("\noom_kill 0\n", "\noom_kill 0\noom_kill_end 0\n"),
+    )
+    .expect("vmstat");
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("the captured tree").flatten() {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("a file of the root");
+        }
     }
 }
 
@@ -399,20 +431,28 @@ fn collector_toml(folder: &Path, ingest: u16, pages: u16) -> String {
     )
 }
 
-fn agent_toml(folder: &Path, memory: &Path, ingest: u16) -> String {
-    let (folder, memory) = (folder.display(), memory.display());
-    let rule = |code: u16, raise: u16, clear: u16| {
-        format!(
-            "[[rule]]\ncode = {code}\nraise = \"{raise}%\"\nclear = \"{clear}%\"\nraise_after = \"200ms\"\n\
-             clear_after = \"200ms\"\ngate = \"none\"\n"
-        )
+fn agent_toml(folder: &Path, memory: &Path, ingest: u16, rings: Rings) -> String {
+    let sizes = match rings {
+        Rings::Ample => "disk_size = \"4MiB\"",
+        Rings::Small => "disk = false\nmemory_size = \"128KiB\"",
     };
+    let (folder, memory) = (folder.display(), memory.display());
+    let rules: String = RAISE_PERCENT
+        .iter()
+        .map(|(code, raise)| {
+            let clear = raise - 5;
+            format!(
+                "[[rule]]\ncode = {code}\nraise = \"{raise}%\"\nclear = \"{clear}%\"\nraise_after = \"200ms\"\n\
+                 clear_after = \"200ms\"\ngate = {{ quantity = \"memory_available\", below = \"20GiB\" }}\n"
+            )
+        })
+        .collect();
     format!(
         "config_version = 1\n[agent]\nkey_file = \"{folder}/agent.key\"\n\
-         [sample]\ninterval = \"50ms\"\nreport_interval = \"1s\"\nroot = \"{folder}/root\"\n\
-         [spool]\ndirectory = \"{folder}/spool\"\nmemory_directory = \"{memory}\"\ndisk_size = \"4MiB\"\n\
-         [forward]\nurls = [\"http://127.0.0.1:{ingest}\"]\npost_interval = \"1s\"\n{}{}",
-        rule(1001, 50, 45),
-        rule(1002, 80, 75),
+         [sample]\ninterval = \"50ms\"\ncounters_interval = \"100ms\"\nreport_interval = \"1s\"\n\
+         root = \"{folder}/root\"\n\
+         [spool]\ndirectory = \"{folder}/spool\"\nmemory_directory = \"{memory}\"\n{sizes}\n\
+         [forward]\nurls = [\"http://127.0.0.1:{ingest}\"]\npost_interval = \"1s\"\n{rules}\
+         [[rule]]\ncode = {OOM_KILL}\nclear_after = \"1s\"\n"
     )
 }

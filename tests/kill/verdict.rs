@@ -36,6 +36,102 @@ pub(crate) fn check(site: &Site, script: &Script) -> Result<(), Vec<String>> {
     }
 }
 
+/// Waits until all that was written is stored or lies in a Loss, and what is open is what the script says.
+pub(crate) fn wait_for_coverage(
+    site: &Site,
+    script: &Script,
+    patience: Duration,
+) -> Result<(), Vec<String>> {
+    let deadline = Instant::now() + patience;
+    loop {
+        let mut faults = coverage(site);
+        faults.extend(open_alerts(site, script));
+        if faults.is_empty() {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            return Err(faults);
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+/// Each (run, stream) from 0 on, each sequence once: as a frame or in a Loss; and there are Losses.
+fn coverage(site: &Site) -> Vec<String> {
+    let mut faults = Vec::new();
+    let mut spans = BTreeMap::<(String, u64), Vec<(u64, u64)>>::new();
+    for frame in lines(&site.ask(&["frames", "web01", "--json"])) {
+        let sequence = number(&frame, "sequence");
+        spans
+            .entry(stream_of(&frame))
+            .or_default()
+            .push((sequence, sequence));
+    }
+    let losses = lines(&site.ask(&["losses", "web01", "--json"]));
+    if losses.is_empty() {
+        faults.push("nothing is told as lost, and the rings were too small".to_owned());
+    }
+    for loss in losses {
+        let span = (number(&loss, "first"), number(&loss, "last"));
+        spans.entry(stream_of(&loss)).or_default().push(span);
+    }
+    for ((run, stream), mut spans) in spans {
+        spans.sort_unstable();
+        let mut next = 0;
+        for (first, last) in spans {
+            if first != next {
+                faults.push(format!(
+                    "run {run} stream {stream}: {first}..={last} where {next} should be"
+                ));
+                break;
+            }
+            next = last + 1;
+        }
+    }
+    faults
+}
+
+/// What fires at the collector is what the script's last phase gives; no episode is there twice, none is unknown.
+fn open_alerts(site: &Site, script: &Script) -> Vec<String> {
+    let text = site.ask(&["alerts", "--json", "--all"]);
+    let all: Vec<Value> = serde_json::from_str(&text).expect("a list");
+    let mut faults = Vec::new();
+    for (code, expected, open) in script.expected() {
+        let of_code: Vec<_> = all
+            .iter()
+            .filter(|alert| number(alert, "code") == u64::from(code))
+            .collect();
+        let firing: Vec<_> = of_code
+            .iter()
+            .filter(|alert| alert["state"] == "firing")
+            .collect();
+        if firing.len() != usize::from(open) {
+            faults.push(format!(
+                "{code}: {} firing, the script says {open}",
+                firing.len()
+            ));
+        }
+        let mut episodes: Vec<_> = of_code
+            .iter()
+            .map(|alert| number(alert, "episode"))
+            .collect();
+        episodes.sort_unstable();
+        let told = episodes.len();
+        episodes.dedup();
+        if episodes.len() != told || episodes.iter().any(|episode| *episode > expected) {
+            faults.push(format!(
+                "{code}: episodes {episodes:?} of {told} alerts, the script has {expected}"
+            ));
+        }
+    }
+    faults
+}
+
+fn stream_of(value: &Value) -> (String, u64) {
+    let run = value["run"].as_str().expect("a run").to_owned();
+    (run, number(value, "stream"))
+}
+
 /// A line for whoever reads the log.
 pub(crate) fn summary(site: &Site) -> String {
     site.ask(&["stats", "--json"]).trim().to_owned()
@@ -64,8 +160,8 @@ fn alerts(site: &Site, script: &Script) -> Vec<String> {
             .filter(|alert| number(alert, "code") == u64::from(code))
             .collect();
         of_code.sort_by_key(|alert| number(alert, "episode"));
-        if of_code.len() != expected {
-            let much = if of_code.len() > expected {
+        if of_code.len() as u64 != expected {
+            let much = if of_code.len() as u64 > expected {
                 "too many"
             } else {
                 "too few"
@@ -84,7 +180,7 @@ fn alerts(site: &Site, script: &Script) -> Vec<String> {
                 ));
             }
             let firing = alert["state"] == "firing";
-            let should_fire = open && place + 1 == expected;
+            let should_fire = open && place as u64 + 1 == expected;
             if firing != should_fire {
                 faults.push(format!("{what} is {}", alert["state"]));
             }
@@ -121,12 +217,8 @@ fn sequences(site: &Site) -> Vec<String> {
     let mut faults = Vec::new();
     let mut streams = BTreeMap::<(String, u64), Vec<u64>>::new();
     for frame in lines(&site.ask(&["frames", "web01", "--json"])) {
-        let key = (
-            frame["run"].as_str().expect("a run").to_owned(),
-            number(&frame, "stream"),
-        );
         streams
-            .entry(key)
+            .entry(stream_of(&frame))
             .or_default()
             .push(number(&frame, "sequence"));
     }

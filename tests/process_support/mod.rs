@@ -93,6 +93,7 @@ impl Place {
         std::io::Write::write_all(&mut key, line.as_bytes()).unwrap();
         let at = place.folder.display();
         let config = config
+            .replace("PLACE", &at.to_string())
             .replace("[agent]", &format!("[agent]\nkey_file = \"{at}/key\""))
             .replace("[sample]", &format!("[sample]\nroot = \"{at}/root\""))
             .replace(

@@ -3,10 +3,12 @@
     dead_code,
     clippy::unwrap_used,
     clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
     reason = "test code; each test program uses a part of it"
 )]
 
 use hansho::clock::Uptime;
+use hansho::limit::WINDOW_VALUE_MAX;
 use hansho::rule::{
     Aggregate, Direction, Intervals, Kind, Level, Quantity, Reason, Rule, RuleSet, Subject,
     Transition, TransitionKind, Value, Values, Window,
@@ -112,4 +114,53 @@ pub(crate) fn checkpoint(set: &RuleSet) -> Vec<u8> {
 
 pub(crate) fn kinds(told: &[Transition]) -> Vec<(TransitionKind, Reason)> {
     told.iter().map(|one| (one.kind, one.reason)).collect()
+}
+
+/// What a window says after each of the values, from the definition in `window.rs`, over a list of all values.
+pub(crate) fn naive_window(
+    window: &Window,
+    interval_ms: Option<u64>,
+    values: &[(u64, u64)],
+) -> Vec<Option<u64>> {
+    let length = u64::from(window.length_ms);
+    let bucket = length / 20;
+    let mut first = 0;
+    let mut said = Vec::new();
+    for (newest, (now, _)) in values.iter().enumerate() {
+        let mine = now / bucket;
+        if newest > first && values[newest - 1].0 / bucket < mine {
+            let mut filled: Vec<_> = values[first..=newest]
+                .iter()
+                .map(|one| one.0 / bucket)
+                .collect();
+            filled.retain(|one| one + 20 > mine);
+            filled.dedup();
+            let since_first = (mine - values[first].0 / bucket + 1).min(20);
+            let would_be = match interval_ms {
+                None => 0,
+                Some(interval) if interval <= bucket => since_first,
+                Some(interval) => since_first * bucket / interval,
+            };
+            if filled.len() == 1 || filled.len() < usize::try_from(would_be / 2).unwrap() {
+                first = newest;
+            }
+        }
+        if now - values[first].0 < length - bucket {
+            said.push(None);
+            continue;
+        }
+        let held = values[first..=newest]
+            .iter()
+            .filter(|(at, _)| at / bucket + 20 > mine)
+            .map(|(_, value)| u128::from((*value).min(WINDOW_VALUE_MAX)));
+        let count = u128::try_from(held.clone().count()).unwrap();
+        let value = match window.aggregate {
+            Aggregate::Mean => held.sum::<u128>() / count,
+            Aggregate::Minimum => held.min().unwrap(),
+            Aggregate::Maximum => held.max().unwrap(),
+            Aggregate::Last => u128::from(values[newest].1),
+        };
+        said.push(Some(u64::try_from(value).unwrap()));
+    }
+    said
 }

@@ -7,6 +7,7 @@
 mod codes;
 mod cross;
 mod demo;
+mod footprint;
 mod kill;
 mod process;
 mod site;
@@ -34,6 +35,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     codes::SUBCOMMAND,
     cross::SUBCOMMAND,
     kill::SUBCOMMAND,
+    footprint::SUBCOMMAND,
 ];
 
 fn main() -> ExitCode {

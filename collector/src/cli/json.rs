@@ -3,7 +3,7 @@
 use crate::clock::utc;
 use crate::store::{Agent, Dated, LostRange, StoredAlert, StoredFrame, StoredReading, Totals};
 use crate::web::codes;
-use hansho::frame::body;
+use hansho::frame::body::{self, FLAG_FLAPPING, FLAG_UNKNOWN};
 use hansho::frame::kind::Kind;
 use hansho::sample::{Field, Reading, Scope};
 use serde_json::{Value, json};
@@ -73,6 +73,8 @@ fn alert(alert: &StoredAlert, owner: Option<&Agent>) -> Value {
         "count": alert.count,
         "continuations": alert.continuations,
         "reason": body::reason_name(alert.reason),
+        "flapping": alert.flags & FLAG_FLAPPING != 0,
+        "unknown": alert.flags & FLAG_UNKNOWN != 0,
         "occurred_ms": wall(alert.occurred),
         "occurred_clock": clock(alert.occurred),
         "detected_ms": wall(alert.detected),

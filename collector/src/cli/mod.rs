@@ -38,7 +38,8 @@ AGENT is NAME, CUSTOMER/SYSTEM/NAME, or the agent's 16 hexadecimal digits.
 --config FILE is ./collector.toml where it is not given. Every command takes --help.
 Reading commands work beside a running serve.
 
-exit codes: 0 done, 1 not done, 2 usage, 65 store damaged or too new, 74 I/O, 78 configuration or key file
+exit codes: 0 done, 1 not done, 64 usage, 65 store damaged or too new, 66 no such configuration file, 74 I/O,
+77 not allowed to read the configuration file, 78 faults in the configuration or a key file
 ";
 
 /// What the command line says.

@@ -6,17 +6,18 @@ use crate::config::Config;
 use crate::exit::{CONFIG, Failure, IO};
 use crate::ingest::request::{Intake, Patience};
 use crate::ingest::server::Server;
-use crate::ingest::{Job, Keys, Metrics, Refusal, SignsOfLife, tls};
+use crate::ingest::{Keys, Metrics, Refusal, SignsOfLife, tls};
 use crate::keys::Masters;
 use crate::limit::{KEY_CACHE, QUEUE_BATCHES, STOP_MS};
 use crate::store::writer::Writer;
 use crate::store::{SqliteStore, Store};
 use crate::web;
+use crate::zone::Zone;
 use core::net::SocketAddr;
 use hansho::frame::kind::AgentId;
 use hansho::frame::seal::AgentKey;
 use std::collections::HashMap;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -103,7 +104,7 @@ pub fn serve(config: &Config) -> Result<(), Failure> {
         }),
         queue: queue.clone(),
         metrics: Arc::clone(&metrics),
-        signs,
+        signs: Arc::clone(&signs),
         now: clock::now,
         patience: Patience::default(),
     });
@@ -116,7 +117,15 @@ pub fn serve(config: &Config) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::new(IO, format!("the runtime cannot be started: {error}")))?;
-    let outcome = runtime.block_on(listen(config, acceptor, intake, reading, queue, metrics));
+    let site = web::Site {
+        store: reading,
+        queue,
+        metrics,
+        signs,
+        now: clock::now,
+        zone: config.zone.clone().unwrap_or_else(Zone::of_host),
+    };
+    let outcome = runtime.block_on(listen(config, acceptor, intake, site));
     // Every sender of the queue is gone with the runtime; the writer stores what waits and ends.
     runtime.shutdown_timeout(std::time::Duration::from_secs(5));
     if thread.join().is_err() {
@@ -137,9 +146,7 @@ async fn listen(
     config: &Config,
     tls: Option<tokio_rustls::TlsAcceptor>,
     intake: Arc<Intake>,
-    reading: Arc<dyn Store>,
-    queue: SyncSender<Job>,
-    metrics: Arc<Metrics>,
+    site: web::Site,
 ) -> Result<(), Failure> {
     let no_signal = |error: std::io::Error| Failure::new(IO, format!("signals: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(no_signal)?;
@@ -151,17 +158,13 @@ async fn listen(
         listener: ingest,
         tls,
         max_connections: config.ingest.max_connections,
+        max_per_address: config.ingest.max_per_address,
+        stranger_ms: Server::STRANGER_MS,
         header_ms: config.ingest.idle_timeout_ms,
         intake,
         stop: stopping.clone(),
     };
     let ingest = tokio::spawn(server.run());
-    let site = web::Site {
-        store: reading,
-        queue,
-        metrics,
-        now: clock::now,
-    };
     let pages = tokio::spawn(web::serve(pages, Arc::new(site), stopping));
     super::print(&format!(
         "listening ingest={ingest_address} pages={pages_address}\n"

@@ -1,10 +1,11 @@
 //! Taking batches from the network: mac before decode, bounds on everything, the answer after the commit.
 //!
-//! [`batch`] what passes on; [`server`] connections and their timeouts; [`request`] one post; [`tls`] certificates;
+//! [`batch`] what passes on; [`server`] connections and their timeouts; [`peers`] how many each address has; [`request`] one post; [`tls`] certificates;
 //! [`metrics`] what is counted. What stores the batches is on the other end of a bounded queue.
 
 pub mod batch;
 pub mod metrics;
+pub mod peers;
 pub mod request;
 pub mod server;
 pub mod signs;
@@ -36,6 +37,8 @@ pub enum Job {
 pub enum Refusal {
     /// The queue is full.
     Overload,
+    /// Too many connections, in all or of one address.
+    Connections,
     /// The store cannot: disk full, locked, damaged.
     Store,
     /// The collector stops.

@@ -9,10 +9,10 @@ use hansho::frame::seal::{AgentKey, Label, open};
 use hansho::limit::{ANSWER_BYTES, BATCH_BYTES};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Body;
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Method, Request, Response, StatusCode};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -139,12 +139,12 @@ fn plain(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
 }
 
 impl Intake {
-    /// Answers a request; never fails.
-    pub async fn handle<B>(&self, request: Request<B>) -> Response<Full<Bytes>>
+    /// Answers a request, and notes in `known` that one was authentic; never fails.
+    pub async fn handle<B>(&self, request: Request<B>, known: &AtomicBool) -> Response<Full<Bytes>>
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        let outcome = tokio::time::timeout(self.patience.request, self.post(request))
+        let outcome = tokio::time::timeout(self.patience.request, self.post(request, known))
             .await
             .unwrap_or(Err(Refused::Slow));
         match outcome {
@@ -167,7 +167,24 @@ impl Intake {
         }
     }
 
-    async fn post<B>(&self, request: Request<B>) -> Result<Bytes, Refused>
+    /// Answers a request on a connection that is one too many. An authentic batch is a sign of life all the same.
+    pub async fn turn_away<B>(&self, request: Request<B>) -> Response<Full<Bytes>>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        // Read to its end: closing before would reset the connection, and the answer with it.
+        if let Ok(body) = read(request.into_body()).await
+            && let Ok((opened, _)) = self.authentic(&body)
+        {
+            self.signs.heard(opened.header(), (self.now)());
+        }
+        let mut response = Refused::Unavailable(Refusal::Connections).response();
+        let headers = response.headers_mut();
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        response
+    }
+
+    async fn post<B>(&self, request: Request<B>, known: &AtomicBool) -> Result<Bytes, Refused>
     where
         B: Body<Data = Bytes> + Unpin,
     {
@@ -189,10 +206,11 @@ impl Intake {
         let body = tokio::time::timeout(self.patience.body, read(request.into_body()))
             .await
             .unwrap_or(Err(Refused::Slow))?;
-        self.batch(&body).await
+        self.batch(&body, known).await
     }
 
-    async fn batch(&self, body: &[u8]) -> Result<Bytes, Refused> {
+    /// A batch whose mac fits, with its key.
+    fn authentic(&self, body: &[u8]) -> Result<(AuthenticatedBatch, AgentKey), Refused> {
         let header = batch::peek(body).map_err(Refused::Batch)?;
         let key = self
             .keys
@@ -208,6 +226,12 @@ impl Intake {
             BatchFault::Mac => Refused::BadMac,
             fault => Refused::Batch(fault),
         })?;
+        Ok((opened, key))
+    }
+
+    async fn batch(&self, body: &[u8], known: &AtomicBool) -> Result<Bytes, Refused> {
+        let (opened, key) = self.authentic(body)?;
+        known.store(true, Ordering::Relaxed);
         let header = *opened.header();
         let (reply, answered) = oneshot::channel();
         let job = Job::Batch(Box::new(opened), reply);

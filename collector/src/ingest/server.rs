@@ -1,14 +1,17 @@
 //! Connections: accepting, TLS, HTTP/1.1, timeouts. The only file that touches the ingest socket.
 
+use super::peers::Peers;
 use super::request::Intake;
-use crate::limit::{HANDSHAKE_MS, HEADER_BYTES, HEADER_MS, STOP_MS};
+use crate::limit::{
+    HANDSHAKE_MS, HEADER_BYTES, HEADER_MS, REFUSAL_MS, REFUSAL_PLACES, STOP_MS, STRANGER_MS,
+};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -23,6 +26,10 @@ pub struct Server {
     pub tls: Option<TlsAcceptor>,
     /// Simultaneous connections.
     pub max_connections: usize,
+    /// Simultaneous connections of one address.
+    pub max_per_address: usize,
+    /// Within this a connection must have brought an authenticated post.
+    pub stranger_ms: u64,
     /// How long a connection may be without a complete request header: waiting between posts, or dawdling.
     pub header_ms: u64,
     /// Requests.
@@ -31,14 +38,38 @@ pub struct Server {
     pub stop: watch::Receiver<bool>,
 }
 
+/// What each connection needs.
+#[derive(Clone)]
+struct Serving {
+    tls: Option<TlsAcceptor>,
+    stranger: Duration,
+    header: Duration,
+    /// One too many: 503, whatever it asks.
+    turned_away: bool,
+    intake: Arc<Intake>,
+    stop: watch::Receiver<bool>,
+}
+
 impl Server {
     /// The default of `header_ms`.
     pub const HEADER_MS: u64 = HEADER_MS;
+    /// The default of `stranger_ms`.
+    pub const STRANGER_MS: u64 = STRANGER_MS;
 
     /// Accepts until told to stop, then lets running requests end.
     pub async fn run(self) {
         let places = Arc::new(Semaphore::new(self.max_connections));
-        let mut stop = self.stop.clone();
+        let peers = Arc::new(Peers::new(self.max_per_address));
+        let refusals = Arc::new(Semaphore::new(REFUSAL_PLACES));
+        let serving = Serving {
+            tls: self.tls,
+            stranger: Duration::from_millis(self.stranger_ms),
+            header: Duration::from_millis(self.header_ms),
+            turned_away: false,
+            intake: self.intake,
+            stop: self.stop.clone(),
+        };
+        let mut stop = self.stop;
         let mut stopping = pin!(async move {
             // An error means that the sender is gone: stop as well.
             drop(stop.wait_for(|stop| *stop).await);
@@ -48,8 +79,8 @@ impl Server {
                 accepted = self.listener.accept() => accepted,
                 () = &mut stopping => break,
             };
-            let socket = match accepted {
-                Ok((socket, _)) => socket,
+            let (socket, address) = match accepted {
+                Ok(accepted) => accepted,
                 Err(error) => {
                     // Out of descriptors, mostly: connections that end give some back.
                     log::warn!("a connection cannot be accepted: {error}");
@@ -57,19 +88,21 @@ impl Server {
                     continue;
                 }
             };
-            let metrics = &self.intake.metrics;
-            let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-                metrics.connections_refused.fetch_add(1, Ordering::Relaxed);
-                continue;
-            };
-            let intake = Arc::clone(&self.intake);
-            let (tls, header_ms, stop) = (self.tls.clone(), self.header_ms, self.stop.clone());
-            metrics.connections.fetch_add(1, Ordering::Relaxed);
-            tokio::spawn(async move {
-                connection(socket, tls, header_ms, &intake, stop).await;
-                intake.metrics.connections.fetch_sub(1, Ordering::Relaxed);
-                drop(place);
-            });
+            let of_all = Arc::clone(&places).try_acquire_owned().ok();
+            let of_peer = peers.take(address.ip());
+            match of_all.zip(of_peer) {
+                Some(place) => {
+                    tokio::spawn(serving.clone().serve(socket, place));
+                }
+                None => {
+                    let refused = &serving.intake.metrics.connections_refused;
+                    refused.fetch_add(1, Ordering::Relaxed);
+                    // Without a place even for that it is closed.
+                    if let Ok(place) = Arc::clone(&refusals).try_acquire_owned() {
+                        tokio::spawn(serving.clone().turn_away(socket, place));
+                    }
+                }
+            }
         }
         let all = u32::try_from(self.max_connections).unwrap_or(u32::MAX);
         // Every place free means that every connection has ended.
@@ -83,56 +116,87 @@ impl Server {
     }
 }
 
-async fn connection(
-    socket: TcpStream,
-    tls: Option<TlsAcceptor>,
-    header_ms: u64,
-    intake: &Arc<Intake>,
-    stop: watch::Receiver<bool>,
-) {
-    // Answers are small and awaited: no reason to collect them. A refusal only costs time.
-    drop(socket.set_nodelay(true));
-    let Some(tls) = tls else {
-        return http(socket, header_ms, intake, stop).await;
-    };
-    let handshake = tls.accept(socket);
-    match tokio::time::timeout(Duration::from_millis(HANDSHAKE_MS), handshake).await {
-        Ok(Ok(stream)) => http(stream, header_ms, intake, stop).await,
-        Ok(Err(_)) | Err(_) => {
-            let failed = &intake.metrics.handshakes_failed;
-            failed.fetch_add(1, Ordering::Relaxed);
+impl Serving {
+    async fn serve<T>(self, socket: TcpStream, place: T) {
+        let metrics = Arc::clone(&self.intake.metrics);
+        metrics.connections.fetch_add(1, Ordering::Relaxed);
+        self.connection(socket).await;
+        metrics.connections.fetch_sub(1, Ordering::Relaxed);
+        drop(place);
+    }
+
+    async fn turn_away<T>(mut self, socket: TcpStream, place: T) {
+        self.turned_away = true;
+        let refused = self.connection(socket);
+        // Whoever is not answered by then is closed.
+        drop(tokio::time::timeout(Duration::from_millis(REFUSAL_MS), refused).await);
+        drop(place);
+    }
+
+    async fn connection(self, socket: TcpStream) {
+        // Answers are small and awaited: no reason to collect them. A refusal only costs time.
+        drop(socket.set_nodelay(true));
+        let Some(tls) = &self.tls else {
+            return self.http(socket).await;
+        };
+        let handshake = tls.accept(socket);
+        match tokio::time::timeout(Duration::from_millis(HANDSHAKE_MS), handshake).await {
+            Ok(Ok(stream)) => self.http(stream).await,
+            Ok(Err(_)) | Err(_) => {
+                let failed = &self.intake.metrics.handshakes_failed;
+                failed.fetch_add(1, Ordering::Relaxed);
+            }
         }
     }
-}
 
-async fn http<S>(stream: S, header_ms: u64, intake: &Arc<Intake>, mut stop: watch::Receiver<bool>)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let service = service_fn(|request| {
-        let intake = Arc::clone(intake);
-        async move { Ok::<_, Infallible>(intake.handle(request).await) }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_millis(header_ms))
-        .max_buf_size(HEADER_BYTES.max(8192))
-        .max_headers(32)
-        .keep_alive(true)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut connection = pin!(connection);
-    let stopped = async move {
-        // An error means that the sender is gone: stop as well.
-        drop(stop.wait_for(|stop| *stop).await);
-    };
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = stopped => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    async fn http<S>(mut self, stream: S)
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let known = Arc::new(AtomicBool::new(false));
+        let service = service_fn(|request| {
+            let (intake, known) = (Arc::clone(&self.intake), Arc::clone(&known));
+            let turned_away = self.turned_away;
+            async move {
+                Ok::<_, Infallible>(if turned_away {
+                    intake.turn_away(request).await
+                } else {
+                    intake.handle(request, &known).await
+                })
+            }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.header)
+            .max_buf_size(HEADER_BYTES.max(8192))
+            .max_headers(32)
+            .keep_alive(true)
+            .serve_connection(TokioIo::new(stream), service);
+        let mut connection = pin!(connection);
+        let stranger = async {
+            tokio::time::sleep(self.stranger).await;
+            if known.load(Ordering::Relaxed) {
+                std::future::pending::<()>().await;
+            }
+        };
+        let stop = &mut self.stop;
+        let stopped = async move {
+            // An error means that the sender is gone: stop as well.
+            drop(stop.wait_for(|stop| *stop).await);
+        };
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = stranger => {
+                log::debug!("connection: no authenticated post in its time");
+                return;
+            }
+            () = stopped => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            log::debug!("connection: {error}");
         }
-    };
-    if let Err(error) = ended {
-        log::debug!("connection: {error}");
     }
 }

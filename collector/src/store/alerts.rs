@@ -10,10 +10,10 @@ use super::rows::Rows;
 use super::types::{AlertId, By, Counts, Dated, Identity, StoredAlert, shard};
 use crate::planted;
 use hansho::clock::Uptime;
-use hansho::frame::body::{Alert, FLAG_TEST, transition_from_u8};
+use hansho::frame::body::{Alert, FLAG_FLAPPING, FLAG_TEST, reason_to_u8, transition_from_u8};
 use hansho::frame::kind::AgentId;
 use hansho::frame::seal::short_hash;
-use hansho::rule::TransitionKind;
+use hansho::rule::{Reason, TransitionKind};
 
 impl<R: Rows> Applying<'_, R> {
     pub(super) fn alert(
@@ -244,7 +244,7 @@ impl<R: Rows> Applying<'_, R> {
             count: frame.count,
             continuations: 0,
             reason: frame.reason,
-            flags: frame.flags,
+            flags: flags(frame),
             by: By::default(),
         })
     }
@@ -293,7 +293,16 @@ fn judged(alert: &mut StoredAlert, frame: &Alert<'_>) {
     alert.worst = frame.worst.or(alert.worst);
     alert.count = frame.count.max(alert.count);
     alert.reason = frame.reason;
-    alert.flags = frame.flags;
+    alert.flags = flags(frame);
+}
+
+/// Flags of a frame, and flapping where its reason says so.
+fn flags(frame: &Alert<'_>) -> u8 {
+    if frame.reason == reason_to_u8(Reason::Flapping) {
+        frame.flags | FLAG_FLAPPING
+    } else {
+        frame.flags
+    }
 }
 
 fn close(alert: &mut StoredAlert, place: &Place, frame: &Alert<'_>) {

@@ -15,11 +15,12 @@
 //! sent: just after a reboot the newest run in the rings is still the last one of the boot before. Such a batch is stored, and
 //! says nothing about the clock of its sender.
 
+use super::news::{bounded, follows};
 use super::rows::{ConfigPart, Latest, Rows, Watermark};
 use super::types::{Agent, Boot, Counts, Dated, Inventory, LostReason, Run, StoredFrame, signed};
 use super::{StoreError, check};
 use crate::ingest::{AuthenticatedBatch, Section};
-use crate::limit::{CLAIMS, INVENTORY_CHARACTERS, NAMED_MS, NUMBER_LIMIT};
+use crate::limit::{BATCH_READINGS, CLAIMS, INVENTORY_CHARACTERS, NAMED_MS, NUMBER_LIMIT};
 use crate::planted;
 use hansho::clock::{Anchor, Uptime, WallTime};
 use hansho::frame::answer::{Answer, Refused, RefusedReason, Stored};
@@ -45,6 +46,7 @@ pub fn accept<R: Rows>(
         heard: Heard::Old,
         told: Vec::new(),
         losing: false,
+        readings_left: BATCH_READINGS,
     };
     for section in batch.sections() {
         applying.know(section, header.run)?;
@@ -92,6 +94,7 @@ pub fn alive<R: Rows>(rows: &mut R, header: &BatchHeader, now: WallTime) -> Resu
         heard: Heard::Old,
         told: Vec::new(),
         losing: false,
+        readings_left: 0,
     };
     applying.hear(header, None)?;
     let agent = applying.agent;
@@ -120,6 +123,8 @@ pub(super) struct Applying<'r, R: Rows> {
     told: Vec<(RunId, Stream)>,
     /// Whether it added a lost range.
     pub(super) losing: bool,
+    /// How many readings the frames of the batch may still bring.
+    pub(super) readings_left: u32,
 }
 
 /// Where a frame stands.
@@ -243,7 +248,7 @@ impl<R: Rows> Applying<'_, R> {
         let (mut run, follows) = match self.rows.run(id, header.run)? {
             Some(run) => (run, false),
             None => {
-                let follows = self.follows(header)?;
+                let follows = follows(self.rows, &self.agent, header)?;
                 let boot = own.unwrap_or(header.boot);
                 (self.new_run(header.run, boot)?, follows)
             }
@@ -310,24 +315,6 @@ impl<R: Rows> Applying<'_, R> {
         Ok(())
     }
 
-    /// Whether a run that never was heard of follows the current one.
-    fn follows(&mut self, header: &BatchHeader) -> Result<bool, StoreError> {
-        let id = self.agent.id;
-        let Some(current) = self.agent.current_run else {
-            return Ok(true);
-        };
-        let Some(current) = self.rows.run(id, current)? else {
-            return Ok(true);
-        };
-        if current.boot == header.boot {
-            return Ok(current
-                .last_sent
-                .is_none_or(|last| header.sent_uptime > last));
-        }
-        let boot = self.rows.boot(id, header.boot)?;
-        Ok(boot.is_none_or(|boot| boot.offsets.is_empty()))
-    }
-
     /// Whether what run `a` says is older than what run `b` says.
     pub(super) fn older(&mut self, a: RunId, b: RunId) -> Result<bool, StoreError> {
         if a == b || self.agent.current_run == Some(a) {
@@ -365,6 +352,8 @@ impl<R: Rows> Applying<'_, R> {
         let mut offered = None;
         let mut counts = Counts::default();
         let mut refusing = false;
+        let mut named = Vec::new();
+        let mut refusals_end = false;
         let place = match section.frames.first() {
             Some(first) => Some(self.place(section, first.sequence)?),
             None => None,
@@ -375,11 +364,12 @@ impl<R: Rows> Applying<'_, R> {
                 continue;
             }
             // No frame is dated by the clock of a boot that it is not of.
-            let checked = match place {
-                Some(place) if place.run.boot != section.header.boot => {
-                    Err(RefusedReason::Malformed)
-                }
-                _ => check::check(stream, frame.last, &frame.bytes),
+            let other_boot = place.is_some_and(|place| place.run.boot != section.header.boot);
+            let left = &mut self.readings_left;
+            let checked = if other_boot {
+                Err(RefusedReason::Malformed)
+            } else {
+                check::check(stream, frame.last, &frame.bytes, left)
             };
             let (uptime, body) = match checked {
                 Ok(checked) => checked,
@@ -387,15 +377,15 @@ impl<R: Rows> Applying<'_, R> {
                     refusing = true;
                     counts.refused = counts.refused.saturating_add(1);
                     // Beyond the bound more are named in the next answer.
-                    answer
-                        .refused
-                        .push(Refused {
-                            run: run_id,
-                            stream,
-                            sequence: frame.sequence,
-                            reason,
-                        })
-                        .ok();
+                    let refused = Refused {
+                        run: run_id,
+                        stream,
+                        sequence: frame.sequence,
+                        reason,
+                    };
+                    if answer.refused.push(refused).is_ok() {
+                        named.push((frame.sequence, reason));
+                    }
                     continue;
                 }
             };
@@ -419,12 +409,9 @@ impl<R: Rows> Applying<'_, R> {
                 break;
             };
             if let Body::Loss(loss) = &body {
-                let reason = match LossReason::from_u8(loss.reason) {
-                    LossReason::Unknown => LostReason::Unknown,
-                    LossReason::Overwritten => LostReason::Overwritten,
-                    LossReason::Refused => LostReason::Refused,
-                };
                 let range = (frame.sequence.max(next), frame.last);
+                refusals_end |= loss.reason == LossReason::Refused.as_u8();
+                let reason = self.told_reason(run_id, stream, range, loss.reason)?;
                 self.lose(run_id, stream, range, reason, &mut counts)?;
             } else {
                 let stored = StoredFrame {
@@ -442,6 +429,9 @@ impl<R: Rows> Applying<'_, R> {
         }
         let after = Watermark { next, offered };
         self.move_watermark(run_id, stream, before, after)?;
+        if refusals_end || !named.is_empty() {
+            self.rows.put_refusals(id, run_id, stream, &named)?;
+        }
         if counts != Counts::default() {
             self.rows.count(id, stream, &counts)?;
         }
@@ -455,6 +445,23 @@ impl<R: Rows> Applying<'_, R> {
             })
             .ok();
         Ok(())
+    }
+
+    /// Why a Loss says that its range is lost; where it was refused here, why that was.
+    fn told_reason(
+        &mut self,
+        run: RunId,
+        stream: Stream,
+        range: (u64, u64),
+        told: u8,
+    ) -> Result<LostReason, StoreError> {
+        Ok(match LossReason::from_u8(told) {
+            LossReason::Unknown => LostReason::Unknown,
+            LossReason::Overwritten => LostReason::Overwritten,
+            LossReason::Refused => {
+                why_refused(self.rows.refusal(self.agent.id, run, stream, range)?)
+            }
+        })
     }
 
     fn move_watermark(
@@ -572,9 +579,13 @@ impl<R: Rows> Applying<'_, R> {
     }
 }
 
-/// Uptimes beyond what the store holds are nonsense; they stay in order.
-fn bounded(uptime: Uptime) -> Uptime {
-    Uptime::from_millis(uptime.as_millis().min(NUMBER_LIMIT))
+/// The reason of a lost frame that this collector refused, by what it said then.
+const fn why_refused(said: Option<RefusedReason>) -> LostReason {
+    match said {
+        Some(RefusedReason::Malformed) => LostReason::RefusedMalformed,
+        Some(RefusedReason::WrongStream) => LostReason::RefusedWrongStream,
+        Some(RefusedReason::Unknown) | None => LostReason::Refused,
+    }
 }
 
 fn inventory(hello: &Hello<'_>) -> Inventory {

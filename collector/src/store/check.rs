@@ -8,14 +8,26 @@ use hansho::frame::kind::Stream;
 use hansho::frame::packed::Unpacker;
 use hansho::limit::{STATE_PARTS, SUBJECT_BYTES};
 
-/// Decodes a frame of `stream` that covers the sequences up to `last`, to the bottom of its body.
+/// Decodes a frame of `stream` that covers the sequences up to `last`, to the bottom of its body. `left` is how many readings
+/// the frames of its batch may still bring.
 ///
 /// # Errors
 /// Why it is refused.
-pub fn check(stream: Stream, last: u64, frame: &[u8]) -> Result<(Uptime, Body<'_>), RefusedReason> {
+pub fn check<'f>(
+    stream: Stream,
+    last: u64,
+    frame: &'f [u8],
+    left: &mut u32,
+) -> Result<(Uptime, Body<'f>), RefusedReason> {
     let (uptime, body) = body::decode(frame).map_err(|_| RefusedReason::Malformed)?;
     if !belongs(stream, &body) {
         return Err(RefusedReason::WrongStream);
+    }
+    if let Body::Readings(readings) | Body::History(readings) = &body {
+        // Asked before anything is unpacked.
+        *left = left
+            .checked_sub(u32::from(readings.count))
+            .ok_or(RefusedReason::Malformed)?;
     }
     let numbers = last < NUMBER_LIMIT && uptime.as_millis() < NUMBER_LIMIT;
     if numbers && whole(&body, uptime) {

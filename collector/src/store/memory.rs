@@ -2,6 +2,7 @@
 
 use super::apply;
 use super::decode::{readings_of, rules_of};
+use super::news;
 use super::rows::{ConfigPart, Latest, Rows, StatePart, Watermark};
 use super::types::{
     Agent, AgentRule, AlertFilter, AlertId, Boot, Counts, Identity, LostRange, NewAgent, Range,
@@ -12,7 +13,7 @@ use crate::clock::DAY_MS;
 use crate::ingest::AuthenticatedBatch;
 use crate::limit::{NAMED_MS, SWEEP_JUMP_DAYS};
 use hansho::clock::{Uptime, WallTime};
-use hansho::frame::answer::Answer;
+use hansho::frame::answer::{Answer, RefusedReason};
 use hansho::frame::batch::BatchHeader;
 use hansho::frame::kind::{AgentId, BootId, RunId, Stream};
 use std::collections::BTreeMap;
@@ -34,6 +35,7 @@ struct Tables {
     watermarks: BTreeMap<(AgentId, RunId, Stream), Watermark>,
     frames: BTreeMap<(AgentId, RunId, Stream, u64), StoredFrame>,
     losses: BTreeMap<(AgentId, RunId, Stream, u64), LostRange>,
+    refusals: BTreeMap<(AgentId, RunId, Stream), Vec<(u64, RefusedReason)>>,
     counts: BTreeMap<(AgentId, Stream), Counts>,
     alerts: BTreeMap<AlertId, StoredAlert>,
     state_parts: BTreeMap<(AgentId, RunId), Vec<StatePart>>,
@@ -82,6 +84,10 @@ impl Store for MemoryStore {
                 .iter()
                 .try_for_each(|(header, now)| apply::alive(tables, header, *now))
         })
+    }
+
+    fn is_news(&self, header: &BatchHeader) -> Result<bool, StoreError> {
+        news::is_news(&mut *self.lock(), header)
     }
 
     fn add_agent(&self, agent: &NewAgent, now: WallTime) -> Result<(), StoreError> {
@@ -276,6 +282,8 @@ impl Tables {
         let known = |agent: AgentId, run: RunId| runs.contains_key(&(agent, run));
         self.watermarks
             .retain(|(agent, run, _), _| known(*agent, *run));
+        self.refusals
+            .retain(|(agent, run, _), _| known(*agent, *run));
         self.state_parts
             .retain(|(agent, run), _| known(*agent, *run));
         self.boots.retain(|(of, boot), _| {
@@ -381,6 +389,32 @@ impl Rows for Tables {
         let key = (agent, loss.run, loss.stream, loss.first);
         self.losses.insert(key, *loss);
         Ok(())
+    }
+
+    fn put_refusals(
+        &mut self,
+        agent: AgentId,
+        run: RunId,
+        stream: Stream,
+        refusals: &[(u64, RefusedReason)],
+    ) -> Result<(), StoreError> {
+        self.refusals
+            .insert((agent, run, stream), refusals.to_vec());
+        Ok(())
+    }
+
+    fn refusal(
+        &mut self,
+        agent: AgentId,
+        run: RunId,
+        stream: Stream,
+        (first, last): (u64, u64),
+    ) -> Result<Option<RefusedReason>, StoreError> {
+        let refusals = self.refusals.get(&(agent, run, stream));
+        Ok(refusals.and_then(|refusals| {
+            let within = |(sequence, _): &&(u64, RefusedReason)| (first..=last).contains(sequence);
+            refusals.iter().find(within).map(|(_, reason)| *reason)
+        }))
     }
 
     fn count(&mut self, agent: AgentId, stream: Stream, counts: &Counts) -> Result<(), StoreError> {

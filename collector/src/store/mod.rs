@@ -1,6 +1,7 @@
 //! What is kept, and the decisions about it.
 //!
 //! [`types`] the plain values; [`check`] which frames are taken; [`apply`], [`alerts`], [`states`], [`losses`] what a batch changes,
+//! [`news`] whether it is any,
 //! on the single rows of [`rows`]; [`dating`] how uptimes become dates; [`decode`] what frames say when they are read back; [`sqlite`] and [`memory`] the two stores; [`writer`] the one thread that writes;
 //! `tests/conformance.rs` is the suite that both stores pass.
 
@@ -11,6 +12,7 @@ pub mod dating;
 pub mod decode;
 pub mod losses;
 pub mod memory;
+pub mod news;
 pub mod rows;
 pub mod sqlite;
 pub mod states;
@@ -45,6 +47,12 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     fn alive(&self, heard: &[(BatchHeader, WallTime)]) -> Result<(), StoreError>;
+
+    /// Whether a batch with this header would move last-seen.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn is_news(&self, header: &BatchHeader) -> Result<bool, StoreError>;
 
     /// Adds an agent.
     ///

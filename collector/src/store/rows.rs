@@ -6,6 +6,7 @@ use super::types::{
     Agent, AlertId, Boot, Counts, Identity, LostRange, Run, StoredAlert, StoredFrame,
 };
 use hansho::clock::Uptime;
+use hansho::frame::answer::RefusedReason;
 use hansho::frame::kind::{AgentId, BootId, RunId, Stream};
 
 /// A part of a State that waits for the others.
@@ -100,6 +101,22 @@ pub trait Rows {
     ) -> Result<(), StoreError>;
     /// Stores a range; one that begins at the same sequence is replaced.
     fn put_loss(&mut self, agent: AgentId, loss: &LostRange) -> Result<(), StoreError>;
+    /// Remembers the frames of a stream that the newest answer refused, and forgets those before.
+    fn put_refusals(
+        &mut self,
+        agent: AgentId,
+        run: RunId,
+        stream: Stream,
+        refusals: &[(u64, RefusedReason)],
+    ) -> Result<(), StoreError>;
+    /// Why the first refused frame within the range, both ends included, was refused.
+    fn refusal(
+        &mut self,
+        agent: AgentId,
+        run: RunId,
+        stream: Stream,
+        range: (u64, u64),
+    ) -> Result<Option<RefusedReason>, StoreError>;
     fn count(&mut self, agent: AgentId, stream: Stream, counts: &Counts) -> Result<(), StoreError>;
     fn alert_exists(&mut self, id: AlertId) -> Result<bool, StoreError>;
     fn open_alert(

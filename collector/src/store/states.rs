@@ -6,11 +6,13 @@ use super::apply::{Applying, Place};
 use super::rows::{Rows, StatePart};
 use super::types::{By, Counts, Identity, StoredAlert};
 use hansho::clock::Uptime;
-use hansho::frame::body::{self, FLAG_TEST, OpenRecord, State};
+use hansho::frame::body::{
+    self, FLAG_EARLIER_BOOT, FLAG_FLAPPING, FLAG_TEST, FLAG_UNKNOWN, OpenRecord, State,
+};
 use std::collections::BTreeSet;
 
-/// Flag of an open record: it fired in an earlier boot, so its uptimes are not of this one.
-const FLAG_EARLIER_BOOT: u8 = 8;
+/// Flags of an open record that an alert keeps; the others mean something else in an Alert frame.
+const STANDING: u8 = FLAG_FLAPPING | FLAG_UNKNOWN;
 /// Codes from here on are raised by the collector itself; no State speaks about them.
 const COLLECTOR_CODES: u16 = 9000;
 
@@ -153,7 +155,7 @@ impl<R: Rows> Applying<'_, R> {
             count: record.count,
             continuations: 0,
             reason: 0,
-            flags: record.flags & FLAG_TEST,
+            flags: record.flags & (FLAG_TEST | STANDING),
             by: By {
                 opened_by_state: true,
                 ..By::default()
@@ -169,6 +171,7 @@ fn judged(alert: &mut StoredAlert, record: &OpenRecord<'_>) {
     alert.value = record.value.or(alert.value);
     alert.worst = record.worst.or(alert.worst);
     alert.count = record.count.max(alert.count);
+    alert.flags = (alert.flags & !STANDING) | (record.flags & STANDING);
 }
 
 /// It is open after all.

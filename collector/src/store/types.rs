@@ -282,7 +282,7 @@ pub struct StoredAlert {
     pub continuations: u32,
     /// Reason of its last transition, `hansho::frame::body::reason_name`.
     pub reason: u8,
-    /// Last flags of the frame.
+    /// Flags of the last frame about it; of a State only flapping and unknown, which an Alert frame ends.
     pub flags: u8,
     /// How it came to be as it is, where not by its own frames.
     pub by: By,
@@ -405,8 +405,12 @@ pub enum LostReason {
     Unknown,
     /// The agent says: overwritten before they were acknowledged.
     Overwritten,
-    /// The agent says: refused by the collector.
+    /// The agent says: refused by the collector. Why is not known any more.
     Refused,
+    /// Refused by this collector: the body was not of its kind's shape.
+    RefusedMalformed,
+    /// Refused by this collector: its kind has no place in the stream.
+    RefusedWrongStream,
     /// The sequence jumped, and the agent said nothing.
     Gap,
     /// Several ranges, with what was stored between them: there were too many to keep.
@@ -421,6 +425,8 @@ impl LostReason {
             Self::Unknown => "unknown",
             Self::Overwritten => "overwritten",
             Self::Refused => "refused",
+            Self::RefusedMalformed => "refused_malformed",
+            Self::RefusedWrongStream => "refused_wrong_stream",
             Self::Gap => "gap",
             Self::Merged => "merged",
         }
@@ -432,6 +438,8 @@ impl LostReason {
         match word {
             "overwritten" => Self::Overwritten,
             "refused" => Self::Refused,
+            "refused_malformed" => Self::RefusedMalformed,
+            "refused_wrong_stream" => Self::RefusedWrongStream,
             "gap" => Self::Gap,
             "merged" => Self::Merged,
             _ => Self::Unknown,

@@ -138,14 +138,10 @@ impl Writer {
     }
 
     fn note_signs(&self) {
-        let heard = self.signs.take();
-        if heard.is_empty() {
-            return;
-        }
-        if self.store.alive(&heard).is_err() {
-            for (header, at) in &heard {
-                self.signs.heard(header, *at);
-            }
+        let heard = self.signs.pending();
+        // Until the store can, the pages know of them from memory.
+        if !heard.is_empty() && self.store.alive(&heard).is_ok() {
+            self.signs.noted(&heard);
         }
     }
 }

@@ -3,8 +3,9 @@
 use super::Site;
 use super::codes;
 use super::frame::{self, View};
+use super::life::{self, Life};
+use super::names;
 use super::values;
-use crate::clock::utc;
 use crate::store::{Agent, AgentRule, AlertFilter, LostRange, StoreError};
 use hansho::rule::{Quantity, Unit};
 use maud::{Markup, html};
@@ -33,13 +34,14 @@ pub fn page(site: &Site, view: &View, selector: &str) -> Result<Option<Markup>, 
         firing: Some(true),
         limit: None,
     })?;
+    let life = life::of(site, agent, view.now)?;
     let words = view.words;
     let content = html! {
         h2 { (agent.customer) " / " (agent.system) " / " (agent.name) }
-        (inventory(view, agent))
+        (inventory(view, agent, life))
         @for alert in &firing {
-            section class=(frame::class(alert)) {
-                (frame::headline(view, alert, None))
+            section class=(frame::class(view, alert, life.silent)) {
+                (frame::headline(view, alert, None, life.silent))
                 dl { (frame::judged(words, alert)) }
             }
         }
@@ -51,11 +53,14 @@ pub fn page(site: &Site, view: &View, selector: &str) -> Result<Option<Markup>, 
         @match &latest {
             None => { p { (words.absent) } }
             Some(stored) => {
-                p.dim { (values::dated(words, Some(stored.dated))) }
-                table {
-                    thead { tr { th scope="col" { (words.quantity) } th scope="col" { (words.value) } } }
+                p.dim {
+                    (values::dated(view, Some(stored.dated)))
+                    @if life.silent.is_some() { " " (words.before_silence) }
+                }
+                table.stale[life.silent.is_some()] {
+                    thead { tr { th scope="col" { (words.quantity) } th.n scope="col" { (words.value) } } }
                     tbody {
-                        @for (name, value) in values::fields(&stored.reading) {
+                        @for (name, value) in values::fields(&stored.reading, words.language) {
                             tr {
                                 th scope="row" { (name) }
                                 td.n { (value.unwrap_or_else(|| words.absent.to_owned())) }
@@ -67,31 +72,42 @@ pub fn page(site: &Site, view: &View, selector: &str) -> Result<Option<Markup>, 
         }
         @if !losses.is_empty() {
             h2 { (words.losses) " (" (losses.len()) ")" }
-            ul { @for loss in losses.iter().rev().take(LOSSES) { li { (lost(loss)) } } }
+            ul { @for loss in losses.iter().rev().take(LOSSES) { li { (lost(view, loss)) } } }
         }
     };
     let path = frame::agent_path(agent);
     Ok(Some(frame::page(view, &agent.name, &path, true, content)))
 }
 
-fn inventory(view: &View, agent: &Agent) -> Markup {
+fn inventory(view: &View, agent: &Agent, life: Life) -> Markup {
     let words = view.words;
     html! {
+        @if let Some(since) = life.silent {
+            p.doubtful { span.badge.doubt { (words.silent) } " " (words.silent_since(&view.time(since))) }
+        }
         dl {
             dt { (words.last_seen) }
-            dd { @match agent.last_seen { Some(seen) => { (utc(seen.as_millis())) } None => { (words.never) } } }
+            dd { @match life.last_seen { Some(seen) => { (view.time(seen)) } None => { (words.never) } } }
             dt { "ID" } dd { (agent.id) }
             @if let Some(inventory) = &agent.inventory {
                 dt { (words.host) } dd { (inventory.host) }
                 dt { (words.version) }
-                dd { (inventory.version) ", " (inventory.kernel) ", " (inventory.architecture) ", " (inventory.cores) " CPU, " (values::memory(inventory.memory_total_kib)) }
+                dd { (inventory.version) ", " (inventory.kernel) ", " (inventory.architecture) ", " (words.processors) " " (inventory.cores) ", " (values::memory(inventory.memory_total_kib)) }
                 @if inventory.registry_hash != hansho::code::registry_hash() {
-                    dt { "registry" }
-                    dd { (inventory.registry_version) " ≠ " (hansho::code::REGISTRY_VERSION) }
+                    dt { (words.registry) }
+                    dd {
+                        (inventory.registry_version) " (" (short(inventory.registry_hash)) ") ≠ "
+                        (hansho::code::REGISTRY_VERSION) " (" (short(hansho::code::registry_hash())) ")"
+                    }
                 }
             }
         }
     }
+}
+
+/// The first digits of a hash: enough to see that two differ.
+fn short(hash: u64) -> String {
+    format!("{:08x}", hash >> 32)
 }
 
 fn changed_rule(view: &View, rule: &AgentRule) -> Markup {
@@ -107,7 +123,10 @@ fn changed_rule(view: &View, rule: &AgentRule) -> Markup {
         strong { (codes::display(rule.code, true)) } " " (codes::name(rule.code, words.language))
         @if !rule.subject.is_empty() { " " code { (rule.subject) } }
         @if rule.enabled {
-            ": " (values::quantity(rule.quantity))
+            ": "
+            @if let Some(quantity) = Quantity::from_number(rule.quantity) {
+                (names::quantity(quantity, words.language)) " " code { (quantity.name()) }
+            }
             @for level in level.iter().flatten() { " " (level) }
             @if !events { ", " (rule.raise_after_ms / 1000) " s" }
         } @else {
@@ -117,9 +136,11 @@ fn changed_rule(view: &View, rule: &AgentRule) -> Markup {
     }
 }
 
-fn lost(loss: &LostRange) -> Markup {
+fn lost(view: &View, loss: &LostRange) -> Markup {
+    let language = view.words.language;
     html! {
-        (utc(loss.recorded.as_millis())) " run " (loss.run) " stream " (loss.stream.number()) " "
-        (loss.first) "..=" (loss.last) " " (loss.reason.word())
+        (view.time(loss.recorded)) " " strong { (names::stream(loss.stream, language)) } " "
+        (loss.first) "..=" (loss.last) ": " (names::lost(loss.reason, language))
+        span.dim { " (run " (loss.run) ")" }
     }
 }

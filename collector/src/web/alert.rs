@@ -3,9 +3,12 @@
 use super::Site;
 use super::codes;
 use super::frame::{self, View};
+use super::life;
+use super::names;
+use super::reason::Ending;
 use super::values;
-use crate::clock::utc;
 use crate::store::{AlertId, StoreError};
+use hansho::rule::Quantity;
 use maud::{Markup, html};
 
 /// Builds it; `None` where there is no such alert.
@@ -21,22 +24,32 @@ pub fn page(site: &Site, view: &View, id: &str) -> Result<Option<Markup>, StoreE
     };
     let agents = site.store.agents()?;
     let owner = agents.iter().find(|agent| agent.id == alert.agent);
+    let silent = match owner {
+        Some(owner) => life::of(site, owner, view.now)?.silent,
+        None => None,
+    };
+    let ending = Ending::of(&alert);
     let words = view.words;
     let code = alert.identity.code;
     let content = html! {
-        section class=(frame::class(&alert)) {
-            (frame::headline(view, &alert, owner))
-            @if !alert.firing { p { (words.recovery_note) } }
+        section class=(frame::class(view, &alert, silent)) {
+            (frame::headline(view, &alert, owner, silent))
+            @if let Some(note) = ending.and_then(|ending| ending.note(words)) { p { (note) } }
             dl {
-                dt { (words.since) } dd { (values::dated(words, alert.occurred)) }
-                dt { (words.detected) } dd { (values::dated(words, alert.detected)) }
+                dt { (words.since) } dd { (values::dated(view, alert.occurred)) }
+                dt { (words.detected) } dd { (values::dated(view, alert.detected)) }
                 dt { (words.notified) } dd { (words.nobody_notified) }
-                @if !alert.firing {
-                    dt { (words.recovered) } dd { (values::dated(words, alert.recovered)) }
-                    dt { (words.resolved_at) } dd { (values::dated(words, alert.resolved)) }
+                @if ending.is_some_and(Ending::resolved) {
+                    dt { (words.recovered) } dd { (values::dated(view, alert.recovered)) }
+                    dt { (words.resolved_at) } dd { (values::dated(view, alert.resolved)) }
+                } @else if ending.is_some() {
+                    dt { (words.ended) } dd { (values::dated(view, alert.resolved)) }
                 }
-                dt { (words.stored) } dd { (utc(alert.stored.as_millis())) }
-                dt { (words.quantity) } dd { (values::quantity(alert.quantity)) }
+                dt { (words.stored) } dd { (view.time(alert.stored)) }
+                @if let Some(quantity) = Quantity::from_number(alert.quantity) {
+                    dt { (words.quantity) }
+                    dd { (names::quantity(quantity, words.language)) " " code { (quantity.name()) } }
+                }
                 (frame::judged(words, &alert))
             }
             (frame::concluded(words, &alert))

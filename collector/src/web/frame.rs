@@ -1,10 +1,11 @@
 //! What is around every page, and the pieces that several pages share.
 
 use super::codes::{self, Severity, Text};
+use super::reason::{self, Ending};
 use super::values;
 use super::words::Words;
-use crate::clock::utc;
 use crate::store::{Agent, StoredAlert};
+use crate::zone::Zone;
 use hansho::clock::WallTime;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -16,6 +17,16 @@ pub struct View {
     pub explicit: bool,
     /// Now.
     pub now: WallTime,
+    /// Zone of the times.
+    pub zone: Zone,
+}
+
+impl View {
+    /// A time with its zone.
+    #[must_use]
+    pub fn time(&self, moment: WallTime) -> String {
+        self.zone.show(moment)
+    }
 }
 
 /// The style sheet. Colours by theme; severity always has a letter and a word beside its colour.
@@ -29,8 +40,9 @@ h1{font-size:1.25rem;margin:.2rem 0}h2{font-size:1.1rem;margin:1.4rem 0 .5rem}h3
 .E{border-left-color:var(--e)}.W{border-left-color:var(--w)}.I{border-left-color:var(--i)}.test{border-style:dashed;border-left-style:double}
 .code{font-weight:700;font-family:ui-monospace,monospace}.E .code{color:var(--e)}.W .code{color:var(--w)}.I .code{color:var(--i)}
 .badge{display:inline-block;border:2px solid var(--t);color:var(--t);font-weight:700;padding:0 .4rem;border-radius:.2rem}
+.doubt{border-color:var(--dim);color:var(--dim)}.doubtful{font-weight:700}.unknown{border-left-color:var(--dim)}.unknown dl,.stale,.stale th,.stale td{color:var(--dim)}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid var(--line);vertical-align:top;overflow-wrap:anywhere}
-td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}code{font-family:ui-monospace,monospace;background:var(--card);padding:0 .2rem;overflow-wrap:anywhere}
+thead th{white-space:nowrap}tbody th{min-width:7.5rem}td.seen{min-width:15rem}th.n,td.n{text-align:right}td.n{font-variant-numeric:tabular-nums;white-space:nowrap}code{font-family:ui-monospace,monospace;background:var(--card);padding:0 .2rem;overflow-wrap:anywhere}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem .8rem;margin:.3rem 0}dt{color:var(--dim)}dd{margin:0;overflow-wrap:anywhere}
 ";
 
@@ -51,7 +63,7 @@ pub fn page(view: &View, title: &str, path: &str, refresh: bool, content: Markup
                 header {
                     h1 { a href=(link(view, "/")) { (words.title) } }
                     p {
-                        span.dim { (utc(view.now.as_millis())) " " }
+                        span.dim { (view.time(view.now)) " " }
                         a href={ (path) "?lang=" (words.other) } lang=(words.other) {
                             @if words.other == "en" { "English" } @else { "日本語" }
                         }
@@ -69,6 +81,7 @@ pub fn message(words: &'static Words, text: &str) -> Markup {
         words,
         explicit: false,
         now: WallTime::from_millis(0),
+        zone: Zone::utc(),
     };
     html! {
         (DOCTYPE)
@@ -138,20 +151,33 @@ pub fn steps(text: &Text) -> Markup {
     html! { ol { @for step in text.operator_action { li { (prose(step)) } } } }
 }
 
-/// One line with code, name, subject, test badge and whose it is.
-pub fn headline(view: &View, alert: &StoredAlert, owner: Option<&Agent>) -> Markup {
+/// One line with code, name, subject, badges and whose it is; and what is not known of it, `silent` being since when its
+/// agent is.
+pub fn headline(
+    view: &View,
+    alert: &StoredAlert,
+    owner: Option<&Agent>,
+    silent: Option<WallTime>,
+) -> Markup {
     let words = view.words;
     let code = alert.identity.code;
     let severity = codes::severity(code);
+    let unknown = reason::unknown(view, alert, silent);
     html! {
         p {
             @if alert.identity.test { span.badge { (words.test) } " " }
+            @if unknown.is_some() { span.badge.doubt { (words.unknown) } " " }
             a.code href=(link(view, &format!("/a/{}", alert.id))) { (codes::display(code, alert.firing)) }
             " "
-            @if alert.firing { strong { (self::severity(words, severity)) } } @else { (words.resolved_at) }
+            @match Ending::of(alert) {
+                None => { strong { (self::severity(words, severity)) } }
+                Some(ending) => { (ending.word(words)) }
+            }
             " " strong { (codes::name(code, words.language)) }
             @if !alert.identity.subject.is_empty() { " " code { (alert.identity.subject) } }
+            @if reason::flaps(alert) { " " span.badge.doubt { (words.flapping) } }
         }
+        @if let Some(unknown) = &unknown { p.doubtful { (unknown) } }
         @if let Some(agent) = owner {
             p { (agent.customer) " / " (agent.system) " / " a href=(link(view, &agent_path(agent))) { (agent.name) } }
         }
@@ -160,20 +186,28 @@ pub fn headline(view: &View, alert: &StoredAlert, owner: Option<&Agent>) -> Mark
 }
 
 /// The class that colours an alert.
-pub fn class(alert: &StoredAlert) -> String {
+pub fn class(view: &View, alert: &StoredAlert, silent: Option<WallTime>) -> String {
     let letter = if alert.firing {
         codes::severity(alert.identity.code).letter()
     } else {
         'I'
     };
     let test = if alert.identity.test { " test" } else { "" };
-    format!("alert {letter}{test}")
+    let unknown = match reason::unknown(view, alert, silent) {
+        Some(_) => " unknown",
+        None => "",
+    };
+    format!("alert {letter}{test}{unknown}")
 }
 
-/// Value, level, worst and count, where they are known.
+/// Why it was raised or how it ended, value, level, worst and count, where they are known.
 pub fn judged(words: &Words, alert: &StoredAlert) -> Markup {
     let shown = |number: u64| values::value(alert.quantity, number, alert.total);
     html! {
+        @match Ending::of(alert) {
+            None => { @if let Some(why) = reason::raised(words, alert) { dt { (words.reason) } dd { (why) } } }
+            Some(ending) => { dt { (words.reason) } dd { (ending.reason(words)) } }
+        }
         @if let Some(value) = alert.value { dt { (words.value) } dd { (shown(value)) } }
         @if let Some(level) = alert.level { dt { (words.level) } dd { (shown(level)) } }
         @if let Some(worst) = alert.worst { dt { (words.worst) } dd { (shown(worst)) } }
@@ -185,7 +219,6 @@ pub fn judged(words: &Words, alert: &StoredAlert) -> Markup {
 pub fn concluded(words: &Words, alert: &StoredAlert) -> Markup {
     html! {
         @if alert.by.opened_by_state { p.dim { (words.by_state_opened) } }
-        @if alert.by.closed_by_state { p.dim { (words.by_state_closed) } }
         @if alert.by.firing_inferred { p.dim { (words.inferred) } }
     }
 }

@@ -1,13 +1,17 @@
 //! The first page: what fires, what to do, and all systems.
 
 use super::Site;
-use super::codes;
+use super::codes::{self, Language};
 use super::frame::{self, View};
+use super::life::{self, Life};
+use super::names;
+use super::reason::Ending;
 use super::values::{self, Figures};
-use crate::clock::utc;
 use crate::limit::{PAGE_ALERTS, PAGE_RESOLVED};
 use crate::store::{Agent, AlertFilter, StoreError, StoredAlert, StoredReading, System};
+use hansho::clock::WallTime;
 use hansho::frame::kind::AgentId;
+use hansho::sample::Field;
 use maud::{Markup, html};
 use std::collections::BTreeMap;
 
@@ -23,39 +27,43 @@ pub fn page(site: &Site, view: &View) -> Result<Option<Markup>, StoreError> {
         limit: Some(PAGE_ALERTS),
         ..AlertFilter::default()
     })?;
-    // Real ones before tests, errors before warnings, then the newest.
-    firing.sort_by_key(|alert| {
-        (
-            alert.identity.test,
-            core::cmp::Reverse(codes::severity(alert.identity.code)),
-        )
-    });
     let resolved = site.store.alerts(&AlertFilter {
         firing: Some(false),
         limit: Some(PAGE_RESOLVED),
         ..AlertFilter::default()
     })?;
     let mut latest = BTreeMap::new();
+    let mut lives: BTreeMap<AgentId, Life> = BTreeMap::new();
     for agent in systems.iter().flat_map(|system| &system.agents) {
         if let Some(reading) = site.store.latest(agent.id)? {
             latest.insert(agent.id, reading);
         }
+        lives.insert(agent.id, life::of(site, agent, view.now)?);
     }
     let owners: BTreeMap<AgentId, &Agent> = systems
         .iter()
         .flat_map(|system| &system.agents)
         .map(|agent| (agent.id, agent))
         .collect();
+    let silent = |alert: &StoredAlert| lives.get(&alert.agent).and_then(|life| life.silent);
+    // Real ones before tests, errors before warnings, those of agents that answer before the others', then the newest.
+    firing.sort_by_key(|alert| {
+        (
+            alert.identity.test,
+            core::cmp::Reverse(codes::severity(alert.identity.code)),
+            silent(alert).is_some(),
+        )
+    });
     let words = view.words;
     let shown = firing.len() as u64;
     let content = html! {
         h2 { (words.firing) " (" (totals.firing) ")" }
         @if firing.is_empty() { p { (words.nothing_fires) } }
-        @for alert in &firing { (burning(view, alert, owners.get(&alert.agent).copied())) }
+        @for alert in &firing { (burning(view, alert, owners.get(&alert.agent).copied(), silent(alert))) }
         @if totals.firing > shown { p { (words.more) " " (totals.firing.saturating_sub(shown)) } }
         h2 { (words.systems) }
         @if systems.is_empty() { p { (words.no_agents) } }
-        @for system in &systems { (system_table(view, system, &latest)) }
+        @for system in &systems { (system_table(view, system, &latest, &lives)) }
         h2 { (words.resolved) }
         @if resolved.is_empty() { p { (words.none_resolved) } }
         @for alert in &resolved { (over(view, alert, owners.get(&alert.agent).copied())) }
@@ -63,14 +71,19 @@ pub fn page(site: &Site, view: &View) -> Result<Option<Markup>, StoreError> {
     Ok(Some(frame::page(view, words.firing, "/", true, content)))
 }
 
-fn burning(view: &View, alert: &StoredAlert, owner: Option<&Agent>) -> Markup {
+fn burning(
+    view: &View,
+    alert: &StoredAlert,
+    owner: Option<&Agent>,
+    silent: Option<WallTime>,
+) -> Markup {
     let words = view.words;
     html! {
-        section class=(frame::class(alert)) {
-            (frame::headline(view, alert, owner))
+        section class=(frame::class(view, alert, silent)) {
+            (frame::headline(view, alert, owner, silent))
             dl {
-                dt { (words.since) } dd { (values::dated(words, alert.occurred)) }
-                dt { (words.detected) } dd { (values::dated(words, alert.detected)) }
+                dt { (words.since) } dd { (values::dated(view, alert.occurred)) }
+                dt { (words.detected) } dd { (values::dated(view, alert.detected)) }
                 (frame::judged(words, alert))
             }
             (frame::concluded(words, alert))
@@ -88,17 +101,27 @@ fn burning(view: &View, alert: &StoredAlert, owner: Option<&Agent>) -> Markup {
 fn over(view: &View, alert: &StoredAlert, owner: Option<&Agent>) -> Markup {
     let words = view.words;
     html! {
-        section class=(frame::class(alert)) {
-            (frame::headline(view, alert, owner))
-            p.dim {
-                (words.since) " " (values::dated(words, alert.occurred)) " - "
-                (words.recovered) " " (values::dated(words, alert.recovered.or(alert.resolved)))
+        section class=(frame::class(view, alert, None)) {
+            (frame::headline(view, alert, owner, None))
+            dl {
+                dt { (words.since) } dd { (values::dated(view, alert.occurred)) }
+                @if Ending::of(alert).is_some_and(Ending::resolved) {
+                    dt { (words.recovered) } dd { (values::dated(view, alert.recovered.or(alert.resolved))) }
+                } @else {
+                    dt { (words.ended) } dd { (values::dated(view, alert.resolved)) }
+                }
+                @if let Some(ending) = Ending::of(alert) { dt { (words.reason) } dd { (ending.reason(words)) } }
             }
         }
     }
 }
 
-fn system_table(view: &View, system: &System, latest: &BTreeMap<AgentId, StoredReading>) -> Markup {
+fn system_table(
+    view: &View,
+    system: &System,
+    latest: &BTreeMap<AgentId, StoredReading>,
+    lives: &BTreeMap<AgentId, Life>,
+) -> Markup {
     let words = view.words;
     html! {
         h3 { (system.customer) " / " (system.name) }
@@ -106,39 +129,60 @@ fn system_table(view: &View, system: &System, latest: &BTreeMap<AgentId, StoredR
             table {
                 thead { tr {
                     th scope="col" { (words.agent) }
-                    th scope="col" { (words.memory_used) }
-                    th scope="col" { (words.available) }
-                    th scope="col" { (words.cpu) }
-                    th scope="col" { (words.pressure) }
+                    th.n scope="col" { (words.memory_used) }
+                    th.n scope="col" { (words.available) }
+                    th.n scope="col" { (words.cpu) }
+                    th.n scope="col" { (words.pressure) }
                     th scope="col" { (words.last_seen) }
                 } }
                 tbody {
-                    @for agent in &system.agents { (agent_row(view, agent, latest.get(&agent.id))) }
+                    @for agent in &system.agents {
+                        (agent_row(view, agent, latest.get(&agent.id), lives.get(&agent.id).copied().unwrap_or_default()))
+                    }
                 }
             }
         }
     }
 }
 
-fn agent_row(view: &View, agent: &Agent, latest: Option<&StoredReading>) -> Markup {
+fn agent_row(view: &View, agent: &Agent, latest: Option<&StoredReading>, life: Life) -> Markup {
     let words = view.words;
     let figures = latest.map(|stored| Figures::of(&stored.reading));
     let cell =
         |text: Option<String>| html! { td.n { (text.unwrap_or_else(|| words.absent.to_owned())) } };
-    let figure = |take: fn(&Figures) -> Option<String>| cell(figures.as_ref().and_then(take));
+    let figure = |take: &dyn Fn(&Figures) -> Option<String>| cell(figures.as_ref().and_then(take));
     html! {
-        tr {
-            th scope="row" { a href=(frame::link(view, &frame::agent_path(agent))) { (agent.name) } }
-            (figure(|figures| figures.used.map(values::percent)))
-            (figure(|figures| figures.available_kib.map(values::memory)))
-            (figure(|figures| figures.cpu.map(values::percent)))
-            (figure(|figures| figures.pressure.map(|(name, permille)| format!("{name} {}", values::percent(permille)))))
-            td {
-                @match agent.last_seen {
-                    Some(seen) => { (utc(seen.as_millis())) }
-                    None => { (words.never) }
+        tr.stale[life.silent.is_some()] {
+            th scope="row" { a href=(frame::link(view, &frame::agent_path(agent))) { (agent.name) }
+                @if life.silent.is_some() { " " span.badge.doubt { (words.silent) } }
+            }
+            (figure(&|figures| figures.used.map(values::percent)))
+            (figure(&|figures| figures.available_kib.map(values::memory)))
+            (figure(&|figures| figures.cpu.map(values::percent)))
+            (figure(&|figures| pressure(words.language, figures)))
+            td.seen {
+                @match (life.silent, life.last_seen) {
+                    (Some(since), _) => {
+                        (words.silent_since(&view.time(since)))
+                        @if let Some(stored) = latest { " " (words.readings_of(&view.time(stored.dated.wall))) }
+                    }
+                    (None, Some(seen)) => { (view.time(seen)) }
+                    (None, None) => { (words.never) }
                 }
             }
         }
     }
+}
+
+/// The highest pressure, with what is waited for.
+fn pressure(language: Language, figures: &Figures) -> Option<String> {
+    let (field, permille) = figures.pressure?;
+    let name = match (field, language) {
+        (Field::PressureCpuSome, _) => "CPU",
+        (Field::PressureMemorySome, Language::Ja) => "メモリ",
+        (Field::PressureMemorySome, Language::En) => "memory",
+        (Field::PressureIoSome, _) => "I/O",
+        (other, _) => names::field(other, language),
+    };
+    Some(format!("{name} {}", values::percent(permille)))
 }

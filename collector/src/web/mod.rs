@@ -1,6 +1,7 @@
 //! The pages: what is happening and what to do, without JavaScript, in Japanese and English.
 //!
 //! [`home`], [`agent`], [`alert`], [`code`] one page each, inside the [`frame`] of all; [`words`] the two languages;
+//! [`names`] of what is measured; [`reason`] why an alert stands as it does; [`life`] whether an agent is silent;
 //! [`listen`] bounds on connections; [`values`] numbers with units; [`health`] what machines ask. Everything is escaped by maud.
 
 pub mod agent;
@@ -10,12 +11,16 @@ pub mod codes;
 pub mod frame;
 pub mod health;
 pub mod home;
+pub mod life;
 pub mod listen;
+pub mod names;
+pub mod reason;
 pub mod values;
 pub mod words;
 
-use crate::ingest::{Job, Metrics};
+use crate::ingest::{Job, Metrics, SignsOfLife};
 use crate::store::{Store, StoreError};
+use crate::zone::Zone;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, Query, Request, State};
@@ -41,8 +46,12 @@ pub struct Site {
     pub queue: SyncSender<Job>,
     /// Counters of the process.
     pub metrics: Arc<Metrics>,
+    /// Signs of life that the store could not note yet.
+    pub signs: Arc<SignsOfLife>,
     /// The clock.
     pub now: fn() -> WallTime,
+    /// The zone of the times.
+    pub zone: Zone,
 }
 
 /// Serves until told to stop.
@@ -128,6 +137,7 @@ where
         words,
         explicit: asked.explicit,
         now: (site.now)(),
+        zone: site.zone.clone(),
     };
     let built = tokio::task::spawn_blocking(move || build(&site, &view)).await;
     match built {

@@ -1,7 +1,8 @@
 //! Numbers with their units.
 
-use super::words::Words;
-use crate::clock::utc;
+use super::codes::Language;
+use super::frame::View;
+use super::names;
 use crate::store::{ClockQuality, Dated};
 use hansho::rule::{Quantity, Unit};
 use hansho::sample::{Field, Reading};
@@ -55,26 +56,21 @@ pub fn value(quantity: u8, value: u64, total: Option<u64>) -> String {
     }
 }
 
-/// Name of a quantity.
-#[must_use]
-pub fn quantity(number: u8) -> &'static str {
-    Quantity::from_number(number).map_or("", Quantity::name)
-}
-
 /// A date, and what it is worth where that is not the best.
 #[must_use]
-pub fn dated(words: &Words, dated: Option<Dated>) -> String {
+pub fn dated(view: &View, dated: Option<Dated>) -> String {
+    let words = view.words;
     let Some(dated) = dated else {
         return words.unknown.to_owned();
     };
     let quality = match dated.quality {
-        ClockQuality::Exact => words.clock_exact,
+        ClockQuality::Exact => return view.time(dated.wall),
         ClockQuality::Confirmed => words.clock_confirmed,
         ClockQuality::Host => words.clock_host,
         ClockQuality::Unset => words.clock_unset,
         ClockQuality::Unknown => words.clock_unknown,
     };
-    format!("{} ({quality})", utc(dated.wall.as_millis()))
+    format!("{} ({quality})", view.time(dated.wall))
 }
 
 /// The figures of a reading that stand first.
@@ -86,8 +82,8 @@ pub struct Figures {
     pub available_kib: Option<u64>,
     /// CPU busy, permille.
     pub cpu: Option<u64>,
-    /// Highest of the pressures cpu some, memory some, io some, with its name.
-    pub pressure: Option<(&'static str, u64)>,
+    /// Highest of the pressures cpu some, memory some, io some.
+    pub pressure: Option<(Field, u64)>,
 }
 
 impl Figures {
@@ -100,12 +96,12 @@ impl Figures {
             .zip(available_kib)
             .and_then(|(total, available)| share(total.saturating_sub(available), total));
         let pressure = [
-            ("cpu", Field::PressureCpuSome),
-            ("memory", Field::PressureMemorySome),
-            ("io", Field::PressureIoSome),
+            Field::PressureCpuSome,
+            Field::PressureMemorySome,
+            Field::PressureIoSome,
         ]
         .into_iter()
-        .filter_map(|(name, field)| Some((name, u64::from(reading.get(field)?))))
+        .filter_map(|field| Some((field, u64::from(reading.get(field)?))))
         .max_by_key(|(_, permille)| *permille);
         Self {
             used,
@@ -117,44 +113,11 @@ impl Figures {
 }
 
 /// A reading's fields for the table of an agent's page: name, and value with unit.
-pub fn fields(reading: &Reading) -> impl Iterator<Item = (&'static str, Option<String>)> + '_ {
-    const NAMES: [(Field, &str); 34] = [
-        (Field::MemoryTotal, "memory total"),
-        (Field::MemoryAvailable, "memory available"),
-        (Field::MemoryUsedPeak, "memory used, peak"),
-        (Field::MemoryAnonymous, "anonymous memory"),
-        (Field::PageCache, "page cache"),
-        (Field::Shmem, "shared memory and tmpfs"),
-        (Field::SlabReclaimable, "slab, reclaimable"),
-        (Field::SlabUnreclaimable, "slab, unreclaimable"),
-        (Field::MemoryDirty, "dirty pages"),
-        (Field::MemoryCommitted, "committed"),
-        (Field::SwapTotal, "swap total"),
-        (Field::SwapUsed, "swap used"),
-        (Field::ZfsArc, "ZFS ARC"),
-        (Field::HugetlbTotal, "huge page pool"),
-        (Field::HugetlbFree, "huge page pool, free"),
-        (Field::Cores, "processors"),
-        (Field::CpuBusy, "CPU busy"),
-        (Field::CpuBusyPeak, "CPU busy, peak"),
-        (Field::CpuUser, "CPU user"),
-        (Field::CpuSystem, "CPU system"),
-        (Field::CpuIowait, "CPU iowait"),
-        (Field::CpuSteal, "CPU steal"),
-        (Field::Load1, "load, 1 min"),
-        (Field::Runnable, "runnable tasks"),
-        (Field::PressureCpuSome, "PSI cpu some"),
-        (Field::PressureMemorySome, "PSI memory some"),
-        (Field::PressureMemoryFull, "PSI memory full"),
-        (Field::PressureIoSome, "PSI io some"),
-        (Field::PressureIoFull, "PSI io full"),
-        (Field::OomKill, "OOM kills"),
-        (Field::SwapIn, "swapped in, pages/s"),
-        (Field::SwapOut, "swapped out, pages/s"),
-        (Field::MajorFaults, "major faults/s"),
-        (Field::Refaults, "refaults/s"),
-    ];
-    NAMES.into_iter().map(|(field, name)| {
+pub fn fields(
+    reading: &Reading,
+    language: Language,
+) -> impl Iterator<Item = (&'static str, Option<String>)> + '_ {
+    names::FIELDS.into_iter().map(move |(field, name)| {
         let text = reading.get(field).map(|raw| {
             let raw = u64::from(raw);
             match field {
@@ -170,6 +133,6 @@ pub fn fields(reading: &Reading) -> impl Iterator<Item = (&'static str, Option<S
                 _ => percent(raw),
             }
         });
-        (name, text)
+        (names::of(name, language), text)
     })
 }

@@ -207,6 +207,8 @@ pub struct Event<'a> {
     pub uptime_ms: u64,
     pub since_ms: u64,
     pub test: bool,
+    /// `None` for held or cleared.
+    pub reason: Option<u8>,
 }
 
 pub fn event(
@@ -225,6 +227,7 @@ pub fn event(
         uptime_ms,
         since_ms: uptime_ms.saturating_sub(60),
         test: false,
+        reason: None,
     }
 }
 
@@ -236,7 +239,9 @@ pub fn alert(event: Event<'_>) -> Vec<u8> {
             code: event.code,
             subject: event.subject,
             transition: event.transition,
-            reason: if event.transition == 2 { 4 } else { 1 },
+            reason: event
+                .reason
+                .unwrap_or(if event.transition == 2 { 4 } else { 1 }),
             flags: if event.test { FLAG_TEST } else { 0 },
             episode: event.episode,
             fired_ms: event.fired_ms,
@@ -332,6 +337,17 @@ pub fn readings(uptime_ms: u64, available: &[u32]) -> Vec<u8> {
         reading.set(Field::MemoryAvailable, Some(*available));
         reading.set(Field::CpuBusy, Some(123));
         reading.set(Field::PressureMemorySome, Some(17));
+        packer.push(&reading).unwrap();
+    }
+    encode(Kind::Readings, uptime_ms, &packer.body().unwrap())
+}
+
+/// Readings with nothing in them: four bits each.
+pub fn empty_readings(uptime_ms: u64, count: u64) -> Vec<u8> {
+    let mut packer = Packer::<2048>::new(10_000);
+    for index in 0..count {
+        let uptime = Uptime::from_millis(uptime_ms + 10_000 * index);
+        let reading = Reading::empty(uptime, WallTime::default(), 8);
         packer.push(&reading).unwrap();
     }
     encode(Kind::Readings, uptime_ms, &packer.body().unwrap())

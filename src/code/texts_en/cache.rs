@@ -13,8 +13,8 @@ pub(super) static TEXTS: &[Text] = &[
         system_action: "hansho goes on sampling. A large page cache alone never raises an alert. This one is \
             held back while HNS1002 or HNS1003 fires.",
         operator_action: &[
-            "Run this twice, ten seconds apart; the counters show how fast it goes: `grep -E \
-             'refault|pgmajfault' /proc/vmstat`.",
+            "Run this twice, ten seconds apart; the counters show how fast it goes: \
+             `grep -E 'refault|pgmajfault' /proc/vmstat`.",
             "See how much is left for cache: `free -w -m`.",
             "Ask whether a search, a backup or a copy of large files runs; it may push the others out of the \
              cache for its time.",
@@ -32,7 +32,8 @@ pub(super) static TEXTS: &[Text] = &[
         impact: "Reads are slower for some minutes. Nothing is lost by it.",
         cause: "Presumed: somebody emptied the cache by hand, a very large file was deleted, or a program \
             suddenly needed the memory.",
-        system_action: "hansho records this code and sends no mail for it.",
+        system_action: "hansho records this code; its urgency is \"record\". It frees and fills no cache \
+            itself.",
         operator_action: &[
             "Look for the line \"drop_caches\" of the kernel, which names the program that emptied the cache: \
              `journalctl -k --since -10min --no-pager | tail -n 20`.",

@@ -12,8 +12,8 @@ pub(super) static TEXTS: &[Text] = &[
         system_action: "hansho goes on sampling; its own share of a processor is bounded. It lowers the \
             priority of nothing.",
         operator_action: &[
-            "See who uses the processors now, measured over three seconds: `top -b -d 3 -n 2 | awk '/^top \
-             -/{n++} n==2' | head -n 17`.",
+            "See who uses the processors now, measured over three seconds: \
+             `top -b -d 3 -n 2 | awk '/^top -/{n++} n==2' | head -n 17`.",
             "Look whether a job is planned for this hour: `systemctl list-timers --no-pager`.",
             "A known job may run to its end. Write its name and start into the handover.",
             "An unknown process is a case for the person responsible for the system; do not end it before its \
@@ -36,8 +36,8 @@ pub(super) static TEXTS: &[Text] = &[
         system_action: "hansho goes on sampling with a small fixed share. It ends no process.",
         operator_action: &[
             "Read how long tasks wait, line \"some\", avg60: `cat /proc/pressure/cpu`.",
-            "Find the processes with the largest share and their age in seconds: `ps -eo \
-             pid,ni,pcpu,etimes,comm --sort=-pcpu | head -n 6`.",
+            "Find the processes with the largest share and their age in seconds: \
+             `ps -eo pid,ni,pcpu,etimes,comm --sort=-pcpu | head -n 6`.",
             "If the load comes from requests, reduce it as the response says: sorry page, rate limit, a further \
              server.",
             "If one program runs away, save its stack or log as the response says and only then stop it.",
@@ -63,8 +63,8 @@ pub(super) static TEXTS: &[Text] = &[
         operator_action: &[
             "Know the number of processors: `nproc`.",
             "Compare it with the column r over ten seconds: `vmstat -t 2 5`.",
-            "List the threads that run or wait for a processor: `ps -eLo stat,pid,tid,comm | grep '^R' | head \
-             -n 20`.",
+            "List the threads that run or wait for a processor: \
+             `ps -eLo stat,pid,tid,comm | grep '^R' | head -n 20`.",
             "If one program stands there many times, write down its name and count, and hand it over; end \
              nothing at night that still answers.",
         ],
@@ -87,8 +87,8 @@ pub(super) static TEXTS: &[Text] = &[
             "Read the line \"full\" to see whether it goes on: `cat /proc/pressure/io`.",
             "Find the device with the longest waits, columns r_await, w_await and %util: `iostat -x 2 3`.",
             "See which processes wait for it: `ps -eo stat,pid,wchan:24,comm | awk '$1 ~ /^D/'`.",
-            "Look for errors of the device among the kernel's messages: `journalctl -k --since -2h -p warning \
-             --no-pager | tail -n 30`.",
+            "Look for errors of the device among the kernel's messages: \
+             `journalctl -k --since -2h -p warning --no-pager | tail -n 30`.",
             "If a backup is running, let it end and record how long it took.",
             "With device errors call the storage team at once. Run no fsck on a mounted file system, and \
              remount nothing.",
@@ -127,17 +127,17 @@ pub(super) static TEXTS: &[Text] = &[
         impact: "Less is left for the programs. Most of the time users notice nothing.",
         cause: "Presumed: the kernel is searching for memory, handling very many small packets, or a program \
             makes very many system calls.",
-        system_action: "hansho goes on sampling and only records this code. It sends no mail for it.",
+        system_action: "hansho goes on sampling. The urgency of this code is \"record\".",
         operator_action: &[
-            "No action is needed at night for this code alone; look whether others fire beside it: `hansho \
-             status`.",
+            "No action is needed at night for this code alone; look whether others fire beside it: \
+             `hansho status`.",
             "See whether system time (%sys) or interrupts (%soft) lead: `mpstat 2 3`.",
             "Count the connections, since very many short ones cost kernel time: `ss -s`.",
             "Write the three results into the record of this host.",
         ],
         administrator_action: "With much %sys and memory pressure see HNS3008; with much %soft look at packets \
-            a second and at connection tracking. Otherwise measure system calls of the first process in \
-            working hours.",
+            a second and at connection tracking. Otherwise measure system calls of the first process in working \
+            hours.",
         clear: "Ends when the mean has stayed at or below the clear level for the clear time.",
         evidence: "System share, busy share, slab memory and refaults are recorded.",
     },

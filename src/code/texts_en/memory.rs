@@ -15,10 +15,11 @@ pub(super) static TEXTS: &[Text] = &[
         system_action: "hansho goes on sampling and recording. It stops nothing and frees nothing.",
         operator_action: &[
             "Read the present value and since when it has been raised: `hansho status`.",
-            "List the largest processes and keep the list in your notes: `ps -eo pid,rss,comm --sort=-rss | \
-             head -n 11`.",
-            "Compare used memory with the same hour of last week on the page of this host, and write down which \
-             process is larger than you know it to be.",
+            "List the largest processes and keep the list in your notes: \
+             `ps -eo pid,rss,comm --sort=-rss | head -n 11`.",
+            "On the collector, compare with what this host used at the same hour of earlier days, and write \
+             down which process is larger than you know it to be; AGENT is the name of the agent: \
+             `hansho-collector readings AGENT`.",
             "Do not restart a service because of this warning. It is handed over with the list at the start of \
              the working day.",
         ],
@@ -41,11 +42,11 @@ pub(super) static TEXTS: &[Text] = &[
             where the kernel kills a process. It does not stop or restart anything.",
         operator_action: &[
             "See how much is left in the column \"available\": `free -m`.",
-            "Find the process that holds most, and how long it has been running: `ps -eo \
-             pid,ppid,rss,etime,comm --sort=-rss | head -n 6`.",
+            "Find the process that holds most, and how long it has been running: \
+             `ps -eo pid,ppid,rss,etime,comm --sort=-rss | head -n 6`.",
             "Look up that process in the customer's own response, and note who may decide about a restart.",
-            "Save the log before anything is restarted, because the cause is gone afterwards: `journalctl \
-             --since -30min --no-pager > before-restart.log`.",
+            "Save the log before anything is restarted, because the cause is gone afterwards: \
+             `journalctl --since -30min --no-pager > /var/tmp/before-restart-$(date +%Y%m%dT%H%M).log`.",
             "Carry out what the response allows for that process, then look at the value again for five \
              minutes.",
             "Do not write to drop_caches: the cache is not what fills this host. Do not stop a database that \
@@ -72,8 +73,8 @@ pub(super) static TEXTS: &[Text] = &[
         operator_action: &[
             "Read the line \"full\"; avg10 above 20 means that it is going on now: `cat /proc/pressure/memory`.",
             "See whether pages are being moved, columns si, so and bi: `vmstat 1 5`.",
-            "Find the largest process and the processes that wait (state D): `ps -eo pid,stat,rss,comm \
-             --sort=-rss | head -n 8`.",
+            "Find the largest process and the processes that wait (state D): \
+             `ps -eo pid,stat,rss,comm --sort=-rss | head -n 8`.",
             "Stop the process that is growing, or move its load to another host, as the customer's response \
              allows.",
             "Start no further heavy work on this host: no backup, no full search, no second session with large \
@@ -99,12 +100,12 @@ pub(super) static TEXTS: &[Text] = &[
             program.",
         operator_action: &[
             "Read which process was killed, and whether CONSTRAINT_MEMCG (the limit of one service) or \
-             CONSTRAINT_NONE (the whole host) is written there: `journalctl -k --since -1h --no-pager | tail \
-             -n 60`.",
+             CONSTRAINT_NONE (the whole host) is written there: \
+             `journalctl -k --since -1h --no-pager | tail -n 60`.",
             "See whether a service is missing now: `systemctl --failed --no-pager`.",
             "Look at the service of the killed process; UNIT is its name: `systemctl status UNIT --no-pager`.",
-            "Keep what it wrote before it is started again: `journalctl -u UNIT --since -1h --no-pager > \
-             victim.log`.",
+            "Keep what it wrote before it is started again: \
+             `journalctl -u UNIT --since -1h --no-pager > /var/tmp/UNIT-$(date +%Y%m%dT%H%M).log`.",
             "If it does not run, start it as the customer's response says, and check that it answers.",
             "The killed process is not always the one that grew. Do not report it as the cause.",
         ],
@@ -128,8 +129,8 @@ pub(super) static TEXTS: &[Text] = &[
             they ask for the same response.",
         operator_action: &[
             "Watch the column si for ten seconds; 0 means that it has already stopped: `vmstat -w 2 5`.",
-            "List the processes with most memory in swap: `grep -s VmSwap /proc/[0-9]*/status | sort -k2 -rn | \
-             head -n 6`.",
+            "List the processes with most memory in swap: \
+             `grep -s VmSwap /proc/[0-9]*/status | sort -k2 -rn | head -n 6`.",
             "Ask whether a batch, a backup or a report job is running at this hour; if so, wait for its end and \
              write down when it ended.",
             "Leave swap switched on: swapoff pulls everything back at once and can bring the OOM killer.",

@@ -31,7 +31,8 @@ pub(super) static TEXTS: &[Text] = &[
             われます。",
         impact: "数分の間、読み込みが遅くなります。これによって失われるデータはありません。",
         cause: "推定: 手作業によるキャッシュの消去、非常に大きなファイルの削除、またはプログラムの急な増加です。",
-        system_action: "hansho はこのコードを記録し、メールは送りません。",
+        system_action: "hansho はこのコードを記録します(緊急度は「記録」)。キャッシュの消去も読み込みも行いませ\
+            ん。",
         operator_action: &[
             "カーネルの「drop_caches」の行を探す。消去したプログラムの名前が書かれている。 \
              `journalctl -k --since -10min --no-pager | tail -n 20`",

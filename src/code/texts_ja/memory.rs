@@ -16,7 +16,8 @@ pub(super) static TEXTS: &[Text] = &[
             "現在の値と、いつから超えているかを読む。 `hansho status`",
             "使用量の大きいプロセスを一覧にし、結果を作業記録に残す。 \
              `ps -eo pid,rss,comm --sort=-rss | head -n 11`",
-            "このサーバーのページで先週の同じ時間帯の使用率と比べ、いつもより大きいプロセスの名前を書き留める。",
+            "収集サーバで、以前の同じ時間帯の計測値と比べ、いつもより大きいプロセスの名前を書き留める。AGENT は\
+             エージェントの名前に置き換える。 `hansho-collector readings AGENT`",
             "この警告だけを理由に再起動しない。一覧を添えて、翌営業時間に引き継ぐ。",
         ],
         administrator_action: "一覧の1位が増えた理由を調べます。ヒープの設定、ワーカー数、内部キャッシュの上限\
@@ -41,7 +42,7 @@ pub(super) static TEXTS: &[Text] = &[
              `ps -eo pid,ppid,rss,etime,comm --sort=-rss | head -n 6`",
             "そのプロセスについて個別手順を開き、再起動を判断できる人を確かめる。",
             "再起動すると原因が消えるため、先にログを保存する。 \
-             `journalctl --since -30min --no-pager > before-restart.log`",
+             `journalctl --since -30min --no-pager > /var/tmp/before-restart-$(date +%Y%m%dT%H%M).log`",
             "個別手順で許可された操作を行い、その後5分間、値の変化を見る。",
             "drop_caches への書き込みはしない。このサーバーを埋めているのはキャッシュではない。個別手順にないデ\
              ータベースの停止もしない。",
@@ -93,7 +94,7 @@ pub(super) static TEXTS: &[Text] = &[
             "止まったままのサービスがあるかを調べる。 `systemctl --failed --no-pager`",
             "該当するサービスの状態を見る。UNIT はサービス名に置き換える。 `systemctl status UNIT --no-pager`",
             "起動し直す前に、そのサービスの出力を残す。 \
-             `journalctl -u UNIT --since -1h --no-pager > victim.log`",
+             `journalctl -u UNIT --since -1h --no-pager > /var/tmp/UNIT-$(date +%Y%m%dT%H%M).log`",
             "止まっていれば個別手順のとおりに起動し、応答があるところまで見届ける。",
             "終了させられたものが、増えたものとは限らない。原因として報告しない。",
         ],

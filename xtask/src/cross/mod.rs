@@ -97,6 +97,14 @@ fn from_command_line(arguments: &mut lexopt::Parser) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Builds the agent's binaries for the target of that name, as `cargo xtask cross NAME` does.
+///
+/// # Errors
+/// There is no such target, or as [`build`].
+pub(crate) fn build_named(name: &str) -> Result<(), Failure> {
+    build(&Target::read(name)?, &Options::default()).map(drop)
+}
+
 /// Builds the agent's binaries for `target` and copies them to target/cross/TARGET/.
 ///
 /// # Errors

@@ -104,6 +104,9 @@ impl Toolchain {
             command.env("RUSTC_BOOTSTRAP", "1");
             command.env("RUSTFLAGS", target.rustflags_from_source.join(" "));
             command.args(["-Z", "build-std=std,panic_abort"]);
+            // Without `backtrace`, which is in the default: a stripped program has no names to show, and what
+            // would look for them (gimli, addr2line, miniz_oxide) is 120 KB in each.
+            command.args(["-Z", "build-std-features=optimize_for_size"]);
         }
         Ok(command)
     }

@@ -33,6 +33,7 @@ goodbye and posts what is left, and then the collector.
                 then has page_after_due_ms
   --port PORT   where the pages are (default: a port that is free)
   --release     build optimised (default: not, which is quicker)
+  --no-build    take agent and collector from beside this program, as cargo built them last
   --keep        leave configuration, store and logs behind, and say where
 
 Ends with 1 where a reading, a frame or the alert of --load is not where it belongs.",
@@ -52,6 +53,7 @@ struct Options {
     load: bool,
     port: u16,
     release: bool,
+    no_build: bool,
     keep: bool,
 }
 
@@ -67,9 +69,15 @@ fn from_command_line(arguments: &mut lexopt::Parser) -> Result<(), Failure> {
             Long("load") => options.load = true,
             Long("port") => options.port = arguments.value()?.parse()?,
             Long("release") => options.release = true,
+            Long("no-build") => options.no_build = true,
             Long("keep") => options.keep = true,
             other => return Err(other.unexpected().into()),
         }
+    }
+    if options.release && options.no_build {
+        return Err(Failure::Usage(
+            "--release says how to build, and --no-build not to".to_owned(),
+        ));
     }
     demo(&options)
 }
@@ -87,8 +95,12 @@ fn time(text: &str) -> Result<Duration, String> {
 }
 
 fn demo(options: &Options) -> Result<(), Failure> {
-    println!("building agent and collector ...");
-    let programs = Programs::build(options.release)?;
+    let programs = if options.no_build {
+        Programs::beside_us()?
+    } else {
+        println!("building agent and collector ...");
+        Programs::build(options.release)?
+    };
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(io_at("signals"))?;
@@ -99,7 +111,7 @@ fn demo(options: &Options) -> Result<(), Failure> {
     site.start_agent(
         "post_interval = \"2s\"",
         &format!(
-            "# The demo's own: quicker than the defaults, and not for a server.\n[sample]\nreport_interval = \"1s\"\n{}",
+            "# The demo's own: quicker than the defaults, and not for a server.\n[sample]\ninterval = \"500ms\"\ncounters_interval = \"1s\"\nreport_interval = \"1s\"\n{}",
             levels.rules()
         ),
     )?;
@@ -138,10 +150,10 @@ fn demo(options: &Options) -> Result<(), Failure> {
 /// Says what there is, what to do, and what will be seen when.
 fn tell(options: &Options, site: &Site, levels: &Levels) {
     let [warning, error] = levels.raise_mib();
-    let build = if options.release {
-        "optimised"
-    } else {
-        "not optimised; --release is"
+    let build = match (options.release, options.no_build) {
+        (true, _) => "Built optimised.",
+        (false, false) => "Built not optimised; --release is.",
+        (false, true) => "Not built.",
     };
     println!(
         "
@@ -155,8 +167,9 @@ Put memory under load, in another terminal ({load} MiB for {HOLD_S} s):
 
     {command}
 
-After about {AFTER} HNS1001-W and HNS1002-E are on the page, with what to do now; about {AFTER} after its end both are resolved.
-{ends} (Built {build}.)
+After about {AFTER} HNS1001-W and HNS1002-E are on the page, with what to do now; about {AFTER} after its end both
+are resolved.
+{ends} {build}
 ",
         pages = site.pages(),
         used = levels.used_mib,

@@ -60,6 +60,25 @@ impl Programs {
         })
     }
 
+    /// Those beside this program: what was built last with the same profile.
+    ///
+    /// # Errors
+    /// One is not there.
+    pub(crate) fn beside_us() -> Result<Self, Failure> {
+        let ours = std::env::current_exe().map_err(io_at("this program"))?;
+        let directory = ours.parent().unwrap_or(Path::new(".")).to_path_buf();
+        for program in ["hansho", "hanshod", "hansho-collector"] {
+            let path = directory.join(program);
+            if !path.is_file() {
+                return Err(Failure::Missing {
+                    what: path.display().to_string(),
+                    install: "cargo build --workspace".to_owned(),
+                });
+            }
+        }
+        Ok(Self { directory })
+    }
+
     /// One of them.
     pub(crate) fn command(&self, program: &str) -> Command {
         Command::new(self.directory.join(program))

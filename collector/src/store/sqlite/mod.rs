@@ -13,6 +13,7 @@ mod rows;
 pub use open::MAIN_FILE;
 
 use super::apply;
+use super::news;
 use super::types::{
     Agent, AgentRule, AlertFilter, AlertId, LostRange, NewAgent, Range, StoredAlert, StoredFrame,
     StoredReading, Totals, shard, signed,
@@ -230,6 +231,12 @@ impl Store for SqliteStore {
                 .iter()
                 .try_for_each(|(header, now)| apply::alive(rows, header, *now))
         })
+    }
+
+    fn is_news(&self, header: &BatchHeader) -> Result<bool, StoreError> {
+        let mut inner = self.lock();
+        let Inner { main, days, .. } = &mut *inner;
+        news::is_news(&mut SqlRows { main, days }, header)
     }
 
     fn add_agent(&self, agent: &NewAgent, now: WallTime) -> Result<(), StoreError> {

@@ -13,9 +13,12 @@ use std::time::Duration;
 pub const MAIN_FILE: &str = "collector.sqlite";
 /// Name of the file that the writer locks.
 const LOCK_FILE: &str = "collector.lock";
-/// `PRAGMA user_version` of both files.
-const SCHEMA: u32 = 1;
-const MAIN_1: &str = include_str!("../../../migrations/0001_main.sql");
+/// Newest `PRAGMA user_version` of either file: the number of its migrations that were run.
+const SCHEMA: u32 = 2;
+const MAIN: [&str; 2] = [
+    include_str!("../../../migrations/0001_main.sql"),
+    include_str!("../../../migrations/0002_main.sql"),
+];
 const DAY_1: &str = include_str!("../../../migrations/0001_day.sql");
 
 /// The right to write: a lock on a file, which the kernel gives back whatever happens to the process, and a fencing number
@@ -85,7 +88,7 @@ pub(super) fn beside(directory: &Path) -> Result<Connection, StoreError> {
     make_directory(directory)?;
     let main = Connection::open(directory.join(MAIN_FILE))?;
     settle(&main)?;
-    migrate(&main, MAIN_1)?;
+    migrate(&main, &MAIN)?;
     Ok(main)
 }
 
@@ -125,10 +128,10 @@ pub(super) fn day(path: &Path) -> Result<Connection, StoreError> {
                 "NOT NULL\n",
             )
             .replace("STRICT, WITHOUT ROWID", "STRICT");
-        migrate(&connection, &loose)?;
+        migrate(&connection, &[&loose])?;
         return Ok(connection);
     }
-    migrate(&connection, DAY_1)?;
+    migrate(&connection, &[DAY_1])?;
     Ok(connection)
 }
 
@@ -158,27 +161,28 @@ pub(super) fn schema(connection: &Connection) -> Result<u32, StoreError> {
     Ok(version.unwrap_or(0))
 }
 
-/// Brings a file to the newest schema, in one transaction; two processes may try at once.
-fn migrate(connection: &Connection, first: &str) -> Result<(), StoreError> {
+/// Runs the migrations that a file has not had yet, in one transaction; two processes may try at once.
+fn migrate(connection: &Connection, migrations: &[&str]) -> Result<(), StoreError> {
+    let newest = u32::try_from(migrations.len()).unwrap_or(u32::MAX);
     match schema(connection)? {
-        SCHEMA => return Ok(()),
-        version if version > SCHEMA => return Err(StoreError::Newer(version)),
+        version if version == newest => return Ok(()),
+        version if version > newest => return Err(StoreError::Newer(version)),
         _ => {}
     }
     connection.execute_batch("BEGIN IMMEDIATE")?;
-    let outcome = if schema(connection)? == SCHEMA {
-        Ok(())
-    } else {
-        connection
-            .execute_batch(first)
-            .and_then(|()| connection.pragma_update(None, "user_version", SCHEMA))
+    let run = || -> Result<(), StoreError> {
+        let done = usize::try_from(schema(connection)?).unwrap_or(usize::MAX);
+        for migration in migrations.iter().skip(done) {
+            connection.execute_batch(migration)?;
+        }
+        Ok(connection.pragma_update(None, "user_version", newest)?)
     };
-    match outcome {
+    match run() {
         Ok(()) => connection.execute_batch("COMMIT")?,
         Err(error) => {
             // The first error is the one to tell.
             drop(connection.execute_batch("ROLLBACK"));
-            return Err(error.into());
+            return Err(error);
         }
     }
     Ok(())

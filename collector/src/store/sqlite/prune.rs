@@ -27,7 +27,7 @@ impl SqlRows<'_> {
         if pruned == 0 {
             return Ok(());
         }
-        for table in ["watermarks", "state_parts"] {
+        for table in ["watermarks", "state_parts", "refusals"] {
             self.main.execute(
                 &format!(
                     "DELETE FROM {table} WHERE NOT EXISTS (SELECT 1 FROM runs r

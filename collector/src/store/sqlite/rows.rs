@@ -10,8 +10,13 @@ use super::super::types::{
 use super::day::Days;
 use super::read;
 use hansho::clock::{Anchor, AnchorQuality, Uptime, WallTime};
+use hansho::frame::answer::RefusedReason;
 use hansho::frame::kind::{AgentId, BootId, RunId, Stream};
 use rusqlite::{Connection, OptionalExtension, Row, params};
+
+/// Words of the table `refusals`.
+const MALFORMED: &str = "malformed";
+const WRONG_STREAM: &str = "wrong_stream";
 
 /// An open transaction on both files.
 pub(super) struct SqlRows<'c> {
@@ -337,6 +342,66 @@ impl Rows for SqlRows<'_> {
             signed(loss.recorded.as_millis())
         ])?;
         Ok(())
+    }
+
+    fn put_refusals(
+        &mut self,
+        agent: AgentId,
+        run: RunId,
+        stream: Stream,
+        refusals: &[(u64, RefusedReason)],
+    ) -> Result<(), StoreError> {
+        let key = (
+            shard(agent),
+            agent.0.cast_signed(),
+            run.0.cast_signed(),
+            stream.number(),
+        );
+        self.main
+            .prepare_cached(
+                "DELETE FROM refusals WHERE shard = ?1 AND agent = ?2 AND run = ?3 AND stream = ?4",
+            )?
+            .execute(key)?;
+        let mut statement = self.main.prepare_cached(
+            "INSERT OR REPLACE INTO refusals (shard, agent, run, stream, sequence, reason)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?;
+        for (sequence, reason) in refusals {
+            let word = match reason {
+                RefusedReason::Malformed => MALFORMED,
+                RefusedReason::WrongStream => WRONG_STREAM,
+                RefusedReason::Unknown => continue,
+            };
+            statement.execute(params![key.0, key.1, key.2, key.3, signed(*sequence), word])?;
+        }
+        Ok(())
+    }
+
+    fn refusal(
+        &mut self,
+        agent: AgentId,
+        run: RunId,
+        stream: Stream,
+        (first, last): (u64, u64),
+    ) -> Result<Option<RefusedReason>, StoreError> {
+        let mut statement = self.main.prepare_cached(
+            "SELECT reason FROM refusals WHERE shard = ?1 AND agent = ?2 AND run = ?3 AND stream = ?4
+                AND sequence BETWEEN ?5 AND ?6 ORDER BY sequence LIMIT 1",
+        )?;
+        let values = params![
+            shard(agent),
+            agent.0.cast_signed(),
+            run.0.cast_signed(),
+            stream.number(),
+            signed(first),
+            signed(last)
+        ];
+        let word: Option<String> = statement.query_row(values, |row| row.get(0)).optional()?;
+        Ok(word.map(|word| match word.as_str() {
+            MALFORMED => RefusedReason::Malformed,
+            WRONG_STREAM => RefusedReason::WrongStream,
+            _ => RefusedReason::Unknown,
+        }))
     }
 
     fn count(&mut self, agent: AgentId, stream: Stream, counts: &Counts) -> Result<(), StoreError> {
