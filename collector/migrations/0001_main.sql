@@ -7,6 +7,7 @@ CREATE TABLE leases (            -- who may write; one role on SQLite
   fencing     INTEGER NOT NULL,  -- rises with every taker: a writer that finds a higher one has been replaced and stops
   holder      TEXT NOT NULL,     -- process and start, for people
   taken_ms    INTEGER NOT NULL,  -- since when
+  committed_ms INTEGER NOT NULL DEFAULT 0, -- the collector's time at the last transaction with frames: day files since are mended
   proved_ms   INTEGER NOT NULL DEFAULT 0 -- when a health check last proved that a write reaches the disk
 ) STRICT;
 
@@ -62,6 +63,9 @@ CREATE TABLE runs (
   followed    INTEGER NOT NULL,  -- 1: another run took over, this one never speaks for the agent again
   claims      INTEGER NOT NULL,  -- batches in order while another run was current and silent: enough of them take over
   claimed_at_ms INTEGER,         -- the agent's last_seen_ms when these began: they start anew when it moves
+  since_ms    INTEGER NOT NULL,  -- when it was first heard of
+  named_by    INTEGER NOT NULL,  -- run that was current when a batch of it named this one last: the rings held it then
+  named_ms    INTEGER NOT NULL,  -- when that was, to a day: rows that no ring holds any more go with the retention
   PRIMARY KEY (shard, agent, run)
 ) STRICT, WITHOUT ROWID;
 
@@ -69,7 +73,11 @@ CREATE TABLE boots (
   shard       INTEGER NOT NULL,
   agent       INTEGER NOT NULL,
   boot        INTEGER NOT NULL,  -- first bytes of the kernel's boot_id
-  offset_ms   INTEGER,           -- least (receipt - uptime of sending): dates exactly; NULL where nothing came from it
+  periods     BLOB NOT NULL,     -- 16 bytes each, little-endian: from which uptime, and the least (receipt - uptime of sending)
+                                 -- since: dates exactly; empty where nothing came from it
+  agreed_ms   INTEGER NOT NULL,  -- uptime of sending of the last batch that fitted the newest period
+  doubt_offset_ms INTEGER,       -- what the batches since agree on, if they contradict it (pause, clock set),
+  doubt_batches INTEGER,         -- and how many they are: enough begin a new period
   anchor_uptime_ms INTEGER NOT NULL, -- last pair of uptime and the host's own wall time,
   anchor_wall_ms INTEGER NOT NULL,   -- by which other boots are dated,
   anchor_quality INTEGER NOT NULL,   -- and what that wall time is worth
@@ -82,6 +90,7 @@ CREATE TABLE watermarks (
   run         INTEGER NOT NULL,
   stream      INTEGER NOT NULL,
   next        INTEGER NOT NULL,  -- all sequences below are stored or recorded as lost; alone decides what is a duplicate
+  offered     INTEGER,           -- a section began here, above `next`, and was not taken: offered again, it is a gap
   PRIMARY KEY (shard, agent, run, stream)
 ) STRICT, WITHOUT ROWID;
 
@@ -93,10 +102,11 @@ CREATE TABLE losses (
   first       INTEGER NOT NULL,  -- first sequence that will never come
   last        INTEGER NOT NULL,  -- last one
   reason      TEXT NOT NULL,     -- overwritten, refused, unknown (the agent says so); refused_malformed, refused_wrong_stream
-                                 -- (and why it was refused here); gap (it said nothing)
-  recorded_ms INTEGER NOT NULL   -- when the collector learned of it
-) STRICT;
-CREATE INDEX losses_by_agent ON losses (shard, agent, run, stream, first);
+                                 -- (and why it was refused here); gap (it said nothing); merged (several, with what was stored
+                                 -- between: there were too many)
+  recorded_ms INTEGER NOT NULL,  -- when the collector last learned of any of it
+  PRIMARY KEY (shard, agent, run, stream, first)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE counters (
   shard       INTEGER NOT NULL,

@@ -12,6 +12,16 @@ pub const NUMBER_LIMIT: u64 = 1 << 62;
 /// network, three in order while the current run is silent are an agent that lives.
 pub const CLAIMS: u32 = 3;
 
+/// A batch that took so long would have been given up by its agent (a post ends within 10 s) and by the collector
+/// ([`REQUEST_MS`]): a clock offset that is off by more is no delay.
+pub const CLOCK_STEP_MS: u64 = 30_000;
+/// Batches in a row that must agree on another clock offset before it counts: one may come from a clock that is just being set.
+pub const CLOCK_DOUBTS: u32 = 3;
+/// Clock offsets kept of one boot. A drift of 50 ppm needs a new one a week, so these reach back beyond the retention.
+pub const CLOCK_PERIODS: usize = 16;
+/// A run that was rolled back began less than this before it is believed: three batches, the last of them backed off.
+pub const CLAIM_REACH_MS: u64 = 120_000;
+
 /// Readings that the frames of one batch may hold together. A reading of any Linux host has 13 near fields or more, two
 /// bytes where nothing at all changes, so that no honest batch of 64 KiB reaches it; four bits a reading, which only
 /// malice writes, would unpack to four times as many.
@@ -79,6 +89,14 @@ pub const PAGE_RESOLVED: usize = 20;
 pub const READINGS: usize = 1_000_000;
 /// Days of raw frames kept, by default.
 pub const RETENTION_DAYS: u32 = 30;
+/// Lost ranges kept of one agent: adjacent ones are one already, so an honest agent in years has some hundred. Beyond it the
+/// older half becomes one range a run and stream.
+pub const LOSSES: usize = 10_000;
+/// A run has named everything that its rings hold when it was heard for so long.
+pub const NAMED_MS: u64 = 24 * 60 * 60 * 1000;
+/// Day files are not deleted where the newest of a day before today is older than so many days: the clock jumped ahead, or the
+/// collector stood still; the next day decides.
+pub const SWEEP_JUMP_DAYS: u64 = 2;
 /// How often expired day files are looked for.
 pub const SWEEP_MS: u64 = 10 * 60 * 1000;
 /// Without an answer of the writer within this, `/healthz` says 503.

@@ -13,6 +13,7 @@ mod support;
 
 use hansho::clock::WallTime;
 use hansho::frame::answer::RefusedReason;
+use hansho::frame::body::FLAG_EARLIER_BOOT;
 use hansho::frame::kind::{AgentId, RunId, Stream};
 use hansho_collector::ingest::AuthenticatedBatch;
 use hansho_collector::store::{
@@ -122,7 +123,18 @@ fn a_jump_without_a_loss_is_a_recorded_gap_and_a_loss_is_recorded_as_told() {
             at(0),
         );
         let jump = part(5, Stream::Alerts, 4, &[alert(event(1001, 1, 1, 10, 10))]);
-        assert_eq!(send(store, &batch(5, 1001, &[jump]), at(1)), [5]);
+        // Only an agent that was told, and offers the same once more in a later batch, has nothing else.
+        let first = batch(5, 1001, &[jump.clone(), jump.clone()]);
+        assert_eq!(send(store, &first, at(1)), [1, 1]);
+        assert_eq!(send(store, &first, at(1)), [1, 1]);
+        let other = part(5, Stream::Alerts, 3, &[alert(event(1001, 1, 1, 10, 10))]);
+        assert_eq!(send(store, &batch(5, 1002, &[other]), at(1)), [1]);
+        assert_eq!(
+            send(store, &batch(5, 1003, std::slice::from_ref(&jump)), at(1)),
+            [1]
+        );
+        assert!(store.losses(AGENT).unwrap().is_empty());
+        assert_eq!(send(store, &batch(5, 1004, &[jump]), at(1)), [5]);
         let mut told = stream0(5, &[]);
         told.items = vec![
             Item::Loss {
@@ -131,13 +143,13 @@ fn a_jump_without_a_loss_is_a_recorded_gap_and_a_loss_is_recorded_as_told() {
             },
             Item::Frame(alert(event(1001, 2, 1, 10, 90))),
         ];
-        assert_eq!(send(store, &batch(5, 1002, &[told.clone()]), at(2)), [16]);
+        assert_eq!(send(store, &batch(5, 1012, &[told.clone()]), at(2)), [16]);
         // A Loss that reaches over the watermark counts only beyond it.
         told.items = vec![Item::Loss {
             span: 20,
             reason: 2,
         }];
-        assert_eq!(send(store, &batch(5, 1003, &[told]), at(3)), [25]);
+        assert_eq!(send(store, &batch(5, 1013, &[told]), at(3)), [25]);
         let losses: Vec<_> = store
             .losses(AGENT)
             .unwrap()
@@ -153,6 +165,95 @@ fn a_jump_without_a_loss_is_a_recorded_gap_and_a_loss_is_recorded_as_told() {
             ]
         );
         assert_eq!(store.totals().unwrap().all().lost, 22);
+    });
+}
+
+#[test]
+fn adjacent_losses_are_one_range_and_their_number_is_bounded() {
+    on_both(|store| {
+        let lost = |first, span, reason| {
+            let mut part = part(5, Stream::Readings, first, &[]);
+            part.items = vec![Item::Loss { span, reason }];
+            part
+        };
+        send(
+            store,
+            &batch(
+                5,
+                1000,
+                &[lost(0, 5, 1), lost(5, 5, 1), lost(3, 9, 1), lost(12, 1, 2)],
+            ),
+            at(0),
+        );
+        let ranges: Vec<_> = store
+            .losses(AGENT)
+            .unwrap()
+            .iter()
+            .map(|loss| (loss.first, loss.last, loss.reason))
+            .collect();
+        assert_eq!(
+            ranges,
+            [
+                (0, 11, LostReason::Overwritten),
+                (12, 12, LostReason::Refused)
+            ]
+        );
+        assert_eq!(store.totals().unwrap().all().lost, 13);
+        // A loss, a frame, a loss, and so on.
+        let mut next = 13;
+        for sent in 0..30 {
+            let mut part = part(5, Stream::Readings, next, &[]);
+            for _ in 0..400 {
+                part.items.push(Item::Frame(vec![200, 10]));
+                part.items.push(Item::Loss { span: 1, reason: 1 });
+            }
+            next = send(store, &batch(5, 2000 + sent, &[part]), at(10 + sent))[0];
+        }
+        let losses = store.losses(AGENT).unwrap();
+        assert!(losses.len() <= 10_000, "{}", losses.len());
+        assert_eq!(losses[0].reason, LostReason::Merged);
+        assert_eq!(
+            (losses[0].first, losses.last().unwrap().last),
+            (0, next - 1)
+        );
+        assert_eq!(
+            losses
+                .iter()
+                .filter(|loss| loss.reason == LostReason::Merged)
+                .count(),
+            1
+        );
+        assert_eq!(store.totals().unwrap().all().lost, 13 + 30 * 400);
+    });
+}
+
+/// The collector was restored from yesterday's copy: the agent goes back, and sends what its rings still hold.
+#[test]
+fn a_restored_collector_gets_again_what_the_rings_hold() {
+    on_both(|store| {
+        send(
+            store,
+            &batch(5, 1000, &[stream0(0, &[hello(1, "h")])]),
+            at(0),
+        );
+        let all: Vec<_> = (0..6)
+            .map(|n| alert(event(1001 + n, 1, 1, 10, 10)))
+            .collect();
+        // Beyond what is stored, as the collector that was lost had answered; and a Loss first is no better.
+        let mut ahead = stream0(4, &all[3..]);
+        assert_eq!(send(store, &batch(5, 1001, &[ahead.clone()]), at(1)), [1]);
+        ahead.items.insert(0, Item::Loss { span: 1, reason: 1 });
+        assert_eq!(send(store, &batch(5, 1001, &[ahead]), at(1)), [1]);
+        let mut back = stream0(1, &all[2..]);
+        back.items.insert(0, Item::Loss { span: 2, reason: 1 });
+        assert_eq!(send(store, &batch(5, 1002, &[back]), at(2)), [7]);
+        let losses = store.losses(AGENT).unwrap();
+        assert_eq!(losses.len(), 1);
+        assert_eq!(
+            (losses[0].first, losses[0].last, losses[0].reason),
+            (1, 2, LostReason::Overwritten)
+        );
+        assert_eq!(store.frames(AGENT).unwrap().len(), 5);
     });
 }
 
@@ -560,10 +661,273 @@ fn a_rolled_back_host_is_heard_again_and_a_straggler_is_not_taken_for_it() {
         // Dated by the clock as it runs now.
         let latest = store.latest(AGENT).unwrap().unwrap();
         assert_eq!(latest.dated.wall, at(4_019_000));
+        assert_eq!(latest.dated.quality, ClockQuality::Exact);
         send(store, &batch(5, 4_100_000, &[]), at(4_100_000));
         send(store, &batch(5, 4_100_001, &[]), at(4_100_001));
         send(store, &batch(5, 4_100_002, &[]), at(4_100_002));
         assert_eq!(current(), Some(RunId(6)));
+    });
+}
+
+/// An alert that fired before the reboot goes on: the agent says 0 for what lies in the earlier boot.
+#[test]
+fn what_began_in_an_earlier_boot_is_not_dated_by_this_one() {
+    on_both(|store| {
+        let carried = |code, transition| {
+            let mut carried = event(code, transition, 1, 0, 700);
+            carried.since_ms = if transition == 2 { 650 } else { 0 };
+            alert(carried)
+        };
+        let frames = [carried(1001, 3), carried(2001, 2)];
+        send(store, &batch(5, 1000, &[stream0(0, &frames)]), at(1000));
+        let now = alerts(store);
+        let of = |code: u16| {
+            now.iter()
+                .find(|alert| alert.identity.code == code)
+                .unwrap()
+        };
+        assert!(of(1001).firing);
+        assert_eq!((of(1001).occurred, of(1001).detected), (None, None));
+        assert_eq!((of(2001).occurred, of(2001).detected), (None, None));
+        assert_eq!(of(2001).recovered.unwrap().wall, at(650));
+        assert_eq!(of(2001).resolved.unwrap().wall, at(700));
+    });
+}
+
+#[test]
+fn an_alert_carried_over_a_reboot_stays_one_alert() {
+    on_both(|store| {
+        let carried = || {
+            let mut carried = open(1001, 3, 0);
+            carried.flags = FLAG_EARLIER_BOOT;
+            carried
+        };
+        let fired = alert(event(1001, 1, 3, 400, 400));
+        send(
+            store,
+            &batch(5, 500, &[stream0(0, &[hello(1, "h")])]),
+            at(500),
+        );
+        let of_new = |first, frames: &[Vec<u8>]| {
+            let mut part = part(6, Stream::Alerts, first, frames);
+            part.boot = 2;
+            part
+        };
+        // Closed by mistake and named again, while its own firing is still on the way.
+        let frames = [
+            state(100, 0, 1, &[carried()]),
+            state(110, 0, 1, &[]),
+            state(120, 0, 1, &[carried()]),
+        ];
+        send(
+            store,
+            &batch_in(6, 2, 1000, &[of_new(0, &frames)]),
+            at(5000),
+        );
+        assert_eq!(alerts(store).len(), 1);
+        assert!(alerts(store)[0].firing);
+        let late = stream0(1, &[fired]);
+        let end = of_new(
+            3,
+            &[alert(Event {
+                since_ms: 1400,
+                ..event(1001, 2, 3, 0, 1500)
+            })],
+        );
+        send(store, &batch_in(6, 2, 2000, &[late, end]), at(6000));
+        let now = alerts(store);
+        assert_eq!(now.len(), 1, "{now:#?}");
+        assert!(!now[0].firing && !now[0].by.state());
+        assert_eq!(now[0].detected.unwrap().wall, at(400));
+        assert_eq!(now[0].fired.as_millis(), 400);
+        // Known before the reboot, it is one.
+        let known = [alert(event(2001, 1, 7, 450, 450))];
+        send(
+            store,
+            &batch_in(6, 2, 2001, &[stream0(2, &known)]),
+            at(6001),
+        );
+        let frames = [
+            state(2100, 0, 1, &[open(2001, 7, 0)]),
+            alert(event(2001, 2, 7, 0, 2200)),
+        ];
+        send(
+            store,
+            &batch_in(6, 2, 2300, &[of_new(4, &frames)]),
+            at(6300),
+        );
+        let of: Vec<_> = alerts(store)
+            .into_iter()
+            .filter(|alert| alert.identity.code == 2001)
+            .collect();
+        assert_eq!(of.len(), 1);
+        assert_eq!(of[0].detected.unwrap().wall, at(450));
+        assert_eq!(of[0].fired.as_millis(), 450);
+        assert_eq!(of[0].resolved.unwrap().wall, at(6200));
+    });
+}
+
+/// Just after a reboot the newest run in the rings is the last one of the boot before, and the forwarder posts already.
+#[test]
+fn frames_of_the_boot_before_are_not_dated_by_the_new_one() {
+    let of_boot = |boot: u64, mut part: Part| {
+        part.boot = boot;
+        part
+    };
+    let old = || {
+        of_boot(
+            1,
+            part(5, Stream::Readings, 0, &[readings(3_000_000, &[5])]),
+        )
+    };
+    // With a collector that knows the old run, and with one that hears of it first.
+    for known in [true, false] {
+        on_both(|store| {
+            if known {
+                send(
+                    store,
+                    &batch(5, 2_000_000, &[of_boot(1, stream0(0, &[hello(1, "h")]))]),
+                    at(0),
+                );
+            }
+            send(store, &batch_in(5, 2, 4000, &[old()]), at(4_000_000));
+            let seen = store.agents().unwrap()[0].last_seen;
+            assert_eq!(seen, known.then(|| at(0)));
+            // The new run is not taken for a straggler, though its boot was a sender's before.
+            let new = of_boot(2, part(6, Stream::Readings, 0, &[readings(5000, &[6])]));
+            assert_eq!(
+                send(store, &batch_in(6, 2, 6000, &[new]), at(4_002_000)),
+                [1]
+            );
+            let stored = store.readings(AGENT, &Range::all(10)).unwrap();
+            let dated = |run| {
+                stored
+                    .iter()
+                    .find(|reading| reading.run == RunId(run))
+                    .unwrap()
+                    .dated
+            };
+            assert_eq!(dated(6).wall, at(4_001_000));
+            assert_eq!(dated(6).quality, ClockQuality::Exact);
+            if known {
+                assert_eq!(dated(5).wall, at(1_000_000));
+            } else {
+                assert_eq!(dated(5).quality, ClockQuality::Host);
+            }
+        });
+    }
+}
+
+/// A sign of life knows only the boot in which it was sent: the run's own section corrects that.
+#[test]
+fn the_boot_of_a_run_is_what_its_section_says() {
+    on_both(|store| {
+        let sign = *batch_in(5, 2, 50, &[]).header();
+        store.alive(&[(sign, at(0))]).unwrap();
+        let old = part(5, Stream::Readings, 0, &[readings(3_000_000, &[5])]);
+        assert_eq!(
+            send(
+                store,
+                &batch_in(5, 2, 60, std::slice::from_ref(&old)),
+                at(10)
+            ),
+            [1]
+        );
+        let latest = store.latest(AGENT).unwrap().unwrap();
+        assert_eq!(latest.dated.quality, ClockQuality::Host);
+        // From now on the run is of boot 1: a frame said to be of another is refused.
+        let mut other = part(5, Stream::Readings, 1, &[readings(3_000_100, &[5])]);
+        other.boot = 2;
+        let answers = store
+            .accept(&[&batch_in(5, 2, 70, &[other])], at(20))
+            .unwrap();
+        assert_eq!(answers[0].stored[0].next, 1);
+        assert_eq!(answers[0].refused[0].reason, RefusedReason::Malformed);
+    });
+}
+
+/// An agent without a surviving ring counts its runs from 1 again.
+#[test]
+fn run_numbers_order_only_runs_of_one_boot() {
+    on_both(|store| {
+        let of = |run, boot, number, host| {
+            let mut part = part(
+                run,
+                Stream::Alerts,
+                0,
+                &[
+                    hello(number, host),
+                    state(500, 0, 1, &[open(1001, u32::try_from(run).unwrap(), 400)]),
+                ],
+            );
+            part.boot = boot;
+            part
+        };
+        send(store, &batch_in(5, 1, 1000, &[of(5, 1, 9, "a")]), at(0));
+        send(store, &batch_in(6, 2, 1000, &[of(6, 2, 1, "b")]), at(10));
+        // Two later runs: now neither 5 nor 6 is the current one, and 6 is still the newer of them.
+        send(store, &batch_in(7, 3, 1000, &[]), at(20));
+        let late = part(5, Stream::Alerts, 2, &[alert(event(1001, 2, 5, 400, 900))]);
+        send(store, &batch_in(7, 3, 1001, &[late]), at(30));
+        assert!(
+            alerts(store)
+                .iter()
+                .any(|alert| alert.firing && alert.episode == 6)
+        );
+    });
+}
+
+/// What a rolled-back host says before it is believed is not stored as an older run's word: it comes again.
+#[test]
+fn nothing_of_an_undecided_sender_is_stored_and_all_of_it_afterwards() {
+    on_both(|store| {
+        let before = [hello(1, "old"), alert(event(1001, 1, 1, 90_000, 90_000))];
+        send(store, &batch(5, 100_000, &[stream0(0, &before)]), at(0));
+        let said = [
+            hello(2, "new"),
+            config(9, 0, 1, 1002, "built-in"),
+            state(50_000, 0, 1, &[]),
+            alert(event(2001, 1, 1, 51_000, 51_000)),
+        ];
+        let whole = part(6, Stream::Alerts, 0, &said);
+        for n in 0..2 {
+            let batch = batch(6, 52_000 + n, &[whole.clone(), stream0(0, &[])]);
+            assert_eq!(send(store, &batch, at(1000 + n)), [0, 2]);
+            // The same one again is no claim and is not stored either.
+            assert_eq!(send(store, &batch, at(1000 + n)), [0, 2]);
+        }
+        assert_eq!(store.frames(AGENT).unwrap().len(), 2);
+        assert!(store.rules(AGENT).unwrap().is_empty());
+        assert_eq!(send(store, &batch(6, 52_002, &[whole]), at(1002)), [4]);
+        let inventory = store.agents().unwrap()[0].inventory.clone().unwrap();
+        assert_eq!(inventory.host, "new");
+        assert_eq!(store.rules(AGENT).unwrap().len(), 1);
+        let open: Vec<_> = alerts(store)
+            .iter()
+            .map(|alert| (alert.identity.code, alert.firing))
+            .collect();
+        assert_eq!(open.len(), 2);
+        assert!(open.contains(&(1001, false)) && open.contains(&(2001, true)));
+        assert_eq!(store.totals().unwrap().all().contradicted, 0);
+    });
+}
+
+#[test]
+fn a_state_reopens_the_episode_that_it_names_and_opens_no_second_one() {
+    on_both(|store| {
+        let frames = [
+            alert(event(1001, 1, 1, 100, 100)),
+            state(200, 0, 1, &[]),
+            state(300, 0, 1, &[open(1001, 1, 100)]),
+        ];
+        send(store, &batch(5, 1000, &[stream0(0, &frames)]), at(1000));
+        let alerts_now = alerts(store);
+        assert_eq!(alerts_now.len(), 1);
+        assert!(alerts_now[0].firing && !alerts_now[0].by.state());
+        assert_eq!(alerts_now[0].resolved, None);
+        let end = [alert(event(1001, 2, 1, 100, 400))];
+        send(store, &batch(5, 1001, &[stream0(3, &end)]), at(1001));
+        assert_eq!(alerts(store)[0].resolved.unwrap().wall, at(400));
     });
 }
 
@@ -597,6 +961,54 @@ fn dates_are_exact_for_boots_that_were_heard_and_by_anchor_for_others() {
             ..Range::all(10)
         };
         assert_eq!(store.readings(AGENT, &since).unwrap().len(), 1);
+    });
+}
+
+/// A virtual machine that was paused for an hour, then a collector whose clock is wrong for one batch.
+#[test]
+fn a_pause_begins_a_new_period_and_one_wrong_clock_does_not() {
+    on_both(|store| {
+        let hour = 3_600_000;
+        let reading =
+            |sequence, uptime| part(5, Stream::Readings, sequence, &[readings(uptime, &[5])]);
+        let walls = || -> Vec<_> {
+            let readings = store.readings(AGENT, &Range::all(20)).unwrap();
+            let dated = readings
+                .iter()
+                .map(|reading| (reading.dated.wall.as_millis() - NOW, reading.dated.quality));
+            dated.collect()
+        };
+        use ClockQuality::{Exact, Unknown};
+        send(store, &batch(5, 30_000, &[reading(0, 25_000)]), at(30_200));
+        // The first batch after the pause: dated by what it says itself, but not as sure.
+        send(
+            store,
+            &batch(5, 60_000, &[reading(1, 55_000)]),
+            at(60_100 + hour),
+        );
+        assert_eq!(walls(), [(25_200, Exact), (55_100 + hour, Unknown)]);
+        send(
+            store,
+            &batch(5, 90_000, &[reading(2, 85_000)]),
+            at(90_300 + hour),
+        );
+        send(
+            store,
+            &batch(5, 120_000, &[reading(3, 115_000)]),
+            at(120_200 + hour),
+        );
+        let all = [
+            (25_200, Exact),
+            (55_100 + hour, Exact),
+            (85_100 + hour, Exact),
+            (115_100 + hour, Exact),
+        ];
+        assert_eq!(walls(), all);
+        // The collector's clock is a day ahead, or behind, for a batch.
+        send(store, &batch(5, 150_000, &[]), at(150_000 + 24 * hour));
+        send(store, &batch(5, 150_100, &[]), at(0));
+        send(store, &batch(5, 180_000, &[]), at(180_400 + hour));
+        assert_eq!(walls(), all);
     });
 }
 
@@ -656,25 +1068,78 @@ fn agents_have_one_name_and_identities_are_not_reused() {
 fn retention_deletes_whole_days() {
     on_both(|store| {
         let day = 86_400_000;
-        for (index, now) in [0, day, 5 * day].into_iter().enumerate() {
+        for (index, now) in [0, day, 5 * day, 6 * day].into_iter().enumerate() {
             let frame = part(5, Stream::Readings, index as u64, &[readings(1000, &[5])]);
             send(store, &batch(5, 1000 + index as u64, &[frame]), at(now));
         }
-        assert_eq!(store.frames(AGENT).unwrap().len(), 3);
-        assert_eq!(store.sweep(at(5 * day), 4), Ok(1));
-        assert_eq!(store.frames(AGENT).unwrap().len(), 2);
+        assert_eq!(store.frames(AGENT).unwrap().len(), 4);
+        // After a jump of the clock, or as long a pause, nothing goes on the first day.
         assert_eq!(store.sweep(at(5 * day), 4), Ok(0));
+        assert_eq!(store.sweep(at(366 * day), 4), Ok(0));
+        assert_eq!(store.frames(AGENT).unwrap().len(), 4);
+        assert_eq!(store.sweep(at(6 * day), 5), Ok(1));
+        assert_eq!(store.frames(AGENT).unwrap().len(), 3);
+        assert_eq!(store.sweep(at(6 * day), 5), Ok(0));
         // What was deleted is still stored as far as the agent is concerned.
         assert_eq!(
             send(
                 store,
                 &batch(5, 2000, &[part(5, Stream::Readings, 0, &[])]),
-                at(5 * day)
+                at(6 * day)
             ),
-            [3]
+            [4]
         );
-        let next = part(5, Stream::Readings, 3, &[readings(9000, &[5])]);
-        assert_eq!(send(store, &batch(5, 2001, &[next]), at(5 * day)), [4]);
+        let next = part(5, Stream::Readings, 4, &[readings(9000, &[5])]);
+        assert_eq!(send(store, &batch(5, 2001, &[next]), at(5 * day)), [5]);
+    });
+}
+
+/// A run that has left the rings is forgotten after the retention; one that is still named is not.
+#[test]
+fn rows_of_runs_that_no_agent_holds_any_more_go() {
+    on_both(|store| {
+        let day = 86_400_000;
+        let reading =
+            |run, sequence| part(run, Stream::Readings, sequence, &[readings(1000, &[5])]);
+        let of = |run, sequence| [reading(run, sequence)];
+        for run in [4, 5] {
+            send(store, &batch(run, run * 1000, &of(run, 0)), at(0));
+        }
+        // Run 6 finds run 5 in its rings, run 4 not.
+        send(
+            store,
+            &batch(6, 7000, &[reading(6, 0), part(5, Stream::Readings, 1, &[])]),
+            at(1000),
+        );
+        let next = || {
+            let named = [4, 5, 6].map(|run| part(run, Stream::Readings, 9, &[]));
+            // A repetition names nothing anew.
+            send(store, &batch(5, 1, &named), at(1))
+        };
+        for (days, expected) in [(0, [1, 1, 2]), (2, [1, 1, 3]), (4, [0, 1, 4])] {
+            send(
+                store,
+                &batch(6, 8000 + days, &of(6, days / 2 + 1)),
+                at(days * day + 5000),
+            );
+            store.sweep(at(days * day + 5000), 3).unwrap();
+            assert_eq!(next(), expected, "day {days}");
+        }
+    });
+}
+
+/// The clock was a year ahead for a while: what was stored then is kept, and misleads nobody.
+#[test]
+fn a_day_in_the_future_does_not_move_the_retention() {
+    on_both(|store| {
+        let day = 86_400_000;
+        for (index, now) in [0, day, 365 * day, 2 * day].into_iter().enumerate() {
+            let frame = part(5, Stream::Readings, index as u64, &[readings(1000, &[5])]);
+            send(store, &batch(5, 1000 + index as u64, &[frame]), at(now));
+            let deleted = store.sweep(at(now), 1).unwrap();
+            assert_eq!(deleted, usize::from(now == 2 * day), "{now}");
+        }
+        assert_eq!(store.frames(AGENT).unwrap().len(), 3);
     });
 }
 

@@ -252,6 +252,7 @@ pub fn stats(totals: &Totals, as_json: bool) -> String {
         ("skipped", all.skipped),
         ("contradicted", all.contradicted),
         ("agents", totals.agents),
+        ("damaged_days", totals.damaged_days),
     ];
     if as_json {
         let object: serde_json::Map<String, Value> = pairs

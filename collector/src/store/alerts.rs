@@ -48,13 +48,14 @@ impl<R: Rows> Applying<'_, R> {
         frame: &Alert<'_>,
         identity: Identity,
     ) -> Result<bool, StoreError> {
-        if let Some(mut same) = self.same_episode(frame, &identity)? {
+        if let Some(mut same) = self.same_episode(place, frame, &identity)? {
             if same.firing_sequence.is_none() {
                 // It came to be known by a State or by its end; here is its beginning.
                 same.run = place.run.id;
+                same.fired = Uptime::from_millis(frame.fired_ms);
                 same.firing_sequence = Some(place.sequence);
-                same.occurred = Some(place.date(frame.since_ms));
-                same.detected = Some(place.date(frame.fired_ms));
+                same.occurred = place.date_of_begin(frame.since_ms).or(same.occurred);
+                same.detected = place.date_of_begin(frame.fired_ms).or(same.detected);
                 same.forecast_ms = frame.forecast_ms;
                 same.by.opened_by_state = false;
                 same.by.firing_inferred = false;
@@ -96,7 +97,7 @@ impl<R: Rows> Applying<'_, R> {
         frame: &Alert<'_>,
         identity: Identity,
     ) -> Result<bool, StoreError> {
-        let same = self.same_episode(frame, &identity)?;
+        let same = self.same_episode(place, frame, &identity)?;
         if let Some(mut open) = self.rows.open_alert(self.agent.id, &identity)? {
             if !self.older(place.run.id, open.last_run)? {
                 close(&mut open, place, frame);
@@ -135,13 +136,13 @@ impl<R: Rows> Applying<'_, R> {
             judged(&mut open, frame);
             return self.put(open, place);
         }
-        if self.same_episode(frame, &identity)?.is_some()
+        if self.same_episode(place, frame, &identity)?.is_some()
             || self.contradicting_state(place)?.is_some()
         {
             return Ok(false);
         }
         let mut alert = self.new_alert(place, frame, identity)?;
-        alert.occurred = Some(place.date(frame.since_ms));
+        alert.occurred = place.date_of_begin(frame.since_ms);
         alert.firing_sequence = None;
         alert.by.firing_inferred = true;
         self.put(alert, place)
@@ -166,16 +167,36 @@ impl<R: Rows> Applying<'_, R> {
 
     fn same_episode(
         &mut self,
+        place: &Place,
         frame: &Alert<'_>,
         identity: &Identity,
+    ) -> Result<Option<StoredAlert>, StoreError> {
+        let fired = Uptime::from_millis(frame.fired_ms);
+        self.known_episode(place, identity, frame.episode, fired)
+    }
+
+    /// The stored alert of this episode. One that fired in an earlier boot is told with uptime 0, and is known by its
+    /// number alone: until its end comes, or where an older run tells its beginning. The numbers go on where a ring survived.
+    pub(super) fn known_episode(
+        &mut self,
+        place: &Place,
+        identity: &Identity,
+        episode: u32,
+        fired: Uptime,
     ) -> Result<Option<StoredAlert>, StoreError> {
         if planted::no_dedup() {
             // Recognising an episode is deduplication too.
             return Ok(None);
         }
-        let fired = Uptime::from_millis(frame.fired_ms);
-        self.rows
-            .episode(self.agent.id, identity, frame.episode, fired)
+        let known = self.rows.episode(self.agent.id, identity, episode, fired)?;
+        let Some(known) = known else { return Ok(None) };
+        let unknown = Uptime::default();
+        let same = known.fired == fired
+            || (fired == unknown && known.resolved_sequence.is_none())
+            || (known.fired == unknown
+                && known.firing_sequence.is_none()
+                && self.older(place.run.id, known.run)?);
+        Ok(same.then_some(known))
     }
 
     /// When a newer run told all open alerts, if one did.
@@ -207,8 +228,8 @@ impl<R: Rows> Applying<'_, R> {
             fired: Uptime::from_millis(frame.fired_ms),
             firing_sequence: Some(place.sequence),
             resolved_sequence: None,
-            occurred: Some(place.date(frame.since_ms)),
-            detected: Some(place.date(frame.fired_ms)),
+            occurred: place.date_of_begin(frame.since_ms),
+            detected: place.date_of_begin(frame.fired_ms),
             notified: None,
             recovered: None,
             resolved: None,
@@ -287,7 +308,7 @@ fn flags(frame: &Alert<'_>) -> u8 {
 fn close(alert: &mut StoredAlert, place: &Place, frame: &Alert<'_>) {
     alert.firing = false;
     alert.resolved_sequence = Some(place.sequence);
-    alert.recovered = Some(place.date(frame.since_ms));
+    alert.recovered = place.date_of_begin(frame.since_ms);
     alert.resolved = Some(place.date(place.uptime.as_millis()));
     alert.by.closed_by_state = false;
     judged(alert, frame);

@@ -3,7 +3,7 @@
 use super::apply;
 use super::decode::{readings_of, rules_of};
 use super::news;
-use super::rows::{ConfigPart, Latest, Rows, StatePart};
+use super::rows::{ConfigPart, Latest, Rows, StatePart, Watermark};
 use super::types::{
     Agent, AgentRule, AlertFilter, AlertId, Boot, Counts, Identity, LostRange, NewAgent, Range,
     Run, StoredAlert, StoredFrame, StoredReading, Totals,
@@ -11,6 +11,7 @@ use super::types::{
 use super::{Store, StoreError};
 use crate::clock::DAY_MS;
 use crate::ingest::AuthenticatedBatch;
+use crate::limit::{NAMED_MS, SWEEP_JUMP_DAYS};
 use hansho::clock::{Uptime, WallTime};
 use hansho::frame::answer::{Answer, RefusedReason};
 use hansho::frame::batch::BatchHeader;
@@ -31,9 +32,9 @@ struct Tables {
     keys: BTreeMap<(AgentId, u8), u32>,
     runs: BTreeMap<(AgentId, RunId), Run>,
     boots: BTreeMap<(AgentId, BootId), Boot>,
-    watermarks: BTreeMap<(AgentId, RunId, Stream), u64>,
+    watermarks: BTreeMap<(AgentId, RunId, Stream), Watermark>,
     frames: BTreeMap<(AgentId, RunId, Stream, u64), StoredFrame>,
-    losses: BTreeMap<AgentId, Vec<LostRange>>,
+    losses: BTreeMap<(AgentId, RunId, Stream, u64), LostRange>,
     refusals: BTreeMap<(AgentId, RunId, Stream), Vec<(u64, RefusedReason)>>,
     counts: BTreeMap<(AgentId, Stream), Counts>,
     alerts: BTreeMap<AlertId, StoredAlert>,
@@ -182,7 +183,7 @@ impl Store for MemoryStore {
     }
 
     fn losses(&self, agent: AgentId) -> Result<Vec<LostRange>, StoreError> {
-        let mut losses = self.lock().losses.get(&agent).cloned().unwrap_or_default();
+        let mut losses: Vec<LostRange> = self.lock().losses_of(agent).copied().collect();
         losses.sort();
         Ok(losses)
     }
@@ -217,6 +218,17 @@ impl Store for MemoryStore {
     fn sweep(&self, now: WallTime, retention_days: u32) -> Result<usize, StoreError> {
         self.transaction(|tables| {
             let today = now.as_millis() / DAY_MS;
+            let days = tables.frames.values();
+            let before = days
+                .map(|frame| frame.received.as_millis() / DAY_MS)
+                .filter(|day| *day < today);
+            if before
+                .max()
+                .is_some_and(|newest| newest.saturating_add(SWEEP_JUMP_DAYS) < today)
+            {
+                return Ok(0);
+            }
+            tables.prune(now, retention_days);
             let oldest = today.saturating_sub(u64::from(retention_days));
             let mut days: Vec<u64> = Vec::new();
             tables.frames.retain(|_, frame| {
@@ -243,6 +255,46 @@ fn boot_of(tables: &mut Tables, agent: AgentId, run: RunId) -> Result<Option<Boo
     match tables.run(agent, run)? {
         Some(run) => tables.boot(agent, run.boot),
         None => Ok(None),
+    }
+}
+
+impl Tables {
+    /// Forgets runs that the current one did not name, though it had a day for it, and that no other named within the
+    /// retention.
+    fn prune(&mut self, now: WallTime, retention_days: u32) {
+        let retention_ms = u64::from(retention_days).saturating_mul(DAY_MS);
+        let before = |ms: u64| WallTime::from_millis(now.as_millis().saturating_sub(ms));
+        let (old, long_ago) = (before(retention_ms), before(NAMED_MS));
+        let runs = self.runs.clone();
+        self.runs.retain(|(agent, id), run| {
+            let current = self.agents.get(agent).and_then(|agent| agent.current_run);
+            let current = current.and_then(|current| runs.get(&(*agent, current)));
+            let superseded = current.is_some_and(|current| {
+                current.id != *id && run.named_by != current.id && current.since < long_ago
+            });
+            let shown = self
+                .latest
+                .get(agent)
+                .is_some_and(|latest| latest.run == *id);
+            run.named >= old || !superseded || shown
+        });
+        let runs = &self.runs;
+        let known = |agent: AgentId, run: RunId| runs.contains_key(&(agent, run));
+        self.watermarks
+            .retain(|(agent, run, _), _| known(*agent, *run));
+        self.refusals
+            .retain(|(agent, run, _), _| known(*agent, *run));
+        self.state_parts
+            .retain(|(agent, run), _| known(*agent, *run));
+        self.boots.retain(|(of, boot), _| {
+            let mut runs = runs.iter();
+            runs.any(|((agent, _), run)| agent == of && run.boot == *boot)
+        });
+    }
+
+    fn losses_of(&self, agent: AgentId) -> impl Iterator<Item = &LostRange> {
+        let of_agent = self.losses.iter().filter(move |((of, ..), _)| *of == agent);
+        of_agent.map(|(_, loss)| loss)
     }
 }
 
@@ -274,23 +326,24 @@ impl Rows for Tables {
         Ok(())
     }
 
-    fn next(
+    fn watermark(
         &mut self,
         agent: AgentId,
         run: RunId,
         stream: Stream,
-    ) -> Result<Option<u64>, StoreError> {
-        Ok(self.watermarks.get(&(agent, run, stream)).copied())
+    ) -> Result<Watermark, StoreError> {
+        let found = self.watermarks.get(&(agent, run, stream));
+        Ok(found.copied().unwrap_or_default())
     }
 
-    fn put_next(
+    fn put_watermark(
         &mut self,
         agent: AgentId,
         run: RunId,
         stream: Stream,
-        next: u64,
+        watermark: Watermark,
     ) -> Result<(), StoreError> {
-        self.watermarks.insert((agent, run, stream), next);
+        self.watermarks.insert((agent, run, stream), watermark);
         Ok(())
     }
 
@@ -300,8 +353,41 @@ impl Rows for Tables {
         Ok(())
     }
 
+    fn last_loss(
+        &mut self,
+        agent: AgentId,
+        run: RunId,
+        stream: Stream,
+    ) -> Result<Option<LostRange>, StoreError> {
+        let of = (agent, run, stream);
+        let mut range = self
+            .losses
+            .range((of.0, of.1, of.2, 0)..=(of.0, of.1, of.2, u64::MAX));
+        Ok(range.next_back().map(|(_, loss)| *loss))
+    }
+
+    fn count_losses(&mut self, agent: AgentId) -> Result<usize, StoreError> {
+        Ok(self.losses_of(agent).count())
+    }
+
+    fn losses(&mut self, agent: AgentId) -> Result<Vec<LostRange>, StoreError> {
+        Ok(self.losses_of(agent).copied().collect())
+    }
+
+    fn delete_loss(
+        &mut self,
+        agent: AgentId,
+        run: RunId,
+        stream: Stream,
+        first: u64,
+    ) -> Result<(), StoreError> {
+        self.losses.remove(&(agent, run, stream, first));
+        Ok(())
+    }
+
     fn put_loss(&mut self, agent: AgentId, loss: &LostRange) -> Result<(), StoreError> {
-        self.losses.entry(agent).or_default().push(*loss);
+        let key = (agent, loss.run, loss.stream, loss.first);
+        self.losses.insert(key, *loss);
         Ok(())
     }
 
@@ -368,6 +454,7 @@ impl Rows for Tables {
         episode: u32,
         fired: Uptime,
     ) -> Result<Option<StoredAlert>, StoreError> {
+        let unknown = Uptime::default();
         Ok(self
             .alerts
             .values()
@@ -375,9 +462,9 @@ impl Rows for Tables {
                 alert.agent == agent
                     && alert.identity == *identity
                     && alert.episode == episode
-                    && alert.fired == fired
+                    && (alert.fired == fired || alert.fired == unknown || fired == unknown)
             })
-            .max_by_key(|alert| (alert.stored, alert.id))
+            .max_by_key(|alert| (alert.fired == fired, alert.stored, alert.id))
             .cloned())
     }
 

@@ -1,13 +1,16 @@
 //! What is kept, and the decisions about it.
 //!
-//! [`types`] the plain values; [`check`] which frames are taken; [`apply`], [`alerts`], [`states`] what a batch changes, [`news`] whether it is any,
-//! on the single rows of [`rows`]; [`decode`] what frames say when they are read back; [`sqlite`] and [`memory`] the two stores; [`writer`] the one thread that writes;
+//! [`types`] the plain values; [`check`] which frames are taken; [`apply`], [`alerts`], [`states`], [`losses`] what a batch changes,
+//! [`news`] whether it is any,
+//! on the single rows of [`rows`]; [`dating`] how uptimes become dates; [`decode`] what frames say when they are read back; [`sqlite`] and [`memory`] the two stores; [`writer`] the one thread that writes;
 //! `tests/conformance.rs` is the suite that both stores pass.
 
 pub mod alerts;
 pub mod apply;
 pub mod check;
+pub mod dating;
 pub mod decode;
+pub mod losses;
 pub mod memory;
 pub mod news;
 pub mod rows;

@@ -23,7 +23,7 @@ pub fn is_news<R: Rows>(rows: &mut R, header: &BatchHeader) -> Result<bool, Stor
             let newer = run
                 .last_sent
                 .is_none_or(|last| bounded(header.sent_uptime) > last);
-            Ok(current && newer)
+            Ok(current && newer && run.boot == header.boot)
         }
         None => follows(rows, &agent, header),
     }
@@ -47,7 +47,7 @@ pub(super) fn follows<R: Rows>(
             .is_none_or(|last| header.sent_uptime > last));
     }
     let boot = rows.boot(agent.id, header.boot)?;
-    Ok(boot.is_none_or(|boot| boot.offset_ms.is_none()))
+    Ok(boot.is_none_or(|boot| boot.offsets.is_empty()))
 }
 
 /// Uptimes beyond what the store holds are nonsense; they stay in order.

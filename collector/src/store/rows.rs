@@ -37,6 +37,16 @@ pub struct ConfigPart<'a> {
     pub rules: &'a [u8],
 }
 
+/// How far a (run, stream) is stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Watermark {
+    /// All sequences below are stored or recorded as lost.
+    pub next: u64,
+    /// A section began here, above `next`, and its agent was told `next`. If it offers the same again, what lies between is
+    /// lost.
+    pub offered: Option<u64>,
+}
+
 /// The newest Readings frame of an agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Latest {
@@ -57,20 +67,39 @@ pub trait Rows {
     fn put_run(&mut self, agent: AgentId, run: &Run) -> Result<(), StoreError>;
     fn boot(&mut self, agent: AgentId, boot: BootId) -> Result<Option<Boot>, StoreError>;
     fn put_boot(&mut self, agent: AgentId, boot: &Boot) -> Result<(), StoreError>;
-    fn next(
+    /// All zero where nothing of it is stored.
+    fn watermark(
         &mut self,
         agent: AgentId,
         run: RunId,
         stream: Stream,
-    ) -> Result<Option<u64>, StoreError>;
-    fn put_next(
+    ) -> Result<Watermark, StoreError>;
+    fn put_watermark(
         &mut self,
         agent: AgentId,
         run: RunId,
         stream: Stream,
-        next: u64,
+        watermark: Watermark,
     ) -> Result<(), StoreError>;
     fn put_frame(&mut self, agent: AgentId, frame: &StoredFrame) -> Result<(), StoreError>;
+    /// The lost range of the highest sequence.
+    fn last_loss(
+        &mut self,
+        agent: AgentId,
+        run: RunId,
+        stream: Stream,
+    ) -> Result<Option<LostRange>, StoreError>;
+    fn count_losses(&mut self, agent: AgentId) -> Result<usize, StoreError>;
+    fn losses(&mut self, agent: AgentId) -> Result<Vec<LostRange>, StoreError>;
+    /// Deletes the range that begins there.
+    fn delete_loss(
+        &mut self,
+        agent: AgentId,
+        run: RunId,
+        stream: Stream,
+        first: u64,
+    ) -> Result<(), StoreError>;
+    /// Stores a range; one that begins at the same sequence is replaced.
     fn put_loss(&mut self, agent: AgentId, loss: &LostRange) -> Result<(), StoreError>;
     /// Remembers the frames of a stream that the newest answer refused, and forgets those before.
     fn put_refusals(
@@ -96,7 +125,7 @@ pub trait Rows {
         identity: &Identity,
     ) -> Result<Option<StoredAlert>, StoreError>;
     fn open_alerts(&mut self, agent: AgentId) -> Result<Vec<StoredAlert>, StoreError>;
-    /// The newest alert of this identity, episode and firing uptime.
+    /// The newest alert of this identity, episode and firing uptime; 0 on either side is any uptime.
     fn episode(
         &mut self,
         agent: AgentId,

@@ -109,13 +109,21 @@ impl<R: Rows> Applying<'_, R> {
             if self.older(place.run.id, open.last_run)? {
                 return Ok(());
             }
+            if fired > Uptime::default() || open.episode != record.episode {
+                open.fired = fired;
+            }
             open.episode = record.episode;
-            open.fired = fired;
-            open.value = record.value.or(open.value);
-            open.worst = record.worst.or(open.worst);
-            open.count = record.count.max(open.count);
-            open.flags = (open.flags & !STANDING) | (record.flags & STANDING);
+            judged(&mut open, record);
             self.put(open, place)?;
+            return Ok(());
+        }
+        // Known under this episode, and closed: by a State that did not name it, or by a run whose word this one overrules.
+        if let Some(mut known) = self.known_episode(place, &identity, record.episode, fired)? {
+            if self.older(place.run.id, known.last_run)? {
+                return Ok(());
+            }
+            reopen(&mut known, record);
+            self.put(known, place)?;
             return Ok(());
         }
         let here = record.flags & FLAG_EARLIER_BOOT == 0;
@@ -131,8 +139,8 @@ impl<R: Rows> Applying<'_, R> {
             fired,
             firing_sequence: None,
             resolved_sequence: None,
-            occurred: here.then(|| place.date(record.since_ms)),
-            detected: here.then(|| place.date(record.fired_ms)),
+            occurred: place.date_of_begin(record.since_ms).filter(|_| here),
+            detected: place.date_of_begin(record.fired_ms).filter(|_| here),
             notified: None,
             recovered: None,
             resolved: None,
@@ -156,4 +164,22 @@ impl<R: Rows> Applying<'_, R> {
         self.put(alert, place)?;
         Ok(())
     }
+}
+
+/// Takes over what a State says of an open alert.
+fn judged(alert: &mut StoredAlert, record: &OpenRecord<'_>) {
+    alert.value = record.value.or(alert.value);
+    alert.worst = record.worst.or(alert.worst);
+    alert.count = record.count.max(alert.count);
+    alert.flags = (alert.flags & !STANDING) | (record.flags & STANDING);
+}
+
+/// It is open after all.
+fn reopen(alert: &mut StoredAlert, record: &OpenRecord<'_>) {
+    alert.firing = true;
+    alert.recovered = None;
+    alert.resolved = None;
+    alert.resolved_sequence = None;
+    alert.by.closed_by_state = false;
+    judged(alert, record);
 }

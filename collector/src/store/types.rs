@@ -1,5 +1,6 @@
 //! What the store keeps, as plain values.
 
+use super::dating::Offsets;
 use hansho::clock::{Anchor, AnchorQuality, Uptime, WallTime};
 use hansho::frame::kind::{AgentId, BootId, RunId, Stream};
 use hansho::sample::Reading;
@@ -100,6 +101,12 @@ pub struct Run {
     pub claims: u32,
     /// The agent's last-seen when these began.
     pub claimed_at: Option<WallTime>,
+    /// When it was first heard of.
+    pub since: WallTime,
+    /// The run that was the current one when a batch of that named it last: its agent's rings held it then.
+    pub named_by: RunId,
+    /// When that was, to a day.
+    pub named: WallTime,
 }
 
 /// A boot of an agent's host: how its uptimes become dates.
@@ -107,8 +114,8 @@ pub struct Run {
 pub struct Boot {
     /// Identity.
     pub id: BootId,
-    /// Least (receipt - uptime of sending) seen, milliseconds; `None` where nothing was sent from that boot.
-    pub offset_ms: Option<i64>,
+    /// Receipt less uptime of sending; empty where nothing was sent from that boot.
+    pub offsets: Offsets,
     /// Last anchor.
     pub anchor: Anchor,
 }
@@ -164,11 +171,22 @@ pub struct Dated {
 }
 
 impl Boot {
+    /// Nothing is known of it yet.
+    #[must_use]
+    pub fn new(id: BootId) -> Self {
+        Self {
+            id,
+            offsets: Offsets::default(),
+            anchor: Anchor::default(),
+        }
+    }
+
     /// Dates a moment of this boot: exactly where the collector heard from it, else by its last anchor.
     #[must_use]
     pub fn date(&self, uptime: Uptime) -> Dated {
-        let (base_ms, quality) = match self.offset_ms {
-            Some(offset_ms) => (offset_ms, ClockQuality::Exact),
+        let (base_ms, quality) = match self.offsets.at(uptime) {
+            Some((offset_ms, true)) => (offset_ms, ClockQuality::Exact),
+            Some((offset_ms, false)) => (offset_ms, ClockQuality::Unknown),
             None => {
                 let wall = signed(self.anchor.wall.as_millis());
                 let base_ms = wall.saturating_sub(signed(self.anchor.uptime.as_millis()));
@@ -395,6 +413,8 @@ pub enum LostReason {
     RefusedWrongStream,
     /// The sequence jumped, and the agent said nothing.
     Gap,
+    /// Several ranges, with what was stored between them: there were too many to keep.
+    Merged,
 }
 
 impl LostReason {
@@ -408,6 +428,7 @@ impl LostReason {
             Self::RefusedMalformed => "refused_malformed",
             Self::RefusedWrongStream => "refused_wrong_stream",
             Self::Gap => "gap",
+            Self::Merged => "merged",
         }
     }
 
@@ -420,6 +441,7 @@ impl LostReason {
             "refused_malformed" => Self::RefusedMalformed,
             "refused_wrong_stream" => Self::RefusedWrongStream,
             "gap" => Self::Gap,
+            "merged" => Self::Merged,
             _ => Self::Unknown,
         }
     }
@@ -515,6 +537,8 @@ pub struct Totals {
     pub alerts: u64,
     /// Alerts open now.
     pub firing: u64,
+    /// Damaged files of raw frames that were set aside.
+    pub damaged_days: u64,
 }
 
 impl Totals {

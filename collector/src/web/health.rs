@@ -134,6 +134,12 @@ fn of_store(text: &mut String, totals: &Totals) {
     let readings = totals.all().readings_stored;
     for (name, kind, help, value) in [
         ("agents", "gauge", "agents known", totals.agents),
+        (
+            "damaged_days",
+            "gauge",
+            "damaged files of raw frames set aside",
+            totals.damaged_days,
+        ),
         ("alerts_firing", "gauge", "alerts open now", totals.firing),
         (
             "alerts_total",

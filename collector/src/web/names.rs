@@ -194,6 +194,10 @@ pub const fn lost(reason: LostReason, language: Language) -> &'static str {
             "missing, and the agent said nothing",
             "番号が飛んだ(エージェントからの申告なし)",
         ),
+        LostReason::Merged => (
+            "several ranges in one, with what is stored between them",
+            "複数の欠落区間をまとめたもの(間に保存済みの分を含む)",
+        ),
     };
     of(name, language)
 }

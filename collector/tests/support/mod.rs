@@ -205,6 +205,7 @@ pub struct Event<'a> {
     pub episode: u32,
     pub fired_ms: u64,
     pub uptime_ms: u64,
+    pub since_ms: u64,
     pub test: bool,
     /// `None` for held or cleared.
     pub reason: Option<u8>,
@@ -224,6 +225,7 @@ pub fn event(
         episode,
         fired_ms,
         uptime_ms,
+        since_ms: uptime_ms.saturating_sub(60),
         test: false,
         reason: None,
     }
@@ -243,7 +245,7 @@ pub fn alert(event: Event<'_>) -> Vec<u8> {
             flags: if event.test { FLAG_TEST } else { 0 },
             episode: event.episode,
             fired_ms: event.fired_ms,
-            since_ms: event.uptime_ms.saturating_sub(60),
+            since_ms: event.since_ms,
             quantity: 1,
             value: Some(15_700_000),
             total: Some(16_384_000),

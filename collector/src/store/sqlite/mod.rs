@@ -6,6 +6,7 @@
 
 mod day;
 mod open;
+mod prune;
 mod read;
 mod rows;
 
@@ -18,6 +19,7 @@ use super::types::{
     StoredReading, Totals, shard, signed,
 };
 use super::{Store, StoreError};
+use crate::clock::DAY_MS;
 use crate::ingest::AuthenticatedBatch;
 use crate::planted;
 use day::Days;
@@ -45,6 +47,8 @@ struct Inner {
     lease: Option<Lease>,
     /// The last transaction failed between the two files: remains in the day file must go before the next.
     torn: bool,
+    /// Day on which rows of old runs were looked for.
+    pruned: Option<u64>,
     /// Only with a planted bug: answers were given, the commit is still to come.
     uncommitted: bool,
 }
@@ -87,6 +91,7 @@ impl SqliteStore {
                 days: Days::new(directory),
                 lease,
                 torn: false,
+                pruned: None,
                 uncommitted: false,
             }),
         }
@@ -187,13 +192,13 @@ impl Inner {
         outcome
     }
 
-    /// Deletes what a crash left past the watermarks in the two newest day files.
+    /// Deletes what a crash, or a restored main file, left past the watermarks in day files.
     fn mend(&mut self) -> Result<(), StoreError> {
         let removed = self.days.mend(&self.main)?;
         if removed > 0 {
             log::warn!(
-                "{removed} frames past their watermark removed: the last transaction was not completed, their agents send \
-                 them again"
+                "{removed} frames past their watermark removed: the last transaction was not completed, or the main file is older \
+                 than they are; their agents send them again"
             );
         }
         self.torn = false;
@@ -209,6 +214,10 @@ impl Store for SqliteStore {
     ) -> Result<Vec<Answer>, StoreError> {
         self.lock().transaction(|rows| {
             rows.days.begin(now)?;
+            rows.main.execute(
+                "UPDATE leases SET committed_ms = ?1 WHERE role = 'writer'",
+                params![signed(now.as_millis())],
+            )?;
             batches
                 .iter()
                 .map(|batch| apply::accept(rows, batch, now))
@@ -322,12 +331,23 @@ impl Store for SqliteStore {
     }
 
     fn totals(&self) -> Result<Totals, StoreError> {
-        read::totals(&self.lock().main)
+        let mut totals = read::totals(&self.lock().main)?;
+        totals.damaged_days = day::damaged(&self.directory)?;
+        Ok(totals)
     }
 
     fn sweep(&self, now: WallTime, retention_days: u32) -> Result<usize, StoreError> {
         let mut inner = self.lock();
         inner.settle()?;
+        if !inner.days.may_sweep(now)? {
+            return Ok(0);
+        }
+        let day = now.as_millis() / DAY_MS;
+        if inner.pruned != Some(day) {
+            inner.transaction(|rows| rows.prune(now, retention_days))?;
+            inner.settle()?;
+            inner.pruned = Some(day);
+        }
         inner.days.sweep(now, retention_days)
     }
 

@@ -153,7 +153,8 @@ fn settle(connection: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn schema(connection: &Connection) -> Result<u32, StoreError> {
+/// Schema of a file; 0 before its first.
+pub(super) fn schema(connection: &Connection) -> Result<u32, StoreError> {
     let version = connection
         .query_row("PRAGMA user_version", [], |row| row.get(0))
         .optional()?;

@@ -231,6 +231,31 @@ fn frame_from(row: &Row<'_>) -> rusqlite::Result<StoredFrame> {
     })
 }
 
+/// Frames of one day file. What a damaged one does not give is missed, and said; its writer sets it aside.
+fn frames_of(path: &Path, clause: &str, agent: AgentId) -> Result<Vec<StoredFrame>, StoreError> {
+    let mut frames = Vec::new();
+    let mut read = || -> Result<(), StoreError> {
+        let day = read_only(path)?;
+        if super::open::schema(&day)? == 0 {
+            // Its writer is just creating it.
+            return Ok(());
+        }
+        let sql = format!("SELECT run, stream, sequence, received_ms, frame FROM frames {clause}");
+        let mut statement = day.prepare(&sql)?;
+        for frame in
+            statement.query_map(params![shard(agent), agent.0.cast_signed()], frame_from)?
+        {
+            frames.push(frame?);
+        }
+        Ok(())
+    };
+    match read() {
+        Err(StoreError::Corrupt(why)) => log::warn!("{} is damaged: {why}", path.display()),
+        outcome => outcome?,
+    }
+    Ok(frames)
+}
+
 pub(super) fn readings(
     main: &Connection,
     directory: &Path,
@@ -248,15 +273,8 @@ pub(super) fn readings(
         if date < from || readings.len() >= range.limit {
             break;
         }
-        let day = read_only(&path)?;
-        let mut statement = day.prepare(
-            "SELECT run, stream, sequence, received_ms, frame FROM frames
-             WHERE shard = ?1 AND agent = ?2 AND stream = 1 ORDER BY run, sequence",
-        )?;
-        let frames =
-            statement.query_map(params![shard(agent), agent.0.cast_signed()], frame_from)?;
-        for frame in frames {
-            let frame = frame?;
+        let sql = "WHERE shard = ?1 AND agent = ?2 AND stream = 1 ORDER BY run, sequence";
+        for frame in frames_of(&path, sql, agent)? {
             if let Some(boot) = boot_of_run(main, agent, frame.run)? {
                 let of_frame = readings_of(frame.run, frame.sequence, &frame.frame, &boot);
                 readings.extend(
@@ -277,38 +295,55 @@ pub(super) fn frames(
 ) -> Result<Vec<StoredFrame>, StoreError> {
     let mut all = Vec::new();
     for (_, path) in day::list(directory)? {
-        let day = read_only(&path)?;
-        let mut statement = day.prepare(
-            "SELECT run, stream, sequence, received_ms, frame FROM frames WHERE shard = ?1 AND agent = ?2",
-        )?;
-        let frames =
-            statement.query_map(params![shard(agent), agent.0.cast_signed()], frame_from)?;
-        for frame in frames {
-            all.push(frame?);
-        }
+        all.extend(frames_of(&path, "WHERE shard = ?1 AND agent = ?2", agent)?);
     }
     all.sort_by_key(|frame: &StoredFrame| (frame.run, frame.stream, frame.sequence));
     Ok(all)
 }
 
+const LOSS_COLUMNS: &str = "run, stream, first, last, reason, recorded_ms";
+
+fn loss_from(row: &Row<'_>) -> rusqlite::Result<LostRange> {
+    Ok(LostRange {
+        run: RunId(row.get::<_, i64>(0)?.cast_unsigned()),
+        stream: Stream::from_number(row.get(1)?).unwrap_or(Stream::History),
+        first: unsigned(row.get(2)?),
+        last: unsigned(row.get(3)?),
+        reason: LostReason::from_word(&row.get::<_, String>(4)?),
+        recorded: wall(row.get(5)?),
+    })
+}
+
 pub(super) fn losses(main: &Connection, agent: AgentId) -> Result<Vec<LostRange>, StoreError> {
-    let mut statement = main.prepare_cached(
-        "SELECT run, stream, first, last, reason, recorded_ms FROM losses WHERE shard = ?1 AND agent = ?2",
-    )?;
+    let sql = format!("SELECT {LOSS_COLUMNS} FROM losses WHERE shard = ?1 AND agent = ?2");
+    let mut statement = main.prepare_cached(&sql)?;
     let mut losses: Vec<LostRange> = statement
-        .query_map(params![shard(agent), agent.0.cast_signed()], |row| {
-            Ok(LostRange {
-                run: RunId(row.get::<_, i64>(0)?.cast_unsigned()),
-                stream: Stream::from_number(row.get(1)?).unwrap_or(Stream::History),
-                first: unsigned(row.get(2)?),
-                last: unsigned(row.get(3)?),
-                reason: LostReason::from_word(&row.get::<_, String>(4)?),
-                recorded: wall(row.get(5)?),
-            })
-        })?
+        .query_map(params![shard(agent), agent.0.cast_signed()], loss_from)?
         .collect::<Result<_, _>>()?;
     losses.sort();
     Ok(losses)
+}
+
+pub(super) fn last_loss(
+    main: &Connection,
+    agent: AgentId,
+    run: RunId,
+    stream: Stream,
+) -> Result<Option<LostRange>, StoreError> {
+    let sql = format!(
+        "SELECT {LOSS_COLUMNS} FROM losses WHERE shard = ?1 AND agent = ?2 AND run = ?3 AND stream = ?4
+         ORDER BY first DESC LIMIT 1"
+    );
+    let key = params![
+        shard(agent),
+        agent.0.cast_signed(),
+        run.0.cast_signed(),
+        stream.number()
+    ];
+    Ok(main
+        .prepare_cached(&sql)?
+        .query_row(key, loss_from)
+        .optional()?)
 }
 
 pub(super) fn rules(main: &Connection, agent: AgentId) -> Result<Vec<AgentRule>, StoreError> {

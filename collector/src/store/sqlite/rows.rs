@@ -1,7 +1,8 @@
 //! Single rows within the open transaction.
 
 use super::super::StoreError;
-use super::super::rows::{ConfigPart, Latest, Rows, StatePart};
+use super::super::dating::{Doubt, Offsets};
+use super::super::rows::{ConfigPart, Latest, Rows, StatePart, Watermark};
 use super::super::types::{
     Agent, AlertId, Boot, Counts, Dated, Identity, LostRange, Run, StoredAlert, StoredFrame, shard,
     signed,
@@ -45,13 +46,21 @@ fn clock(dated: Option<Dated>) -> Option<&'static str> {
 }
 
 fn boot_from(row: &Row<'_>) -> rusqlite::Result<Boot> {
+    let doubt = row.get::<_, Option<i64>>(3)?;
+    let doubt = match doubt {
+        Some(offset_ms) => Some(Doubt {
+            offset_ms,
+            batches: row.get(4)?,
+        }),
+        None => None,
+    };
     Ok(Boot {
         id: BootId(row.get::<_, i64>(0)?.cast_unsigned()),
-        offset_ms: row.get(1)?,
+        offsets: Offsets::from_parts(row.get_ref(1)?.as_blob()?, uptime(row.get(2)?), doubt),
         anchor: Anchor {
-            uptime: uptime(row.get(2)?),
-            wall: wall(row.get(3)?),
-            quality: AnchorQuality::from_u8(row.get(4)?),
+            uptime: uptime(row.get(5)?),
+            wall: wall(row.get(6)?),
+            quality: AnchorQuality::from_u8(row.get(7)?),
         },
     })
 }
@@ -66,6 +75,9 @@ fn run_from(row: &Row<'_>) -> rusqlite::Result<Run> {
         followed: row.get(5)?,
         claims: row.get(6)?,
         claimed_at: row.get::<_, Option<i64>>(7)?.map(wall),
+        since: wall(row.get(8)?),
+        named_by: RunId(row.get::<_, i64>(9)?.cast_unsigned()),
+        named: wall(row.get(10)?),
     })
 }
 
@@ -76,7 +88,8 @@ pub(super) fn boot_of_run(
     run: RunId,
 ) -> Result<Option<Boot>, StoreError> {
     let mut statement = main.prepare_cached(
-        "SELECT b.boot, b.offset_ms, b.anchor_uptime_ms, b.anchor_wall_ms, b.anchor_quality
+        "SELECT b.boot, b.periods, b.agreed_ms, b.doubt_offset_ms, b.doubt_batches, b.anchor_uptime_ms, b.anchor_wall_ms,
+            b.anchor_quality
          FROM runs r JOIN boots b ON b.shard = r.shard AND b.agent = r.agent AND b.boot = r.boot
          WHERE r.shard = ?1 AND r.agent = ?2 AND r.run = ?3",
     )?;
@@ -143,7 +156,8 @@ impl Rows for SqlRows<'_> {
 
     fn run(&mut self, agent: AgentId, run: RunId) -> Result<Option<Run>, StoreError> {
         let mut statement = self.main.prepare_cached(
-            "SELECT run, boot, arrival, number, last_sent_ms, followed, claims, claimed_at_ms FROM runs WHERE shard = ?1 AND agent = ?2 AND run = ?3",
+            "SELECT run, boot, arrival, number, last_sent_ms, followed, claims, claimed_at_ms, since_ms, named_by, named_ms
+             FROM runs WHERE shard = ?1 AND agent = ?2 AND run = ?3",
         )?;
         Ok(statement
             .query_row(
@@ -156,8 +170,9 @@ impl Rows for SqlRows<'_> {
     fn put_run(&mut self, agent: AgentId, run: &Run) -> Result<(), StoreError> {
         let mut statement = self.main.prepare_cached(
             "INSERT OR REPLACE INTO runs
-                (shard, agent, run, boot, arrival, number, last_sent_ms, followed, claims, claimed_at_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                (shard, agent, run, boot, arrival, number, last_sent_ms, followed, claims, claimed_at_ms, since_ms,
+                 named_by, named_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?;
         statement.execute(params![
             shard(agent),
@@ -170,13 +185,17 @@ impl Rows for SqlRows<'_> {
             run.followed,
             run.claims,
             run.claimed_at.map(|seen| signed(seen.as_millis())),
+            signed(run.since.as_millis()),
+            run.named_by.0.cast_signed(),
+            signed(run.named.as_millis()),
         ])?;
         Ok(())
     }
 
     fn boot(&mut self, agent: AgentId, boot: BootId) -> Result<Option<Boot>, StoreError> {
         let mut statement = self.main.prepare_cached(
-            "SELECT boot, offset_ms, anchor_uptime_ms, anchor_wall_ms, anchor_quality FROM boots
+            "SELECT boot, periods, agreed_ms, doubt_offset_ms, doubt_batches, anchor_uptime_ms, anchor_wall_ms,
+                anchor_quality FROM boots
              WHERE shard = ?1 AND agent = ?2 AND boot = ?3",
         )?;
         Ok(statement
@@ -190,14 +209,19 @@ impl Rows for SqlRows<'_> {
     fn put_boot(&mut self, agent: AgentId, boot: &Boot) -> Result<(), StoreError> {
         let mut statement = self.main.prepare_cached(
             "INSERT OR REPLACE INTO boots
-                (shard, agent, boot, offset_ms, anchor_uptime_ms, anchor_wall_ms, anchor_quality)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                (shard, agent, boot, periods, agreed_ms, doubt_offset_ms, doubt_batches, anchor_uptime_ms,
+                 anchor_wall_ms, anchor_quality)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?;
+        let (periods, agreed, doubt) = boot.offsets.parts();
         statement.execute(params![
             shard(agent),
             agent.0.cast_signed(),
             boot.id.0.cast_signed(),
-            boot.offset_ms,
+            periods,
+            signed(agreed.as_millis()),
+            doubt.map(|doubt| doubt.offset_ms),
+            doubt.map(|doubt| doubt.batches),
             signed(boot.anchor.uptime.as_millis()),
             signed(boot.anchor.wall.as_millis()),
             boot.anchor.quality.as_u8(),
@@ -205,16 +229,16 @@ impl Rows for SqlRows<'_> {
         Ok(())
     }
 
-    fn next(
+    fn watermark(
         &mut self,
         agent: AgentId,
         run: RunId,
         stream: Stream,
-    ) -> Result<Option<u64>, StoreError> {
+    ) -> Result<Watermark, StoreError> {
         let mut statement = self.main.prepare_cached(
-            "SELECT next FROM watermarks WHERE shard = ?1 AND agent = ?2 AND run = ?3 AND stream = ?4",
+            "SELECT next, offered FROM watermarks WHERE shard = ?1 AND agent = ?2 AND run = ?3 AND stream = ?4",
         )?;
-        Ok(statement
+        let found = statement
             .query_row(
                 params![
                     shard(agent),
@@ -222,27 +246,34 @@ impl Rows for SqlRows<'_> {
                     run.0.cast_signed(),
                     stream.number()
                 ],
-                |row| row.get(0).map(unsigned),
+                |row| {
+                    Ok(Watermark {
+                        next: unsigned(row.get(0)?),
+                        offered: row.get::<_, Option<i64>>(1)?.map(unsigned),
+                    })
+                },
             )
-            .optional()?)
+            .optional()?;
+        Ok(found.unwrap_or_default())
     }
 
-    fn put_next(
+    fn put_watermark(
         &mut self,
         agent: AgentId,
         run: RunId,
         stream: Stream,
-        next: u64,
+        watermark: Watermark,
     ) -> Result<(), StoreError> {
         let mut statement = self.main.prepare_cached(
-            "INSERT OR REPLACE INTO watermarks (shard, agent, run, stream, next) VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT OR REPLACE INTO watermarks (shard, agent, run, stream, next, offered) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?;
         statement.execute(params![
             shard(agent),
             agent.0.cast_signed(),
             run.0.cast_signed(),
             stream.number(),
-            signed(next)
+            signed(watermark.next),
+            watermark.offered.map(signed)
         ])?;
         Ok(())
     }
@@ -251,9 +282,53 @@ impl Rows for SqlRows<'_> {
         self.days.put(agent, frame)
     }
 
+    fn last_loss(
+        &mut self,
+        agent: AgentId,
+        run: RunId,
+        stream: Stream,
+    ) -> Result<Option<LostRange>, StoreError> {
+        read::last_loss(self.main, agent, run, stream)
+    }
+
+    fn count_losses(&mut self, agent: AgentId) -> Result<usize, StoreError> {
+        let mut statement = self
+            .main
+            .prepare_cached("SELECT COUNT(*) FROM losses WHERE shard = ?1 AND agent = ?2")?;
+        let count: i64 = statement
+            .query_row(params![shard(agent), agent.0.cast_signed()], |row| {
+                row.get(0)
+            })?;
+        Ok(usize::try_from(count).unwrap_or(usize::MAX))
+    }
+
+    fn losses(&mut self, agent: AgentId) -> Result<Vec<LostRange>, StoreError> {
+        read::losses(self.main, agent)
+    }
+
+    fn delete_loss(
+        &mut self,
+        agent: AgentId,
+        run: RunId,
+        stream: Stream,
+        first: u64,
+    ) -> Result<(), StoreError> {
+        let mut statement = self.main.prepare_cached(
+            "DELETE FROM losses WHERE shard = ?1 AND agent = ?2 AND run = ?3 AND stream = ?4 AND first = ?5",
+        )?;
+        statement.execute(params![
+            shard(agent),
+            agent.0.cast_signed(),
+            run.0.cast_signed(),
+            stream.number(),
+            signed(first)
+        ])?;
+        Ok(())
+    }
+
     fn put_loss(&mut self, agent: AgentId, loss: &LostRange) -> Result<(), StoreError> {
         let mut statement = self.main.prepare_cached(
-            "INSERT INTO losses (shard, agent, run, stream, first, last, reason, recorded_ms)
+            "INSERT OR REPLACE INTO losses (shard, agent, run, stream, first, last, reason, recorded_ms)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?;
         statement.execute(params![
@@ -395,7 +470,7 @@ impl Rows for SqlRows<'_> {
         read::one_alert(
             self.main,
             "WHERE shard = ?1 AND agent = ?2 AND code = ?3 AND subject = ?4 AND test = ?5 AND episode = ?6
-               AND fired_ms = ?7 ORDER BY stored_ms DESC, alert DESC LIMIT 1",
+               AND (?7 = 0 OR fired_ms IN (0, ?7)) ORDER BY fired_ms = ?7 DESC, stored_ms DESC, alert DESC LIMIT 1",
             params![
                 shard(agent),
                 agent.0.cast_signed(),
