@@ -2,6 +2,7 @@
 //! disk; the tick thread only wakes it.
 
 use hansho::frame::AgentId;
+use hansho::keeper::gauges::{Gauge, Gauges};
 use hansho::limit::LOG_LINE_BYTES;
 use hansho::spool::disk_ring::DiskRing;
 use hansho::spool::scribe::Scribe;
@@ -31,7 +32,6 @@ pub(crate) type Line = heapless::String<LOG_LINE_BYTES>;
 struct Shared {
     stop: AtomicBool,
     lines_dropped: AtomicU64,
-    disk_faults: AtomicU64,
 }
 
 /// The tick thread's end.
@@ -49,6 +49,8 @@ pub(crate) struct Outlets {
     pub(crate) pipe: OwnedFd,
     /// The agent's own log file and its bound.
     pub(crate) file: Option<(PathBuf, u64)>,
+    /// Where it is told how it goes.
+    pub(crate) gauges: Gauges,
 }
 
 impl Handle {
@@ -83,6 +85,9 @@ impl Handle {
                     file,
                     lines: taken,
                     shared: theirs,
+                    gauges: outlets.gauges,
+                    dropped_told: 0,
+                    errno: 0,
                 }
                 .run();
             })?;
@@ -155,6 +160,11 @@ struct Thread {
     file: Option<LogFile>,
     lines: Consumer<'static, Line>,
     shared: Arc<Shared>,
+    gauges: Gauges,
+    /// Of the lines dropped, what the gauge knows.
+    dropped_told: u64,
+    /// Of the last fault of the disk ring.
+    errno: u64,
 }
 
 impl Thread {
@@ -163,6 +173,7 @@ impl Thread {
             let stop = self.shared.stop.load(Ordering::Acquire);
             self.carry_lines();
             let wait_ms = self.copy(stop);
+            self.count_dropped();
             if stop {
                 self.carry_lines();
                 let dropped = self.shared.lines_dropped.load(Ordering::Relaxed);
@@ -183,12 +194,16 @@ impl Thread {
             return LONGEST_MS;
         };
         let turn = scribe.turn(sys::uptime(), urgent);
+        let failing = scribe.is_failing();
         if let Some(fault) = turn.fault {
-            let before = self.shared.disk_faults.fetch_add(1, Ordering::Relaxed);
+            let before = self.gauges.get(Gauge::DiskFaults);
+            self.gauges.add(Gauge::DiskFaults, 1);
             if before.is_power_of_two() || before == 0 {
                 log::error!("disk ring: {fault:?}; the memory ring goes on, it is tried again");
             }
+            self.errno = number(fault.errno);
         }
+        self.tell_disk(failing);
         if turn.overtaken > 0 {
             log::warn!(
                 "disk ring: {} frames were overwritten in memory before they were copied",
@@ -196,6 +211,21 @@ impl Thread {
             );
         }
         turn.next_ms.min(LONGEST_MS)
+    }
+
+    fn tell_disk(&self, failing: bool) {
+        let errno = if failing { self.errno } else { 0 };
+        self.gauges.set(Gauge::DiskFaultErrno, errno);
+    }
+
+    /// Tells how many lines were dropped, in all.
+    fn count_dropped(&mut self) {
+        let dropped = self.shared.lines_dropped.load(Ordering::Relaxed);
+        self.gauges.add(
+            Gauge::LinesDropped,
+            dropped.saturating_sub(self.dropped_told),
+        );
+        self.dropped_told = dropped;
     }
 
     fn carry_lines(&mut self) {
@@ -219,6 +249,15 @@ impl Thread {
             }
         }
     }
+}
+
+/// The system's number of an error, positive; what has none, as a ring that is damaged, counts as an input/output error.
+fn number(errno: Option<i32>) -> u64 {
+    let eio = u64::try_from(libc::EIO).unwrap_or(1);
+    errno
+        .and_then(|errno| u64::try_from(errno).ok())
+        .filter(|errno| *errno > 0)
+        .unwrap_or(eio)
 }
 
 /// The agent's own log file: at its bound it becomes `NAME.1`, in place of the one before.

@@ -8,7 +8,7 @@ use hansho::forward::news::News;
 use hansho::forward::trust::BUILD_WALL;
 use hansho::frame::{RunId, Stream};
 use hansho::keeper::control::{self, Order};
-use hansho::keeper::pulse::{Pulse, Role};
+use hansho::keeper::gauges::{Gauge, Gauges, Role};
 use hansho::keeper::supervise::{EXIT_NEW_RUN, Wake};
 use hansho::limit::{CHECKPOINT_BYTES, MESSAGE_BYTES, MESSAGES_PER_TICK};
 use hansho::machine::{Input, Journal, Machine, Settings, Tick, next_due};
@@ -109,16 +109,19 @@ pub(crate) struct Watcher {
     pub(crate) settings: Settings,
     pub(crate) recorder: Recorder<Arc<Mapping>>,
     pub(crate) reader: Box<dyn Reader + Send>,
-    pub(crate) pulse: Pulse,
+    pub(crate) gauges: Gauges,
     pub(crate) keeper: OwnedFd,
     pub(crate) link: OwnedFd,
     pub(crate) run: RunId,
-    pub(crate) confirmed: bool,
+    /// Wall time less uptime at the last answer that confirmed the clock.
+    pub(crate) confirmed_offset_ms: Option<i64>,
     pub(crate) counters_due: Uptime,
     pub(crate) last_tick: Option<Uptime>,
     pub(crate) checkpoint: Box<[u8; CHECKPOINT_BYTES]>,
     pub(crate) message: Box<[u8; MESSAGE_BYTES]>,
     pub(crate) stop: Option<u8>,
+    /// Of the recorder's `lost`, what the gauge knows.
+    pub(crate) lost_told: u64,
 }
 
 impl Watcher {
@@ -146,6 +149,7 @@ impl Watcher {
             self.take_orders(&mut budget.orders);
             self.take_news(&mut budget.news);
             self.after_step();
+            self.count_refused();
         }
         self.end()
     }
@@ -198,7 +202,7 @@ impl Watcher {
         let anchored = self
             .recorder
             .ring
-            .set_anchor(now, anchor(now, wall, self.confirmed));
+            .set_anchor(now, anchor(now, wall, self.is_confirmed(now, wall)));
         self.recorder.note(anchored);
         self.machine.step(
             now,
@@ -207,7 +211,14 @@ impl Watcher {
         );
         self.recorder
             .record_state(&self.machine, &mut self.checkpoint, now);
-        self.pulse.beat(Role::Watcher);
+        self.gauges.beat(Role::Watcher);
+    }
+
+    /// A clock that was set since the answer is no longer what the answer confirmed.
+    fn is_confirmed(&self, now: Uptime, wall: WallTime) -> bool {
+        self.confirmed_offset_ms.is_some_and(|confirmed| {
+            offset_ms(now, wall).abs_diff(confirmed) <= CONFIRMED_WITHIN_MS
+        })
     }
 
     fn take_orders(&mut self, left: &mut usize) {
@@ -256,8 +267,10 @@ impl Watcher {
         let now = sys::uptime();
         let input = match news {
             News::Answered { collector_wall } => {
-                let differs = sys::wall().as_millis().abs_diff(collector_wall.as_millis());
-                self.confirmed = differs <= CONFIRMED_WITHIN_MS;
+                let (at, wall) = sys::clocks();
+                let differs = wall.as_millis().abs_diff(collector_wall.as_millis());
+                self.confirmed_offset_ms =
+                    (differs <= CONFIRMED_WITHIN_MS).then(|| offset_ms(at, wall));
                 Input::Answered
             }
             News::Stored {
@@ -289,6 +302,14 @@ impl Watcher {
         self.machine.step(now, input, &mut self.recorder);
     }
 
+    /// Tells how much the ring refused, in all.
+    fn count_refused(&mut self) {
+        let lost = self.recorder.lost;
+        self.gauges
+            .add(Gauge::RingRefused, lost.saturating_sub(self.lost_told));
+        self.lost_told = lost;
+    }
+
     /// Wakes whoever has work now.
     fn after_step(&mut self) {
         if !self.recorder.alert {
@@ -301,6 +322,12 @@ impl Watcher {
         // Full or closed: the forwarder looks at the ring by itself, this only makes it sooner.
         let _outcome = control::tell(&self.link, &Wake::Alert.to_bytes());
     }
+}
+
+/// Wall time less uptime.
+fn offset_ms(uptime: Uptime, wall: WallTime) -> i64 {
+    let millis = |millis: u64| i64::try_from(millis).unwrap_or(i64::MAX);
+    millis(wall.as_millis()).saturating_sub(millis(uptime.as_millis()))
 }
 
 /// What the wall clock is worth at this moment.

@@ -147,6 +147,12 @@ impl<M: Memory, D: Disk> Scribe<M, D> {
         &self.disk
     }
 
+    /// Whether the last try failed; a turn before the next one tries nothing.
+    #[must_use]
+    pub const fn is_failing(&self) -> bool {
+        self.retry_at.is_some()
+    }
+
     /// Copies what is due. `urgent`: everything that waits, and without regard to an earlier failure: the watcher stops,
     /// or the power may go.
     pub fn turn(&mut self, now: Uptime, urgent: bool) -> Turn {
