@@ -10,11 +10,14 @@ mod process_support;
 use hansho::clock::WallTime;
 use hansho::frame::answer::Answer;
 use hansho::frame::batch::open_batch;
+use hansho::frame::body::transition_to_u8;
 use hansho::frame::seal::AgentKey;
 use hansho::keeper::control::ask;
+use hansho::rule::TransitionKind;
 use process_support::{Place, send, until};
 use server::{Server, reply};
 use std::collections::BTreeMap;
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -99,4 +102,39 @@ fn the_keeper_tells_how_forwarding_goes_and_a_new_forwarder_knows_the_last_answe
     });
     assert_eq!(later["last_answer_wall_ms"], WALL_MS.to_string());
     assert!(later["last_answer_uptime_ms"].parse::<u64>().unwrap() > 0);
+}
+
+/// 8011. The disk comes back: the scribe opens the ring that it could not open at its start.
+#[test]
+fn a_disk_ring_that_cannot_be_opened_is_said_and_opened_when_it_can_be() {
+    let config = CONFIG.replace("URL", "http://127.0.0.1:9")
+        + "[[rule]]\ncode = 8011\nraise_after = \"1s\"\nclear_after = \"1s\"\n";
+    let place = Place::new("broken", &config);
+    let agent = place.start(&[]);
+    let watcher = agent.runs(0);
+    let path = place.folder.join("disk/disk.ring");
+    let whole = until("the disk ring is written", || {
+        let bytes = std::fs::read(&path).unwrap();
+        (status(&place)["disk_fault_errno"] == "-").then_some(bytes)
+    });
+    let file = std::fs::File::options().write(true).open(&path).unwrap();
+    file.write_all_at(&vec![0; whole.len()], 0).unwrap();
+    send(watcher, "KILL");
+    let raised = transition_to_u8(TransitionKind::Firing);
+    let resolved = transition_to_u8(TransitionKind::Resolved);
+    let said = |transition| {
+        let alerts = place.alerts();
+        alerts
+            .iter()
+            .any(|(_, code, kind, _)| (*code, *kind) == (8011, transition))
+            .then_some(())
+    };
+    until("8011 fires", || said(raised));
+    let faults = status(&place);
+    assert_eq!(faults["disk_fault_errno"], libc::EIO.to_string());
+    assert!(faults["disk_faults"].parse::<u32>().unwrap() >= 1);
+
+    file.write_all_at(&whole, 0).unwrap();
+    until("8011 is resolved", || said(resolved));
+    assert_eq!(status(&place)["disk_fault_errno"], "-");
 }

@@ -185,6 +185,7 @@ fn start(launch: &Launch, inherited: &mut Inherited) -> Result<Watcher, String> 
         checkpoint,
         message: touched(Box::new([0; MESSAGE_BYTES])),
         stop: None,
+        disk: plan.spool.disk,
         lost_told: 0,
     })
 }

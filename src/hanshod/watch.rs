@@ -11,7 +11,7 @@ use hansho::keeper::control::{self, Order};
 use hansho::keeper::gauges::{Gauge, Gauges, Role};
 use hansho::keeper::supervise::{EXIT_NEW_RUN, Wake};
 use hansho::limit::{CHECKPOINT_BYTES, MESSAGE_BYTES, MESSAGES_PER_TICK};
-use hansho::machine::{Input, Journal, Machine, Settings, Tick, next_due};
+use hansho::machine::{Input, Journal, Machine, Settings, Tick, Unrecorded, next_due};
 use hansho::sample::Reader;
 use hansho::spool::superblock::Cursor;
 use hansho::spool::{Memory, MemoryRing};
@@ -33,13 +33,23 @@ pub(crate) struct Recorder<M> {
     pub(crate) alert: bool,
     /// Frames, checkpoints and cursors that the ring did not take.
     pub(crate) lost: u64,
+    /// Of them the frames that were promised, since the last tick.
+    pub(crate) unrecorded: Unrecorded,
 }
 
 impl<M: Memory> Journal for Recorder<M> {
     fn record(&mut self, stream: Stream, uptime: Uptime, frame: &[u8]) {
         match self.ring.append(stream, uptime, frame) {
             Ok(_) => self.alert |= stream == Stream::Alerts,
-            Err(_) => self.lost = self.lost.saturating_add(1),
+            Err(_) => {
+                self.lost = self.lost.saturating_add(1);
+                let count = match stream {
+                    Stream::Alerts => &mut self.unrecorded.alerts,
+                    Stream::Readings | Stream::Evidence => &mut self.unrecorded.readings,
+                    Stream::History => return,
+                };
+                *count = count.saturating_add(1);
+            }
         }
     }
 
@@ -57,6 +67,7 @@ impl<M: Memory> Recorder<M> {
             scribe,
             alert: false,
             lost: 0,
+            unrecorded: Unrecorded::default(),
         }
     }
 
@@ -120,6 +131,8 @@ pub(crate) struct Watcher {
     pub(crate) checkpoint: Box<[u8; CHECKPOINT_BYTES]>,
     pub(crate) message: Box<[u8; MESSAGE_BYTES]>,
     pub(crate) stop: Option<u8>,
+    /// A disk ring is configured.
+    pub(crate) disk: bool,
     /// Of the recorder's `lost`, what the gauge knows.
     pub(crate) lost_told: u64,
 }
@@ -199,19 +212,43 @@ impl Watcher {
             .last_tick
             .map_or(0, |last| now.since(last).saturating_sub(interval));
         self.last_tick = Some(now);
+        let tick = Tick {
+            snapshot,
+            late_ms,
+            disk_ring_fault: self.disk_ring_fault(),
+            unrecorded: self.unrecorded(),
+        };
         let anchored = self
             .recorder
             .ring
             .set_anchor(now, anchor(now, wall, self.is_confirmed(now, wall)));
         self.recorder.note(anchored);
-        self.machine.step(
-            now,
-            Input::Tick(&Tick { snapshot, late_ms }),
-            &mut self.recorder,
-        );
+        self.machine
+            .step(now, Input::Tick(&tick), &mut self.recorder);
         self.recorder
             .record_state(&self.machine, &mut self.checkpoint, now);
         self.gauges.beat(Role::Watcher);
+    }
+
+    /// What the scribe knows, without asking it.
+    fn disk_ring_fault(&self) -> Option<bool> {
+        let scribe = self.recorder.scribe.as_ref();
+        self.disk
+            .then(|| scribe.is_none_or(Handle::disk_ring_fault))
+    }
+
+    /// What is nowhere, taken once. What was overwritten before the scribe had copied it is lost only where no collector
+    /// has it; where one is configured, the forwarder finds the gap and tells.
+    fn unrecorded(&mut self) -> Unrecorded {
+        let mut lost = std::mem::take(&mut self.recorder.unrecorded);
+        if let Some(scribe) = self.recorder.scribe.as_mut() {
+            let (alerts, readings) = scribe.take_overtaken();
+            if !self.settings.forwards {
+                lost.alerts = lost.alerts.saturating_add(alerts);
+                lost.readings = lost.readings.saturating_add(readings);
+            }
+        }
+        lost
     }
 
     /// A clock that was set since the answer is no longer what the answer confirmed.

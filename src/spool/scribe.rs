@@ -61,6 +61,10 @@ pub struct Turn {
     pub superblock: bool,
     /// Frames that the memory ring overwrote before they were copied, as far as sequences tell.
     pub overtaken: u64,
+    /// Of them, those of the alert stream.
+    pub overtaken_alerts: u64,
+    /// Of them, readings and evidence.
+    pub overtaken_readings: u64,
     /// What failed; the rest of the turn was left for the next try.
     pub fault: Option<Fault>,
     /// Milliseconds after which another turn has something to do, if no alert comes before; 0: there is more now.
@@ -85,7 +89,7 @@ struct Follow {
 #[derive(Debug, Default)]
 struct Staged {
     blocks: usize,
-    overtaken: u64,
+    overtaken: [u64; 4],
 }
 
 impl Staged {
@@ -359,7 +363,12 @@ impl<M: Memory, D: Disk> Scribe<M, D> {
             return Err(fault(Step::Sync, &error));
         }
         turn.blocks = u32::try_from(staged.blocks).unwrap_or(u32::MAX);
-        turn.overtaken = staged.overtaken;
+        let [alerts, readings, evidence, history] = staged.overtaken;
+        turn.overtaken_alerts = alerts;
+        turn.overtaken_readings = readings.saturating_add(evidence);
+        turn.overtaken = [alerts, turn.overtaken_readings, history]
+            .into_iter()
+            .fold(0, u64::saturating_add);
         Ok(staged.is_full())
     }
 
@@ -516,9 +525,9 @@ fn flush<D: Disk>(
         0
     };
     staged.blocks = staged.blocks.saturating_add(1);
-    staged.overtaken = staged
-        .overtaken
-        .saturating_add(packing.first_sequence.saturating_sub(expected));
+    if let Some(overtaken) = staged.overtaken.get_mut(usize::from(stream.number())) {
+        *overtaken = overtaken.saturating_add(packing.first_sequence.saturating_sub(expected));
+    }
     follow.mark = DiskMark {
         run_number: packing.origin.run_number,
         next_sequence: packing.next_sequence,
