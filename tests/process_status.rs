@@ -1,5 +1,9 @@
 //! What the keeper answers to `status`, with the real processes: how forwarding and recording go, over restarts.
-#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test that fails may panic"
+)]
 
 #[expect(dead_code, reason = "shared with other tests, which use all of it")]
 #[path = "forward_common/server.rs"]
@@ -18,6 +22,7 @@ use process_support::{Place, send, until};
 use server::{Server, reply};
 use std::collections::BTreeMap;
 use std::os::unix::fs::FileExt;
+use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -137,4 +142,52 @@ fn a_disk_ring_that_cannot_be_opened_is_said_and_opened_when_it_can_be() {
     file.write_all_at(&whole, 0).unwrap();
     until("8011 is resolved", || said(resolved));
     assert_eq!(status(&place)["disk_fault_errno"], "-");
+}
+
+/// A configuration fault must be found where operators look: standard error is a file here, so syslog has it too.
+#[test]
+fn warnings_of_all_three_go_to_syslog() {
+    let server = Server::plain(|_, wire| reply(wire, "403 Forbidden", "", b""));
+    let place = Place::new("syslog", &CONFIG.replace("URL", &server.url()));
+    let path = place.folder.join("syslog");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .unwrap();
+    let agent = place.start(&[("HANSHO_TEST_SYSLOG", path.to_str().unwrap())]);
+    let watcher = agent.runs(0);
+    let file = std::fs::File::options()
+        .write(true)
+        .open(place.folder.join("disk/disk.ring"))
+        .unwrap();
+    let hears = |wanted: &str| {
+        let mut buffer = [0; 4096];
+        loop {
+            let length = socket.recv(&mut buffer).unwrap();
+            let message = String::from_utf8(buffer[..length].to_vec()).unwrap();
+            if message.contains(wanted) {
+                return message;
+            }
+        }
+    };
+    let forwarder = agent.worker("forward");
+    let message = hears("status 403");
+    assert_eq!(
+        message,
+        format!(
+            "<28>hansho[{forwarder}]: hansho forward: warn: {}/: status 403",
+            server.url()
+        )
+    );
+    // The ring is gone under the next watcher, whose scribe says so; the keeper says that it ended.
+    file.write_all_at(&vec![0; 1024 * 1024], 0).unwrap();
+    send(watcher, "KILL");
+    let keeper = agent.pid();
+    let message = hears("watcher ended (signal 9)");
+    assert!(message.starts_with(&format!("<28>hansho[{keeper}]: hanshod: warn: ")));
+    let message = hears("disk ring: ");
+    assert!(message.starts_with("<27>hansho[") && message.contains("]: hanshod: error: "));
+    // Transitions go there as before.
+    assert!(place.command(&["test", "1002"]).status.success());
+    assert!(hears("HNS1002-E FIRING").starts_with(&format!("<27>hansho[{keeper}]: HNS")));
 }
