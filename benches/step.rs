@@ -14,7 +14,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use hansho::clock::{Uptime, WallTime};
 use hansho::code::defaults::builtin_rules;
 use hansho::frame::Stream;
-use hansho::machine::{Input, Journal, Machine, Settings, Tick};
+use hansho::machine::{Input, Journal, Machine, Settings, Tick, Unrecorded};
 use hansho::rule::{Intervals, RuleSet};
 use hansho::sample::json::from_json;
 use hansho::sample::{ProcReader, Quantiser, Reader, Reading, Sample};
@@ -78,6 +78,8 @@ fn tick(criterion: &mut Criterion) {
         let tick = Tick {
             snapshot,
             late_ms: 0,
+            disk_ring_fault: Some(false),
+            unrecorded: Unrecorded::default(),
         };
         machine.step(snapshot.uptime, Input::Tick(black_box(&tick)), &mut out)
     };

@@ -30,6 +30,8 @@ const HISTORY_READINGS: u16 = 60;
 const REPORT_BYTES: usize = 512;
 /// A State frame says the open alerts at least this often.
 const STATE_INTERVAL_MS: u64 = 60 * 60 * 1000;
+/// And this long after alerts that nobody could record.
+const STATE_AFTER_LOSS_MS: u64 = 10_000;
 /// Test alerts open at once.
 const TESTS: usize = 4;
 /// A test alert stays open for this long.
@@ -49,12 +51,25 @@ pub struct Settings {
 }
 
 /// One tick.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Tick {
     /// What was seen.
     pub snapshot: Snapshot,
     /// How late the tick came.
     pub late_ms: u64,
+    /// Whether the disk ring can neither be opened nor written now; `None` where none is configured.
+    pub disk_ring_fault: Option<bool>,
+    /// What was recorded since the last tick and is nowhere.
+    pub unrecorded: Unrecorded,
+}
+
+/// Frames that the memory ring did not take, or that it overwrote before anybody had copied them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unrecorded {
+    /// Of the alert stream.
+    pub alerts: u64,
+    /// Readings and evidence. History is outside the promise.
+    pub readings: u64,
 }
 
 /// What happened.
@@ -231,6 +246,13 @@ impl Machine {
         let reading = self.quantiser.reading(&sample);
         self.summary.add(&tick.snapshot, &reading);
         self.previous = Some(tick.snapshot);
+        let lost = tick.unrecorded;
+        self.own.lost(Stream::Alerts, lost.alerts);
+        self.own.lost(Stream::Readings, lost.readings);
+        if lost.alerts > 0 {
+            // Whoever reads the stream missed transitions. Not in this tick: the ring may refuse this one as well.
+            self.state_due = self.state_due.min(now.plus(STATE_AFTER_LOSS_MS));
+        }
         self.own.tick(&reading, tick, self.settings.forwards);
         let transitions = self.judge(
             now,

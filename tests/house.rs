@@ -98,11 +98,11 @@ const OUTSIDE: &[Outside] = &[
             ),
             (
                 "src/command/forward.rs",
-                "descriptors that the keeper opened: rings and pulse",
+                "descriptors that the keeper opened: rings and gauges",
             ),
             (
                 "src/hanshod/start.rs",
-                "descriptors that the keeper opened: rings and pulse",
+                "descriptors that the keeper opened: rings and gauges",
             ),
             (
                 "src/hanshod/scribe.rs",
@@ -117,7 +117,7 @@ const OUTSIDE: &[Outside] = &[
             ),
             (
                 "src/command/forward.rs",
-                "descriptors that the keeper opened: rings and pulse",
+                "descriptors that the keeper opened: rings and gauges",
             ),
             ("src/bin/*", "files named on the command line"),
             (

@@ -96,7 +96,12 @@ fn ten_thousand_ticks_with_transitions_allocate_nothing() {
         let late_ms = if second % 997 == 0 { 40_000 } else { 0 };
         machine.step(
             at(second * SECOND),
-            Input::Tick(&Tick { snapshot, late_ms }),
+            Input::Tick(&Tick {
+                snapshot,
+                late_ms,
+                disk_ring_fault: Some(true),
+                ..Tick::default()
+            }),
             &mut out,
         );
         if second % 500 == 0 {

@@ -5,7 +5,7 @@ use hansho::code::builtin_rules;
 use hansho::frame::Stream;
 use hansho::frame::body::{Body, FLAG_TEST, reason_to_u8, transition_to_u8};
 use hansho::limit::LOG_LINE_BYTES;
-use hansho::machine::Input;
+use hansho::machine::{Input, Tick, Unrecorded};
 use hansho::rule::TransitionKind::{Continued, Firing, Resolved};
 use hansho::rule::{Quantity, Reason, Subject};
 use hansho::sample::{Field, Source};
@@ -424,4 +424,82 @@ fn what_is_absent_is_not_said_as_zero() {
     );
     assert!(last.ends_with("reason=withdrawn"), "{last}");
     assert!(!last.contains("percent="), "{last}");
+}
+
+/// 8011: the disk ring cannot be written, and then it can; where none is configured nothing is said.
+#[test]
+fn a_disk_ring_that_cannot_be_written_is_said_and_so_is_its_end() {
+    let ticks = |run: &mut Run, span_s: std::ops::Range<u64>, fault| {
+        for second in span_s {
+            run.step(&Tick {
+                snapshot: look(second * SECOND),
+                disk_ring_fault: fault,
+                ..Tick::default()
+            });
+        }
+    };
+    let mut run = Run::builtin(1_000 * SECOND);
+    ticks(&mut run, 1_000..1_100, None);
+    ticks(&mut run, 1_100..1_105, Some(true));
+    ticks(&mut run, 1_105..1_200, Some(false));
+    assert_eq!(run.out.short(), []);
+    ticks(&mut run, 1_200..1_300, Some(true));
+    ticks(&mut run, 1_300..1_400, Some(false));
+    assert_eq!(
+        run.out.short(),
+        [(1_210, 8011, Firing), (1_310, 8011, Resolved)]
+    );
+}
+
+/// 8012: every post is refused; frames refused by name are another matter (8007).
+#[test]
+fn posts_that_are_refused_are_said() {
+    let mut run = Run::builtin(1_000 * SECOND);
+    run.through(1_000..1_010, look);
+    run.input(1_010 * SECOND, Input::PostsRefused);
+    run.through(1_010..1_020, look);
+    assert_eq!(run.out.short(), [(1_010, 8012, Firing)]);
+    run.input(1_020 * SECOND, Input::Refused { count: 1 });
+    run.through(1_020..1_030, look);
+    assert_eq!(
+        run.out.short(),
+        [(1_010, 8012, Firing), (1_020, 8007, Firing)]
+    );
+}
+
+/// 8001 and 8002: what the ring refused, or lost before anybody had it, is never silent; and what is open is told anew.
+#[test]
+fn what_nobody_could_record_is_said() {
+    let mut run = Run::builtin(1_000 * SECOND);
+    run.through(1_000..1_010, look);
+    let states = run.out.states().len();
+    run.step(&Tick {
+        snapshot: look(1_010 * SECOND),
+        unrecorded: Unrecorded {
+            alerts: 0,
+            readings: 5,
+        },
+        ..Tick::default()
+    });
+    run.through(1_011..1_030, look);
+    assert_eq!(run.out.states().len(), states);
+    run.step(&Tick {
+        snapshot: look(1_030 * SECOND),
+        unrecorded: Unrecorded {
+            alerts: 2,
+            readings: 0,
+        },
+        ..Tick::default()
+    });
+    run.through(1_031..1_050, look);
+    assert_eq!(
+        run.out.short(),
+        [(1_010, 8001, Firing), (1_030, 8002, Firing)]
+    );
+    let values: Vec<_> = run.out.alerts().map(|(_, alert)| alert.value).collect();
+    assert_eq!(values, [Some(5), Some(2)]);
+    let later = run.out.states().split_off(states);
+    assert_eq!(later.len(), 1);
+    assert_eq!(later[0].0, 1_040 * SECOND);
+    assert_eq!(later[0].1.len(), 2, "both are open: {later:?}");
 }

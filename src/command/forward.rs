@@ -2,20 +2,22 @@
 
 use super::Command;
 use super::exit::{Exit, Stop};
-use hansho::clock::{Anchor, Uptime, WallTime};
+use hansho::clock::{Anchor, AnchorQuality, Uptime, WallTime};
 use hansho::config::Plan;
 use hansho::forward::batcher::Frames;
 use hansho::forward::client::Client;
 use hansho::forward::connector::TrustSettings;
 use hansho::forward::cursors::Held;
-use hansho::forward::forwarder::{Forwarder, Host, Rings, Settings};
+use hansho::forward::forwarder::{Forwarder, Host, Post, Rings, Settings};
 use hansho::forward::news::{NEWS_BYTES, News};
 use hansho::forward::pace::Outcome;
+use hansho::forward::progress::Progress;
+use hansho::forward::trust::LastAnswer;
 use hansho::frame::seal::AgentKey;
 use hansho::frame::{AgentId, BootId, RunId, Stream};
 use hansho::keeper::control;
+use hansho::keeper::gauges::{Gauges, Role};
 use hansho::keeper::launch::{Inherited, Launch};
-use hansho::keeper::pulse::{Pulse, Role};
 use hansho::keeper::supervise::Wake;
 use hansho::limit::{FORWARDER_DATA_BYTES, MESSAGE_BYTES};
 use hansho::spool::Departed;
@@ -62,10 +64,10 @@ fn run(arguments: impl Iterator<Item = OsString>) -> Result<Exit, String> {
         .map_err(|error| format!("launch: {error}"))?;
     let memory = Mapping::of(&File::from(inherited.demand("memory")?), false)
         .map_err(|error| format!("memory ring: {error}"))?;
-    let reader = SpoolReader::new(Some(memory), inherited.take("disk").map(File::from));
+    let mut reader = SpoolReader::new(Some(memory), inherited.take("disk").map(File::from));
     let link = inherited.demand("link")?;
-    let pulse = Pulse::of(&File::from(inherited.demand("pulse")?))
-        .map_err(|error| format!("pulse: {error}"))?;
+    let gauges = Gauges::of(&File::from(inherited.demand("gauges")?))
+        .map_err(|error| format!("gauges: {error}"))?;
 
     let plan = &launch.plan;
     let urls = plan
@@ -74,12 +76,20 @@ fn run(arguments: impl Iterator<Item = OsString>) -> Result<Exit, String> {
         .iter()
         .map(|url| url.url.clone())
         .collect();
-    let client = Client::new(urls, trust(plan), BootId(launch.boot))?;
+    let boot = BootId(launch.boot);
+    let client = Client::new(urls, trust(plan), boot)?;
+    reader.refresh();
+    if let Some(answer) = gauges
+        .last_answer(boot)
+        .or_else(|| confirmed(reader.runs()))
+    {
+        client.trust().answered(answer);
+    }
     let settings = Settings {
         agent: AgentId(launch.agent),
         key_epoch: launch.key_epoch,
         key: AgentKey(launch.key),
-        boot: BootId(launch.boot),
+        boot,
         post_interval_ms: u64::from(plan.forward.post_interval_ms),
     };
     let linger_ms = plan.forward.linger_ms.map(u64::from);
@@ -93,7 +103,8 @@ fn run(arguments: impl Iterator<Item = OsString>) -> Result<Exit, String> {
     };
     Ok(Worker {
         forwarder: Forwarder::new(settings, client, rings, host),
-        pulse,
+        gauges,
+        told: Progress::default(),
         linger_ms,
     }
     .run())
@@ -130,9 +141,23 @@ fn trust(plan: &Plan) -> TrustSettings {
     TrustSettings { ca_file, pins }
 }
 
+/// The newest moment at which a run knew the time from a collector, to two seconds: good enough to date certificates by.
+fn confirmed(held: &[HeldStream]) -> Option<LastAnswer> {
+    held.iter()
+        .filter(|held| held.anchor.quality == AnchorQuality::Confirmed)
+        .max_by_key(|held| (held.run_number, held.anchor.uptime))
+        .map(|held| LastAnswer {
+            boot: held.boot,
+            uptime: held.anchor.uptime,
+            wall: held.anchor.wall,
+        })
+}
+
 struct Worker {
     forwarder: Forwarder<ReadRings, System>,
-    pulse: Pulse,
+    gauges: Gauges,
+    /// What the gauges know.
+    told: Progress,
     linger_ms: Option<u64>,
 }
 
@@ -140,7 +165,7 @@ impl Worker {
     fn run(mut self) -> Exit {
         let mut idle_since_ms = sys::monotonic_ms();
         loop {
-            self.pulse.beat(Role::Forwarder);
+            self.gauges.beat(Role::Forwarder);
             let now_ms = sys::monotonic_ms();
             let next_ms = self.forwarder.next().at_ms;
             let leave_at = self
@@ -158,7 +183,7 @@ impl Worker {
             }
             let now_ms = sys::monotonic_ms();
             if now_ms >= self.forwarder.next().at_ms {
-                self.forwarder.post();
+                self.post();
                 idle_since_ms = sys::monotonic_ms();
             } else if leave_at.is_some_and(|at| now_ms >= at) {
                 return Exit::Left;
@@ -166,11 +191,20 @@ impl Worker {
         }
     }
 
+    /// Posts, and tells how it goes.
+    fn post(&mut self) -> Outcome {
+        let outcome = self.forwarder.post();
+        let progress = *self.forwarder.progress();
+        self.gauges.progress(&self.told, &progress);
+        self.told = progress;
+        outcome
+    }
+
     /// Posts what is left, as long as the collector takes it.
     fn last_posts(&mut self) {
         for _ in 0..LAST_POSTS {
-            self.pulse.beat(Role::Forwarder);
-            match self.forwarder.post() {
+            self.gauges.beat(Role::Forwarder);
+            match self.post() {
                 Outcome::More | Outcome::TooLarge => {}
                 _ => return,
             }
@@ -291,5 +325,40 @@ impl Host for System {
             .encode(&mut buffer)
             .map(|bytes| control::tell(&self.link, bytes));
         matches!(told, Ok(Ok(())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hansho::clock::Anchor;
+
+    #[test]
+    fn without_an_answer_the_newest_confirmed_anchor_dates_certificates() {
+        let run = |run_number, boot, uptime, quality| HeldStream {
+            run: RunId(run_number),
+            run_number,
+            boot: BootId(boot),
+            stream: Stream::Alerts,
+            anchor: Anchor {
+                uptime: Uptime::from_millis(uptime),
+                wall: WallTime::from_millis(uptime + 7),
+                quality,
+            },
+            first_sequence: 0,
+            next_sequence: 1,
+        };
+        assert_eq!(confirmed(&[run(5, 1, 9, AnchorQuality::Host)]), None);
+        let held = [
+            run(3, 1, 900, AnchorQuality::Confirmed),
+            run(4, 2, 20, AnchorQuality::Confirmed),
+            run(4, 2, 30, AnchorQuality::Confirmed),
+            run(5, 2, 40, AnchorQuality::Host),
+        ];
+        let found = confirmed(&held).unwrap();
+        assert_eq!(
+            (found.boot, found.uptime.as_millis(), found.wall.as_millis()),
+            (BootId(2), 30, 37)
+        );
     }
 }

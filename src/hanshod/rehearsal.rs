@@ -48,6 +48,8 @@ pub(crate) fn rehearse(
         let tick = Tick {
             snapshot: loaded(snapshot, step),
             late_ms: 60_000,
+            disk_ring_fault: Some(step % 4 != 3),
+            ..Tick::default()
         };
         let anchored = recorder
             .ring
@@ -112,6 +114,7 @@ fn messages(machine: &mut Machine, recorder: &mut Recorder<&Mapping>, run: RunId
         Input::Test { code: 8009 },
         Input::RunAhead,
         Input::Refused { count: 1 },
+        Input::PostsRefused,
         Input::Lost {
             stream: Stream::Alerts,
             count: 1,

@@ -2,8 +2,9 @@
 //! disk; the tick thread only wakes it.
 
 use hansho::frame::AgentId;
-use hansho::limit::LOG_LINE_BYTES;
-use hansho::spool::disk_ring::DiskRing;
+use hansho::keeper::gauges::{Gauge, Gauges};
+use hansho::limit::{DISK_RETRY_MAX_MS, DISK_RETRY_MS, LOG_LINE_BYTES};
+use hansho::spool::disk_ring::{DiskFault, DiskRing};
 use hansho::spool::scribe::Scribe;
 use hansho::sys::{self, Mapping};
 use heapless::spsc::{Consumer, Producer, Queue};
@@ -31,7 +32,10 @@ pub(crate) type Line = heapless::String<LOG_LINE_BYTES>;
 struct Shared {
     stop: AtomicBool,
     lines_dropped: AtomicU64,
-    disk_faults: AtomicU64,
+    /// The disk ring cannot be opened or written.
+    disk_fault: AtomicBool,
+    overtaken_alerts: AtomicU64,
+    overtaken_readings: AtomicU64,
 }
 
 /// The tick thread's end.
@@ -49,6 +53,8 @@ pub(crate) struct Outlets {
     pub(crate) pipe: OwnedFd,
     /// The agent's own log file and its bound.
     pub(crate) file: Option<(PathBuf, u64)>,
+    /// Where it is told how it goes.
+    pub(crate) gauges: Gauges,
 }
 
 impl Handle {
@@ -62,27 +68,34 @@ impl Handle {
         touch(queue);
         let (lines, taken) = queue.split();
         let shared = Arc::new(Shared::default());
+        // Until it is open nobody knows better; one that is configured and was not even made stays so.
+        shared
+            .disk_fault
+            .store(outlets.disk.is_none(), Ordering::Relaxed);
         let theirs = shared.clone();
         let thread = std::thread::Builder::new()
             .name("scribe".into())
             .stack_size(STACK_BYTES)
             .spawn(move || {
                 // Opened here: reading a ring from a slow disk takes as long as it takes, and the ticks go on.
-                let scribe = outlets
-                    .disk
-                    .and_then(|(disk, agent)| open_disk(disk, agent))
-                    .map(|disk| Scribe::new(memory, disk));
                 let file = outlets.file.map(|(path, limit)| LogFile {
                     path,
                     limit,
                     open: None,
                 });
                 Thread {
-                    scribe,
+                    scribe: None,
+                    memory,
+                    disk: outlets.disk,
+                    open_at_ms: 0,
+                    open_failures: 0,
                     pipe: outlets.pipe,
                     file,
                     lines: taken,
                     shared: theirs,
+                    gauges: outlets.gauges,
+                    dropped_told: 0,
+                    errno: 0,
                 }
                 .run();
             })?;
@@ -101,6 +114,24 @@ impl Handle {
         if queued.is_err() {
             self.shared.lines_dropped.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Whether the disk ring can neither be opened nor written now.
+    pub(crate) fn disk_ring_fault(&self) -> bool {
+        self.shared.disk_fault.load(Ordering::Relaxed)
+    }
+
+    /// Frames of the alert stream, and readings and evidence, that the memory ring overwrote before they were copied;
+    /// each is told once.
+    pub(crate) fn take_overtaken(&mut self) -> (u64, u64) {
+        let take = |count: &AtomicU64| match count.load(Ordering::Relaxed) {
+            0 => 0,
+            _ => count.swap(0, Ordering::Relaxed),
+        };
+        (
+            take(&self.shared.overtaken_alerts),
+            take(&self.shared.overtaken_readings),
+        )
     }
 
     /// There is something to do.
@@ -130,31 +161,23 @@ fn touch(queue: &mut Queue<Line, LINES>) {
     }
 }
 
-fn open_disk(disk: File, agent: AgentId) -> Option<DiskRing<File>> {
-    let opened = disk
-        .metadata()
-        .map_err(|error| error.to_string())
-        .and_then(|metadata| {
-            DiskRing::open(disk, agent, metadata.len()).map_err(|fault| format!("{fault:?}"))
-        });
-    match opened {
-        Ok((ring, recovered)) => {
-            log::info!("disk ring: {:?}", recovered.scan);
-            Some(ring)
-        }
-        Err(why) => {
-            log::error!("disk ring: {why}; the memory ring goes on alone");
-            None
-        }
-    }
-}
-
 struct Thread {
     scribe: Option<Scribe<Arc<Mapping>, File>>,
+    memory: Arc<Mapping>,
+    /// The file of the disk ring, and whose it must be.
+    disk: Option<(File, AgentId)>,
+    /// When it is tried again to open it, and how often that failed.
+    open_at_ms: u64,
+    open_failures: u32,
     pipe: OwnedFd,
     file: Option<LogFile>,
     lines: Consumer<'static, Line>,
     shared: Arc<Shared>,
+    gauges: Gauges,
+    /// Of the lines dropped, what the gauge knows.
+    dropped_told: u64,
+    /// Of the last fault of the disk ring.
+    errno: u64,
 }
 
 impl Thread {
@@ -163,6 +186,7 @@ impl Thread {
             let stop = self.shared.stop.load(Ordering::Acquire);
             self.carry_lines();
             let wait_ms = self.copy(stop);
+            self.count_dropped();
             if stop {
                 self.carry_lines();
                 let dropped = self.shared.lines_dropped.load(Ordering::Relaxed);
@@ -179,15 +203,28 @@ impl Thread {
 
     /// One turn of the scribe; how long it may sleep.
     fn copy(&mut self, urgent: bool) -> u64 {
+        if self.scribe.is_none() {
+            self.open_disk();
+        }
         let Some(scribe) = &mut self.scribe else {
             return LONGEST_MS;
         };
         let turn = scribe.turn(sys::uptime(), urgent);
+        let failing = scribe.is_failing();
         if let Some(fault) = turn.fault {
-            let before = self.shared.disk_faults.fetch_add(1, Ordering::Relaxed);
+            let before = self.gauges.get(Gauge::DiskFaults);
+            self.gauges.add(Gauge::DiskFaults, 1);
             if before.is_power_of_two() || before == 0 {
                 log::error!("disk ring: {fault:?}; the memory ring goes on, it is tried again");
             }
+            self.errno = number(fault.errno);
+        }
+        self.tell_disk(failing);
+        for (count, more) in [
+            (&self.shared.overtaken_alerts, turn.overtaken_alerts),
+            (&self.shared.overtaken_readings, turn.overtaken_readings),
+        ] {
+            count.fetch_add(more, Ordering::Relaxed);
         }
         if turn.overtaken > 0 {
             log::warn!(
@@ -196,6 +233,63 @@ impl Thread {
             );
         }
         turn.next_ms.min(LONGEST_MS)
+    }
+
+    /// Opens the disk ring, here: reading a ring from a slow disk takes as long as it takes, and the ticks go on. One that
+    /// cannot be opened is tried again: a disk may come back.
+    fn open_disk(&mut self) {
+        let Some((disk, agent)) = &self.disk else {
+            return;
+        };
+        let now_ms = sys::monotonic_ms();
+        if now_ms < self.open_at_ms {
+            return;
+        }
+        let opened = disk
+            .try_clone()
+            .and_then(|disk| Ok((disk.metadata()?.len(), disk)))
+            .map_err(DiskFault::Io)
+            .and_then(|(size, disk)| DiskRing::open(disk, *agent, size));
+        match opened {
+            Ok((ring, recovered)) => {
+                log::info!("disk ring: {:?}", recovered.scan);
+                self.scribe = Some(Scribe::new(self.memory.clone(), ring));
+            }
+            Err(fault) => {
+                if self.open_failures == 0 {
+                    log::error!(
+                        "disk ring: {fault}; the memory ring goes on alone, it is tried again"
+                    );
+                }
+                let wait_ms = DISK_RETRY_MS
+                    .checked_shl(self.open_failures)
+                    .map_or(DISK_RETRY_MAX_MS, |wait| wait.min(DISK_RETRY_MAX_MS));
+                self.open_failures = self.open_failures.saturating_add(1).min(16);
+                self.open_at_ms = now_ms.saturating_add(wait_ms);
+                self.gauges.add(Gauge::DiskFaults, 1);
+                self.errno = number(match fault {
+                    DiskFault::Io(error) => error.raw_os_error(),
+                    _ => None,
+                });
+                self.tell_disk(true);
+            }
+        }
+    }
+
+    fn tell_disk(&self, failing: bool) {
+        let errno = if failing { self.errno } else { 0 };
+        self.gauges.set(Gauge::DiskFaultErrno, errno);
+        self.shared.disk_fault.store(failing, Ordering::Relaxed);
+    }
+
+    /// Tells how many lines were dropped, in all.
+    fn count_dropped(&mut self) {
+        let dropped = self.shared.lines_dropped.load(Ordering::Relaxed);
+        self.gauges.add(
+            Gauge::LinesDropped,
+            dropped.saturating_sub(self.dropped_told),
+        );
+        self.dropped_told = dropped;
     }
 
     fn carry_lines(&mut self) {
@@ -219,6 +313,15 @@ impl Thread {
             }
         }
     }
+}
+
+/// The system's number of an error, positive; what has none, as a ring that is damaged, counts as an input/output error.
+fn number(errno: Option<i32>) -> u64 {
+    let eio = u64::try_from(libc::EIO).unwrap_or(1);
+    errno
+        .and_then(|errno| u64::try_from(errno).ok())
+        .filter(|errno| *errno > 0)
+        .unwrap_or(eio)
 }
 
 /// The agent's own log file: at its bound it becomes `NAME.1`, in place of the one before.

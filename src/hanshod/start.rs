@@ -10,8 +10,8 @@ use hansho::config::Plan;
 use hansho::config::plan::Source;
 use hansho::frame::body::Hello;
 use hansho::frame::{AgentId, BootId, RunId};
+use hansho::keeper::gauges::Gauges;
 use hansho::keeper::launch::{Inherited, Launch};
-use hansho::keeper::pulse::Pulse;
 use hansho::limit::{BLOCK_BYTES, CHECKPOINT_BYTES, MESSAGE_BYTES, RULES};
 use hansho::machine::{Machine, Settings, TakeOver};
 use hansho::rule::Rule;
@@ -24,7 +24,6 @@ use hansho::sys::{self, Mapping};
 use std::fs::File;
 use std::hint::black_box;
 use std::ops::ControlFlow;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 /// Hello: the disk ring is off.
@@ -147,7 +146,10 @@ fn start(launch: &Launch, inherited: &mut Inherited) -> Result<Watcher, String> 
     if !launch.memory_survives {
         flags |= FLAG_NOT_TMPFS;
     }
+    let gauges: File = inherited.demand("gauges")?.into();
+    let gauges = Gauges::of(&gauges).map_err(failed("gauges"))?;
     let outlets = Outlets {
+        gauges: gauges.clone(),
         disk: disk.map(|disk| (disk, agent)),
         pipe: inherited.demand("log")?,
         file: plan
@@ -169,22 +171,23 @@ fn start(launch: &Launch, inherited: &mut Inherited) -> Result<Watcher, String> 
     machine.config(now, plan.config_hash(), origins, &mut recorder);
     machine.taken_over(now, &before.over, &mut recorder);
     recorder.record_state(&machine, &mut checkpoint, now);
-    let pulse: OwnedFd = inherited.demand("pulse")?;
     Ok(Watcher {
         machine,
         settings: settings(plan),
         recorder,
         reader,
-        pulse: Pulse::of(&File::from(pulse)).map_err(failed("pulse"))?,
+        gauges,
         keeper: inherited.demand("keeper")?,
         link: inherited.demand("link")?,
         run: identity.run,
-        confirmed: false,
+        confirmed_offset_ms: None,
         counters_due: now,
         last_tick: None,
         checkpoint,
         message: touched(Box::new([0; MESSAGE_BYTES])),
         stop: None,
+        disk: plan.spool.disk,
+        lost_told: 0,
     })
 }
 

@@ -8,10 +8,10 @@ use hansho::forward::news::News;
 use hansho::forward::trust::BUILD_WALL;
 use hansho::frame::{RunId, Stream};
 use hansho::keeper::control::{self, Order};
-use hansho::keeper::pulse::{Pulse, Role};
+use hansho::keeper::gauges::{Gauge, Gauges, Role};
 use hansho::keeper::supervise::{EXIT_NEW_RUN, Wake};
 use hansho::limit::{CHECKPOINT_BYTES, MESSAGE_BYTES, MESSAGES_PER_TICK};
-use hansho::machine::{Input, Journal, Machine, Settings, Tick, next_due};
+use hansho::machine::{Input, Journal, Machine, Settings, Tick, Unrecorded, next_due};
 use hansho::sample::Reader;
 use hansho::spool::superblock::Cursor;
 use hansho::spool::{Memory, MemoryRing};
@@ -33,13 +33,23 @@ pub(crate) struct Recorder<M> {
     pub(crate) alert: bool,
     /// Frames, checkpoints and cursors that the ring did not take.
     pub(crate) lost: u64,
+    /// Of them the frames that were promised, since the last tick.
+    pub(crate) unrecorded: Unrecorded,
 }
 
 impl<M: Memory> Journal for Recorder<M> {
     fn record(&mut self, stream: Stream, uptime: Uptime, frame: &[u8]) {
         match self.ring.append(stream, uptime, frame) {
             Ok(_) => self.alert |= stream == Stream::Alerts,
-            Err(_) => self.lost = self.lost.saturating_add(1),
+            Err(_) => {
+                self.lost = self.lost.saturating_add(1);
+                let count = match stream {
+                    Stream::Alerts => &mut self.unrecorded.alerts,
+                    Stream::Readings | Stream::Evidence => &mut self.unrecorded.readings,
+                    Stream::History => return,
+                };
+                *count = count.saturating_add(1);
+            }
         }
     }
 
@@ -57,6 +67,7 @@ impl<M: Memory> Recorder<M> {
             scribe,
             alert: false,
             lost: 0,
+            unrecorded: Unrecorded::default(),
         }
     }
 
@@ -109,16 +120,21 @@ pub(crate) struct Watcher {
     pub(crate) settings: Settings,
     pub(crate) recorder: Recorder<Arc<Mapping>>,
     pub(crate) reader: Box<dyn Reader + Send>,
-    pub(crate) pulse: Pulse,
+    pub(crate) gauges: Gauges,
     pub(crate) keeper: OwnedFd,
     pub(crate) link: OwnedFd,
     pub(crate) run: RunId,
-    pub(crate) confirmed: bool,
+    /// Wall time less uptime at the last answer that confirmed the clock.
+    pub(crate) confirmed_offset_ms: Option<i64>,
     pub(crate) counters_due: Uptime,
     pub(crate) last_tick: Option<Uptime>,
     pub(crate) checkpoint: Box<[u8; CHECKPOINT_BYTES]>,
     pub(crate) message: Box<[u8; MESSAGE_BYTES]>,
     pub(crate) stop: Option<u8>,
+    /// A disk ring is configured.
+    pub(crate) disk: bool,
+    /// Of the recorder's `lost`, what the gauge knows.
+    pub(crate) lost_told: u64,
 }
 
 impl Watcher {
@@ -146,6 +162,7 @@ impl Watcher {
             self.take_orders(&mut budget.orders);
             self.take_news(&mut budget.news);
             self.after_step();
+            self.count_refused();
         }
         self.end()
     }
@@ -195,19 +212,50 @@ impl Watcher {
             .last_tick
             .map_or(0, |last| now.since(last).saturating_sub(interval));
         self.last_tick = Some(now);
+        let tick = Tick {
+            snapshot,
+            late_ms,
+            disk_ring_fault: self.disk_ring_fault(),
+            unrecorded: self.unrecorded(),
+        };
         let anchored = self
             .recorder
             .ring
-            .set_anchor(now, anchor(now, wall, self.confirmed));
+            .set_anchor(now, anchor(now, wall, self.is_confirmed(now, wall)));
         self.recorder.note(anchored);
-        self.machine.step(
-            now,
-            Input::Tick(&Tick { snapshot, late_ms }),
-            &mut self.recorder,
-        );
+        self.machine
+            .step(now, Input::Tick(&tick), &mut self.recorder);
         self.recorder
             .record_state(&self.machine, &mut self.checkpoint, now);
-        self.pulse.beat(Role::Watcher);
+        self.gauges.beat(Role::Watcher);
+    }
+
+    /// What the scribe knows, without asking it.
+    fn disk_ring_fault(&self) -> Option<bool> {
+        let scribe = self.recorder.scribe.as_ref();
+        self.disk
+            .then(|| scribe.is_none_or(Handle::disk_ring_fault))
+    }
+
+    /// What is nowhere, taken once. What was overwritten before the scribe had copied it is lost only where no collector
+    /// has it; where one is configured, the forwarder finds the gap and tells.
+    fn unrecorded(&mut self) -> Unrecorded {
+        let mut lost = std::mem::take(&mut self.recorder.unrecorded);
+        if let Some(scribe) = self.recorder.scribe.as_mut() {
+            let (alerts, readings) = scribe.take_overtaken();
+            if !self.settings.forwards {
+                lost.alerts = lost.alerts.saturating_add(alerts);
+                lost.readings = lost.readings.saturating_add(readings);
+            }
+        }
+        lost
+    }
+
+    /// A clock that was set since the answer is no longer what the answer confirmed.
+    fn is_confirmed(&self, now: Uptime, wall: WallTime) -> bool {
+        self.confirmed_offset_ms.is_some_and(|confirmed| {
+            offset_ms(now, wall).abs_diff(confirmed) <= CONFIRMED_WITHIN_MS
+        })
     }
 
     fn take_orders(&mut self, left: &mut usize) {
@@ -256,8 +304,10 @@ impl Watcher {
         let now = sys::uptime();
         let input = match news {
             News::Answered { collector_wall } => {
-                let differs = sys::wall().as_millis().abs_diff(collector_wall.as_millis());
-                self.confirmed = differs <= CONFIRMED_WITHIN_MS;
+                let (at, wall) = sys::clocks();
+                let differs = wall.as_millis().abs_diff(collector_wall.as_millis());
+                self.confirmed_offset_ms =
+                    (differs <= CONFIRMED_WITHIN_MS).then(|| offset_ms(at, wall));
                 Input::Answered
             }
             News::Stored {
@@ -289,6 +339,14 @@ impl Watcher {
         self.machine.step(now, input, &mut self.recorder);
     }
 
+    /// Tells how much the ring refused, in all.
+    fn count_refused(&mut self) {
+        let lost = self.recorder.lost;
+        self.gauges
+            .add(Gauge::RingRefused, lost.saturating_sub(self.lost_told));
+        self.lost_told = lost;
+    }
+
     /// Wakes whoever has work now.
     fn after_step(&mut self) {
         if !self.recorder.alert {
@@ -301,6 +359,12 @@ impl Watcher {
         // Full or closed: the forwarder looks at the ring by itself, this only makes it sooner.
         let _outcome = control::tell(&self.link, &Wake::Alert.to_bytes());
     }
+}
+
+/// Wall time less uptime.
+fn offset_ms(uptime: Uptime, wall: WallTime) -> i64 {
+    let millis = |millis: u64| i64::try_from(millis).unwrap_or(i64::MAX);
+    millis(wall.as_millis()).saturating_sub(millis(uptime.as_millis()))
 }
 
 /// What the wall clock is worth at this moment.

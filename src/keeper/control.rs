@@ -1,6 +1,6 @@
 //! The local socket of the keeper: SEQPACKET, messages of at most 2 KiB, peers checked by the kernel's word.
 //!
-//! A request is one line of text, an answer another: `ok …` or `error …`. Requests: `test CODE`, `ping`.
+//! A request is one line of text, an answer another: `ok …` or `error …`. Requests: `test CODE`, `status`, `ping`.
 
 use crate::limit::MESSAGE_BYTES;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
@@ -103,6 +103,8 @@ pub fn ask(path: &Path, request: &str, timeout: Duration) -> io::Result<String> 
 pub enum Request {
     /// Is anybody there?
     Ping,
+    /// How does it go?
+    Status,
     /// Raise a test alert.
     Test {
         /// The code.
@@ -119,6 +121,7 @@ impl Request {
         let text = str::from_utf8(message).map_err(|_| "error not text")?;
         match text.trim_end().split_once(' ') {
             None if text.trim_end() == "ping" => Ok(Self::Ping),
+            None if text.trim_end() == "status" => Ok(Self::Status),
             Some(("test", code)) => {
                 let code = code
                     .parse()
@@ -128,7 +131,7 @@ impl Request {
                     None => Err("error test: no such code"),
                 }
             }
-            _ => Err("error expected: ping, or test CODE"),
+            _ => Err("error expected: ping, status, or test CODE"),
         }
     }
 }
@@ -182,6 +185,7 @@ mod tests {
     #[test]
     fn requests_are_read_or_explained() {
         assert_eq!(Request::parse(b"ping\n"), Ok(Request::Ping));
+        assert_eq!(Request::parse(b"status"), Ok(Request::Status));
         assert_eq!(
             Request::parse(b"test 1002"),
             Ok(Request::Test { code: 1002 })

@@ -1,6 +1,6 @@
 //! Whether a worker hangs. Decides and does nothing.
 //!
-//! A worker says by its [`super::pulse`] that it went round its loop. Two looks some time apart must both find it
+//! A worker says by its [`super::gauges`] that it went round its loop. Two looks some time apart must both find it
 //! standing: where the whole group was frozen (a paused container, a stalled host) the keeper may look before the
 //! worker had a chance.
 

@@ -1,12 +1,15 @@
 //! Lines of the watcher, out to where operators read: standard error (the journal, under systemd), else syslog's
 //! datagram socket too. Nothing waits: what cannot be written now is dropped and counted.
 
-use crate::limit::LOG_LINE_BYTES;
+use crate::limit::{LOG_LINE_BYTES, LOG_LINES_PER_MINUTE};
+use crate::sys;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{SendFlags, send};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixDatagram;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// The socket of syslogd and journald (syslog(3)).
 const SYSLOG_SOCKET: &str = "/dev/log";
@@ -18,7 +21,7 @@ const INFORMATIONAL_PRIORITY: u8 = 30;
 /// Where lines go.
 #[derive(Debug)]
 pub struct Output {
-    syslog: Option<UnixDatagram>,
+    syslog: Option<Syslog>,
     dropped: u64,
 }
 
@@ -26,8 +29,10 @@ impl Output {
     /// Standard error, and syslog where standard error is not the journal already.
     #[must_use]
     pub fn open() -> Self {
-        let syslog = if stderr_is_journal() { None } else { syslog() };
-        Self { syslog, dropped: 0 }
+        Self {
+            syslog: Syslog::open(),
+            dropped: 0,
+        }
     }
 
     /// Lines that could not be written.
@@ -41,14 +46,51 @@ impl Output {
         if !to_stderr(line) {
             self.dropped = self.dropped.saturating_add(1);
         }
-        if let Some(socket) = &self.syslog {
-            let mut message = heapless::Vec::<u8, { LOG_LINE_BYTES + 64 }>::new();
-            let header = format!("<{}>hansho[{}]: ", priority(line), std::process::id());
-            let whole = message.extend_from_slice(header.as_bytes()).is_ok()
-                && message.extend_from_slice(line.trim_ascii_end()).is_ok();
-            if !whole || socket.send(&message).is_err() {
-                self.dropped = self.dropped.saturating_add(1);
-            }
+        if let Some(syslog) = &self.syslog
+            && !syslog.send(priority(line), line.trim_ascii_end())
+        {
+            self.dropped = self.dropped.saturating_add(1);
+        }
+    }
+}
+
+/// The socket of syslog, where standard error is not read by it anyway.
+#[derive(Debug)]
+struct Syslog {
+    /// Not connected: whoever listens there may be started later, and started again.
+    socket: UnixDatagram,
+    path: PathBuf,
+}
+
+impl Syslog {
+    fn open() -> Option<Self> {
+        if stderr_is_journal() {
+            return None;
+        }
+        let socket = UnixDatagram::unbound().ok()?;
+        socket.set_nonblocking(true).ok()?;
+        // Tests of this program as it is built for them listen elsewhere; a release does not read this.
+        let asked = std::env::var_os("HANSHO_TEST_SYSLOG").filter(|_| cfg!(debug_assertions));
+        Some(Self {
+            socket,
+            path: asked.map_or_else(|| SYSLOG_SOCKET.into(), PathBuf::from),
+        })
+    }
+
+    /// Sends a line without its end; false where somebody listens and does not take it. What is longer than a line may be
+    /// is cut.
+    fn send(&self, priority: u8, line: &[u8]) -> bool {
+        let mut message = heapless::Vec::<u8, { LOG_LINE_BYTES + 64 }>::new();
+        let header = format!("<{priority}>hansho[{}]: ", std::process::id());
+        let line = line.get(..LOG_LINE_BYTES).unwrap_or(line);
+        let whole = message.extend_from_slice(header.as_bytes()).is_ok()
+            && message.extend_from_slice(line).is_ok();
+        match self.socket.send_to(&message, &self.path) {
+            Ok(_) => whole,
+            Err(error) => matches!(
+                error.kind(),
+                ErrorKind::NotFound | ErrorKind::ConnectionRefused
+            ),
         }
     }
 }
@@ -140,17 +182,30 @@ impl LineReader {
     }
 }
 
-fn syslog() -> Option<UnixDatagram> {
-    let socket = UnixDatagram::unbound().ok()?;
-    socket.connect(SYSLOG_SOCKET).ok()?;
-    socket.set_nonblocking(true).ok()?;
-    Some(socket)
-}
-
-/// The programs' own words, on standard error: `program: level: text`.
+/// The programs' own words: on standard error, as `program: level: text`, and warnings and errors to syslog too where
+/// standard error is not the journal. A fault of the configuration at night must be found where operators look.
 #[derive(Debug)]
 struct Logger {
     program: &'static str,
+    syslog: Option<Syslog>,
+    rate: Rate,
+}
+
+/// Bounds what goes to syslog a minute: a fault that repeats must not fill the host's log.
+#[derive(Debug, Default)]
+struct Rate {
+    minute: AtomicU64,
+    said: AtomicU32,
+}
+
+impl Rate {
+    fn allows(&self, now_ms: u64) -> bool {
+        let minute = now_ms / 60_000;
+        if self.minute.swap(minute, Ordering::Relaxed) != minute {
+            self.said.store(0, Ordering::Relaxed);
+        }
+        self.said.fetch_add(1, Ordering::Relaxed) < LOG_LINES_PER_MINUTE
+    }
 }
 
 impl log::Log for Logger {
@@ -160,11 +215,22 @@ impl log::Log for Logger {
 
     fn log(&self, record: &log::Record<'_>) {
         // Only what is ours: libraries speak of every byte.
-        if self.enabled(record.metadata()) && record.target().starts_with("hansho") {
-            let level = record.level().as_str().to_ascii_lowercase();
-            let line = format!("{}: {level}: {}\n", self.program, record.args());
-            // Said or not: there is nowhere left to say that it wasn't, and no program of ours waits for a reader.
-            let _said = to_stderr(line.as_bytes());
+        if !self.enabled(record.metadata()) || !record.target().starts_with("hansho") {
+            return;
+        }
+        let level = record.level().as_str().to_ascii_lowercase();
+        let line = format!("{}: {level}: {}\n", self.program, record.args());
+        // Said or not: there is nowhere left to say that it wasn't, and no program of ours waits for a reader.
+        let _said = to_stderr(line.as_bytes());
+        let priority = match record.level() {
+            log::Level::Error => ERROR_PRIORITY,
+            log::Level::Warn => WARNING_PRIORITY,
+            _ => return,
+        };
+        if let Some(syslog) = &self.syslog
+            && self.rate.allows(sys::monotonic_ms())
+        {
+            let _said = syslog.send(priority, line.trim_end().as_bytes());
         }
     }
 
@@ -180,7 +246,11 @@ pub fn init_logger(program: &'static str) -> Result<(), log::SetLoggerError> {
         .ok()
         .and_then(|level| level.parse().ok());
     log::set_max_level(asked.unwrap_or(log::LevelFilter::Info));
-    log::set_boxed_logger(Box::new(Logger { program }))
+    log::set_boxed_logger(Box::new(Logger {
+        program,
+        syslog: Syslog::open(),
+        rate: Rate::default(),
+    }))
 }
 
 #[cfg(test)]
@@ -197,6 +267,17 @@ mod tests {
         );
         assert_eq!(priority(b"hanshod error-E\n"), INFORMATIONAL_PRIORITY);
         assert_eq!(priority(b""), INFORMATIONAL_PRIORITY);
+    }
+
+    #[test]
+    fn a_fault_that_repeats_does_not_fill_the_log() {
+        let rate = Rate::default();
+        let said = |now_ms| (0..1000).filter(|_| rate.allows(now_ms)).count();
+        let most = usize::try_from(LOG_LINES_PER_MINUTE).unwrap();
+        assert_eq!(
+            [said(600_000), said(659_999), said(660_000)],
+            [most, 0, most]
+        );
     }
 
     #[test]

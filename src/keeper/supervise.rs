@@ -1,11 +1,11 @@
 //! The keeper's loop: start, reap, restart; pass requests on; copy lines out; notice what hangs; stop in order.
 
 use super::control::{self, Order, Request};
+use super::gauges::{Gauges, KeeperCounts, Role};
 use super::hung::{Hung, Verdict};
 use super::launch::{Given, Inherited, Launch, start};
 use super::output::{LineReader, Output};
 use super::protect;
-use super::pulse::{Pulse, Role};
 use super::restart::Restarts;
 use crate::limit::{MESSAGE_BYTES, POST_TIMEOUT_MS};
 use crate::sys;
@@ -86,7 +86,7 @@ struct Shared {
     disk: Option<OwnedFd>,
     /// Locks of the rings' directories: they hold until the last process that has them ends.
     locks: Vec<OwnedFd>,
-    pulse_file: OwnedFd,
+    gauges_file: OwnedFd,
     /// Keeper's and watcher's end of their pair.
     keeper_side: OwnedFd,
     watcher_side: OwnedFd,
@@ -102,7 +102,7 @@ struct Shared {
 pub struct Keeper {
     launch: Launch,
     shared: Shared,
-    pulse: Pulse,
+    gauges: Gauges,
     listener: OwnedFd,
     signals: OwnedFd,
     peers: heapless::Vec<OwnedFd, PEERS>,
@@ -122,7 +122,7 @@ impl Keeper {
         let failed = |what: &'static str| move |error: io::Error| format!("{what}: {error}");
         let launch_file = File::from(inherited.demand("launch")?);
         let launch = Launch::of(&launch_file).map_err(failed("launch"))?;
-        let (pulse_file, pulse) = Pulse::create().map_err(failed("pulse"))?;
+        let (gauges_file, gauges) = Gauges::create().map_err(failed("gauges"))?;
         let (keeper_side, watcher_side) = pair().map_err(failed("socketpair"))?;
         let (watcher_link, forwarder_link) = pair().map_err(failed("socketpair"))?;
         let flags = rustix::pipe::PipeFlags::CLOEXEC | rustix::pipe::PipeFlags::NONBLOCK;
@@ -133,7 +133,7 @@ impl Keeper {
             memory: inherited.demand("memory")?,
             disk: inherited.take("disk"),
             locks: std::iter::from_fn(|| inherited.take("lock")).collect(),
-            pulse_file: pulse_file.into(),
+            gauges_file: gauges_file.into(),
             keeper_side,
             watcher_side,
             watcher_link,
@@ -149,7 +149,7 @@ impl Keeper {
         Ok(Self {
             launch,
             shared,
-            pulse,
+            gauges,
             listener: inherited.demand("control")?,
             signals: sys::signals().map_err(failed("signalfd"))?,
             peers: heapless::Vec::new(),
@@ -240,8 +240,8 @@ impl Keeper {
                 descriptor: &shared.memory,
             },
             Given {
-                name: "pulse",
-                descriptor: &shared.pulse_file,
+                name: "gauges",
+                descriptor: &shared.gauges_file,
             },
         ];
         let for_watcher = [
@@ -262,12 +262,12 @@ impl Keeper {
             name: "link",
             descriptor: &shared.forwarder_link,
         }];
-        start_one(&mut self.watcher, now_ms, &self.pulse, || {
+        start_one(&mut self.watcher, now_ms, &self.gauges, || {
             let own = also.clone().chain(for_watcher);
             let given: Vec<_> = common.into_iter().chain(own).collect();
             start(DAEMON, "watch", &given)
         });
-        start_one(&mut self.forwarder, now_ms, &self.pulse, || {
+        start_one(&mut self.forwarder, now_ms, &self.gauges, || {
             let given: Vec<_> = common
                 .into_iter()
                 .chain(also)
@@ -392,12 +392,19 @@ impl Keeper {
         }
         let mut buffer = [0; MESSAGE_BYTES];
         let keeper_side = &self.shared.keeper_side;
+        let gauges = &self.gauges;
+        let counts = KeeperCounts {
+            lines_dropped: self.output.dropped(),
+            restarts_watcher: self.watcher.restarts.total(),
+            restarts_forwarder: self.forwarder.restarts.total(),
+        };
         self.peers
             .retain(|peer| match control::receive(peer, &mut buffer) {
                 None => true,
                 Some(Ok(taken)) if taken > 0 => {
                     let answer = match Request::parse(buffer.get(..taken).unwrap_or_default()) {
                         Ok(Request::Ping) => "ok".to_owned(),
+                        Ok(Request::Status) => gauges.line(counts),
                         Ok(Request::Test { code }) => {
                             match control::tell(keeper_side, &Order::Test { code }.to_bytes()) {
                                 Ok(()) => "ok".to_owned(),
@@ -430,7 +437,7 @@ impl Keeper {
             if worker.child.is_none() {
                 continue;
             }
-            let last_ms = self.pulse.last_ms(worker.role);
+            let last_ms = self.gauges.last_ms(worker.role);
             if let Verdict::Hangs { silent_ms } =
                 worker.hung.look(now_ms, worker.started_ms, last_ms)
             {
@@ -478,13 +485,13 @@ fn failed(worker: &mut Worker, now_ms: u64, status: WaitStatus) -> u64 {
 fn start_one(
     worker: &mut Worker,
     now_ms: u64,
-    pulse: &Pulse,
+    gauges: &Gauges,
     start: impl FnOnce() -> io::Result<Child>,
 ) {
     if worker.child.is_some() || worker.due_ms.is_none_or(|due| due > now_ms) {
         return;
     }
-    pulse.clear(worker.role);
+    gauges.clear(worker.role);
     worker.started_ms = now_ms;
     worker.hung.started();
     let started = start().and_then(|child| {

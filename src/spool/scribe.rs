@@ -61,6 +61,10 @@ pub struct Turn {
     pub superblock: bool,
     /// Frames that the memory ring overwrote before they were copied, as far as sequences tell.
     pub overtaken: u64,
+    /// Of them, those of the alert stream.
+    pub overtaken_alerts: u64,
+    /// Of them, readings and evidence.
+    pub overtaken_readings: u64,
     /// What failed; the rest of the turn was left for the next try.
     pub fault: Option<Fault>,
     /// Milliseconds after which another turn has something to do, if no alert comes before; 0: there is more now.
@@ -127,7 +131,7 @@ impl Patience {
 #[derive(Debug, Default)]
 struct Staged {
     blocks: usize,
-    overtaken: u64,
+    overtaken: [u64; 4],
 }
 
 impl Staged {
@@ -191,6 +195,17 @@ impl<M: Memory, D: Disk> Scribe<M, D> {
     #[must_use]
     pub fn into_disk(self) -> DiskRing<D> {
         self.disk
+    }
+
+    /// Whether a step of the last try failed and is owed.
+    #[must_use]
+    pub fn is_failing(&self) -> bool {
+        let steps = [
+            &self.superblock_patience,
+            &self.blocks_patience,
+            &self.checkpoint_patience,
+        ];
+        steps.iter().any(|step| step.retry_at.is_some())
     }
 
     /// Copies what is due. `urgent`: everything that waits, and without regard to an earlier failure: the watcher stops,
@@ -425,7 +440,12 @@ impl<M: Memory, D: Disk> Scribe<M, D> {
             return Err(fault(Step::Sync, &error));
         }
         turn.blocks = u32::try_from(staged.blocks).unwrap_or(u32::MAX);
-        turn.overtaken = staged.overtaken;
+        let [alerts, readings, evidence, history] = staged.overtaken;
+        turn.overtaken_alerts = alerts;
+        turn.overtaken_readings = readings.saturating_add(evidence);
+        turn.overtaken = [alerts, turn.overtaken_readings, history]
+            .into_iter()
+            .fold(0, u64::saturating_add);
         Ok(staged.is_full())
     }
 
@@ -575,9 +595,9 @@ fn flush<D: Disk>(
     )?;
     let expected = follow.before(disk, packing.origin.run, stream);
     staged.blocks = staged.blocks.saturating_add(1);
-    staged.overtaken = staged
-        .overtaken
-        .saturating_add(packing.first_sequence.saturating_sub(expected));
+    if let Some(overtaken) = staged.overtaken.get_mut(usize::from(stream.number())) {
+        *overtaken = overtaken.saturating_add(packing.first_sequence.saturating_sub(expected));
+    }
     follow.copied = Some((packing.origin.run, packing.next_sequence));
     packing.length = 0;
     Ok(())

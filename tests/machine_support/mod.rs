@@ -282,8 +282,19 @@ impl Run {
 
     pub fn late(&mut self, snapshot: Snapshot, late_ms: u64) {
         let now = snapshot.uptime;
-        let tick = Tick { snapshot, late_ms };
-        self.machine.step(now, Input::Tick(&tick), &mut self.out);
+        let tick = Tick {
+            snapshot,
+            late_ms,
+            ..Tick::default()
+        };
+        debug_assert_eq!(now, tick.snapshot.uptime);
+        self.step(&tick);
+    }
+
+    /// A tick with all that the watcher knows.
+    pub fn step(&mut self, tick: &Tick) {
+        let now = tick.snapshot.uptime;
+        self.machine.step(now, Input::Tick(tick), &mut self.out);
         self.checkpoint();
     }
 
