@@ -41,6 +41,8 @@ const PLANTED_RUNS: u64 = 4;
 const AWAY_PHASES: u64 = 9;
 /// What the collector may still lack after the last phase comes within this.
 const DRAIN: Duration = Duration::from_secs(120);
+/// With a planted bug it is not waited for long: what only has not come yet is no proof of the bug, and does not count.
+const PLANTED_DRAIN: Duration = Duration::from_secs(15);
 
 #[test]
 fn nothing_is_lost_doubled_or_contradictory_through_any_kill() {
@@ -127,7 +129,8 @@ fn run(programs: &std::path::Path, plant: &str, kills: u64, seed: u64) -> Result
         site.let_watcher_live(script::HOLD);
         site.collector_up();
     }
-    let verdict = verdict::wait(&site, &script, DRAIN);
+    let drain = if plant.is_empty() { DRAIN } else { PLANTED_DRAIN };
+    let verdict = verdict::wait(&site, &script, drain);
     let stopped = site.stop();
     eprintln!(
         "seed {seed}: {killed} kills ({}), {} answers lost, {} phases, {}",

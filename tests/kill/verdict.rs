@@ -23,6 +23,11 @@ pub(crate) fn wait(site: &Site, script: &Script, patience: Duration) -> Result<(
     }
 }
 
+/// No patience mends this fault: something is there twice, contradicts, or is missing in the middle.
+pub(crate) fn is_final(fault: &str) -> bool {
+    fault.starts_with("too many") || fault.starts_with("run ") || fault.starts_with("lost")
+}
+
 /// The whole verdict.
 pub(crate) fn check(site: &Site, script: &Script) -> Result<(), Vec<String>> {
     let mut faults = alerts(site, script);
