@@ -77,6 +77,8 @@ fn run(arguments: impl Iterator<Item = OsString>) -> Result<Exit, String> {
         .collect();
     let boot = BootId(launch.boot);
     let client = Client::new(urls, trust(plan), boot)?;
+    // All that was given or named is open; what comes next is others' bytes.
+    sys::give_up_capabilities().map_err(|error| format!("capabilities: {error}"))?;
     reader.refresh();
     if let Some(answer) = gauges
         .last_answer(boot)

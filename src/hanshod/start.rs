@@ -38,6 +38,8 @@ pub(crate) fn run(mut inherited: Inherited) -> Result<u8, String> {
     if let Some(parent) = inherited.parent() {
         sys::die_with_parent(parent).map_err(|error| format!("the keeper is gone: {error}"))?;
     }
+    // It never executes anything; the capabilities that it was given stay, locked memory among them.
+    rustix::thread::set_no_new_privs(true).map_err(|errno| format!("prctl: {errno}"))?;
     let launch = Launch::of(&File::from(inherited.demand("launch")?))
         .map_err(|error| format!("launch: {error}"))?;
     let watcher = start(&launch, &mut inherited)?;
