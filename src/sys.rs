@@ -368,6 +368,12 @@ pub fn give_up_capabilities() -> io::Result<()> {
     Ok(())
 }
 
+/// The name in `ps` and in messages of the kernel: one that was started by its descriptor is named after that.
+pub fn name_process(name: &std::ffi::CStr) {
+    // A name is for people: without it everything goes on.
+    let _outcome = rustix::thread::set_name(name);
+}
+
 /// A random number from the kernel.
 ///
 /// # Errors

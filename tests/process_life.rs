@@ -302,3 +302,39 @@ fn rustix_keep_open(file: &fs::File) {
     rustix::io::fcntl_setfd(file, rustix::io::FdFlags::empty()).unwrap();
     assert!(file.as_raw_fd() > 2);
 }
+
+#[test]
+fn programs_that_are_replaced_change_nothing_until_the_agent_is_restarted() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join(format!("replaced-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let built = std::path::Path::new(env!("CARGO_BIN_EXE_hansho"));
+    for name in ["hansho", "hanshod"] {
+        fs::copy(built.with_file_name(name), folder.join(name)).unwrap();
+    }
+    let place = Place::with_program("replaced", CONFIG, &folder.join("hansho"));
+    let agent = place.start(&[]);
+    let watcher = agent.runs(0);
+    let forwarder = agent.worker("forward");
+    // As a package manager does it: another file under the same name. This one cannot even be executed.
+    for name in ["hansho", "hanshod"] {
+        fs::write(folder.join("new"), "another version").unwrap();
+        fs::rename(folder.join("new"), folder.join(name)).unwrap();
+    }
+    send(watcher, "KILL");
+    send(forwarder, "KILL");
+    for (word, before) in [("watch", watcher), ("forward", forwarder)] {
+        let now = until(word, || agent.worker_now(word).filter(|now| *now != before));
+        let name = if word == "watch" { "hanshod" } else { "hansho" };
+        until("its name", || {
+            let comm = fs::read_to_string(format!("/proc/{now}/comm")).ok()?;
+            (comm.trim_end() == name).then_some(())
+        });
+    }
+    until("a second run", || {
+        place.hellos_and_goodbyes().0.contains(&2).then_some(())
+    });
+    agent.signal("TERM");
+    assert_eq!(agent.ended().code(), Some(0));
+    fs::remove_dir_all(&folder).unwrap();
+}

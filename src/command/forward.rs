@@ -51,6 +51,7 @@ pub(crate) const COMMAND: Command = Command {
 /// Runs the worker.
 fn run(arguments: impl Iterator<Item = OsString>) -> Result<Exit, String> {
     let mut inherited = Inherited::parse(arguments)?;
+    sys::name_process(c"hansho");
     sys::block_signals().map_err(|error| format!("sigprocmask: {error}"))?;
     if let Some(parent) = inherited.parent() {
         sys::die_with_parent(parent).map_err(|error| format!("the keeper is gone: {error}"))?;

@@ -34,6 +34,7 @@ const FLAG_NOT_TMPFS: u8 = 4;
 
 /// Runs the watcher; gives back its exit code.
 pub(crate) fn run(mut inherited: Inherited) -> Result<u8, String> {
+    sys::name_process(c"hanshod");
     sys::block_signals().map_err(|error| format!("sigprocmask: {error}"))?;
     if let Some(parent) = inherited.parent() {
         sys::die_with_parent(parent).map_err(|error| format!("the keeper is gone: {error}"))?;
