@@ -338,3 +338,32 @@ fn programs_that_are_replaced_change_nothing_until_the_agent_is_restarted() {
     assert_eq!(agent.ended().code(), Some(0));
     fs::remove_dir_all(&folder).unwrap();
 }
+
+#[test]
+fn the_forwarders_memory_is_bounded_by_what_its_disk_ring_needs() {
+    let place = Place::new("bounded", CONFIG);
+    let agent = place.start(&[]);
+    agent.runs(0);
+    until("a forwarder that posts", || {
+        place.said().contains("Connection refused").then_some(())
+    });
+    let forwarder = agent.worker("forward");
+    let limits = fs::read_to_string(format!("/proc/{forwarder}/limits")).unwrap();
+    let line = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max data size"));
+    let fields: Vec<_> = line.unwrap().split_ascii_whitespace().collect();
+    // 1 MiB of disk ring are 256 blocks.
+    let bytes = 16 * 1024 * 1024 + 256 * 48;
+    assert_eq!(
+        fields,
+        [bytes.to_string(), bytes.to_string(), "bytes".into()]
+    );
+    let status = fs::read_to_string(format!("/proc/{forwarder}/status")).unwrap();
+    let data = status.lines().find_map(|line| line.strip_prefix("VmData:"));
+    let data_kib: u64 = data
+        .and_then(|rest| rest.split_ascii_whitespace().next()?.parse().ok())
+        .unwrap();
+    eprintln!("VmData {data_kib} KiB");
+    assert!(data_kib < 8 * 1024, "half of it is room: {data_kib} KiB");
+}
