@@ -187,3 +187,34 @@ fn warnings_of_all_three_go_to_syslog() {
     assert!(place.command(&["test", "1002"]).status.success());
     assert!(hears("HNS1002-E FIRING").starts_with(&format!("<27>hansho[{keeper}]: HNS")));
 }
+
+/// A stall that ends with the watcher killed: the next one says how long nobody looked; a plain restart says nothing.
+#[test]
+fn a_stall_that_ends_in_a_killed_watcher_is_said_by_the_next() {
+    let place = Place::new("stall", &CONFIG.replace("URL", "http://127.0.0.1:9"));
+    let agent = place.start(&[("HANSHO_TEST_HUNG_MS", "6000")]);
+    let watcher = agent.runs(0);
+    send(watcher, "KILL");
+    let other = |before: u32| {
+        until("another watcher", || {
+            agent.worker_now("watch").filter(|now| *now != before)
+        })
+    };
+    let second = other(watcher);
+    until("it ticks", || {
+        place
+            .frames(hansho::frame::Stream::Readings)
+            .iter()
+            .any(|(run, ..)| *run == 2)
+            .then_some(())
+    });
+    let late = || {
+        let alerts = place.alerts();
+        let late = alerts.iter().filter(|(_, code, ..)| *code == 8009);
+        late.map(|(run, ..)| *run).collect::<Vec<_>>()
+    };
+    assert_eq!(late(), [0_u64; 0]);
+    send(second, "STOP");
+    other(second);
+    until("8009", || (late() == [3]).then_some(()));
+}
