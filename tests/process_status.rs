@@ -1,9 +1,5 @@
 //! What the keeper answers to `status`, with the real processes: how forwarding and recording go, over restarts.
-#![expect(
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    reason = "a test that fails may panic"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 #[expect(dead_code, reason = "shared with other tests, which use all of it")]
 #[path = "forward_common/server.rs"]

@@ -118,7 +118,7 @@ fn bound_heap(disk: Option<&File>) {
         .and_then(|disk| disk.metadata().ok())
         .map_or(0, |metadata| metadata.len())
         .min(*DISK_RING_BYTES.end());
-    let blocks = disk_bytes / u64::try_from(BLOCK_BYTES).unwrap_or(1);
+    let blocks = disk_bytes.div_ceil(BLOCK_BYTES as u64);
     let bytes = blocks
         .saturating_mul(FORWARDER_BYTES_PER_BLOCK)
         .saturating_add(FORWARDER_BASE_BYTES);
