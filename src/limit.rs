@@ -180,9 +180,17 @@ pub const LOG_LINE_BYTES: usize = 480;
 /// Lines a minute; transitions beyond it are counted in the next line.
 pub const LOG_LINES_PER_MINUTE: u32 = 60;
 
-/// Heap and other private memory of the forwarder (`RLIMIT_DATA`): a TLS session with the largest certificate chain
-/// that is accepted, a batch, and the index of the largest disk ring.
-pub const FORWARDER_DATA_BYTES: u64 = 64 * 1024 * 1024;
+/// Heap and other private memory of the forwarder (`RLIMIT_DATA`) beside its index of the disk ring: a TLS session with all
+/// that [`POST_INPUT_BYTES`] may bring, the authorities of a distribution, a batch, the stack of a lookup, and its index of
+/// the largest memory ring. Several times what it uses (tests/process_life.rs), and a quarter of the smallest host.
+pub const FORWARDER_BASE_BYTES: u64 = 16 * 1024 * 1024;
+/// What it needs for a block of the disk ring: 24 bytes of index (src/spool/index.rs), and as much again while that grows.
+pub const FORWARDER_BYTES_PER_BLOCK: u64 = 2 * 24;
+// Small enough to mean something with the largest disk ring too.
+const _: () = assert!(
+    FORWARDER_BASE_BYTES + *DISK_RING_BYTES.end() / BLOCK_BYTES as u64 * FORWARDER_BYTES_PER_BLOCK
+        < 32 * 1024 * 1024
+);
 /// A post ends within this, a second attempt on a fresh connection included.
 pub const POST_TIMEOUT_MS: u64 = 10_000;
 /// Readings in one packed frame: at a dozen bytes each they fill a block, and a hostile frame stays small when unpacked.

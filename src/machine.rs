@@ -232,6 +232,12 @@ impl Machine {
         Stepped::default()
     }
 
+    /// What the clocks showed at the last tick of the run before, in the same boot: so that a step that came with the end
+    /// of that run is seen. To be called before the first tick.
+    pub fn saw_clock(&mut self, uptime: Uptime, wall: WallTime) {
+        self.own.saw_offset(offset_ms(uptime, wall));
+    }
+
     fn writer<'m, J: Journal>(&'m mut self, now: Uptime, out: &'m mut J) -> Writer<'m, J> {
         Writer {
             frame: &mut self.frame,

@@ -336,6 +336,44 @@ pub fn die_with_parent(parent: u32) -> io::Result<()> {
     }
 }
 
+/// Gives up every capability of this thread and of those that it starts, for good, and the way to new ones by exec
+/// (capabilities(7), `PR_SET_NO_NEW_PRIVS` of prctl(2)). The bounding set shrinks only with `CAP_SETPCAP`; without it, and
+/// without privileges by exec, what stands in it is of no use.
+///
+/// # Errors
+/// As capset(2) and prctl(2).
+pub fn give_up_capabilities() -> io::Result<()> {
+    use rustix::thread::{CapabilitySet, CapabilitySets};
+    rustix::thread::set_no_new_privs(true)?;
+    for number in 0..u64::BITS {
+        let one = CapabilitySet::from_bits_retain(1 << number);
+        match rustix::thread::remove_capability_from_bounding_set(one) {
+            Ok(()) => {}
+            // Without the right, or the kernel's last one is behind us.
+            Err(rustix::io::Errno::PERM | rustix::io::Errno::INVAL) => break,
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    // Since Linux 4.3; what is not permitted is not ambient either.
+    match rustix::thread::clear_ambient_capability_set() {
+        Ok(()) | Err(rustix::io::Errno::INVAL) => {}
+        Err(errno) => return Err(errno.into()),
+    }
+    let none = CapabilitySets {
+        effective: CapabilitySet::empty(),
+        permitted: CapabilitySet::empty(),
+        inheritable: CapabilitySet::empty(),
+    };
+    rustix::thread::set_capabilities(None, none)?;
+    Ok(())
+}
+
+/// The name in `ps` and in messages of the kernel: one that was started by its descriptor is named after that.
+pub fn name_process(name: &std::ffi::CStr) {
+    // A name is for people: without it everything goes on.
+    let _outcome = rustix::thread::set_name(name);
+}
+
 /// A random number from the kernel.
 ///
 /// # Errors

@@ -1,6 +1,7 @@
 //! The machine in virtual time, from looks at a host to frames and lines.
 mod machine_support;
 
+use hansho::clock::WallTime;
 use hansho::code::builtin_rules;
 use hansho::frame::Stream;
 use hansho::frame::body::{Body, FLAG_TEST, reason_to_u8, transition_to_u8};
@@ -260,7 +261,7 @@ fn a_test_alert_is_marked_and_ends_after_a_minute() {
 fn a_step_of_the_clock_is_told_but_not_just_after_boot() {
     let stepped = |uptime_ms: u64, by_ms: u64| {
         let mut look = look(uptime_ms);
-        look.wall = hansho::clock::WallTime::from_millis(look.wall.as_millis() + by_ms);
+        look.wall = WallTime::from_millis(look.wall.as_millis() + by_ms);
         look
     };
     let mut run = Run::builtin(60 * SECOND);
@@ -502,4 +503,21 @@ fn what_nobody_could_record_is_said() {
     assert_eq!(later.len(), 1);
     assert_eq!(later[0].0, 1_040 * SECOND);
     assert_eq!(later[0].1.len(), 2, "both are open: {later:?}");
+}
+
+/// 8003 over a restart: the clock was set while no watcher ticked; not where the clock still settles after boot.
+#[test]
+fn a_clock_that_was_set_while_the_watcher_was_started_again_is_said() {
+    for (now_s, step_s, expected) in [
+        (1_000, 5, vec![(1_000, 8003, Firing)]),
+        (1_000, 0, vec![]),
+        (300, 5, vec![]),
+    ] {
+        let mut run = Run::builtin(now_s * SECOND);
+        let before = look((now_s - 2) * SECOND);
+        let wall = WallTime::from_millis(before.wall.as_millis() - step_s * SECOND);
+        run.machine.saw_clock(before.uptime, wall);
+        run.through(now_s..now_s + 10, look);
+        assert_eq!(run.out.short(), expected, "{now_s} {step_s}");
+    }
 }

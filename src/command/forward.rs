@@ -19,7 +19,9 @@ use hansho::keeper::control;
 use hansho::keeper::gauges::{Gauges, Role};
 use hansho::keeper::launch::{Inherited, Launch};
 use hansho::keeper::supervise::Wake;
-use hansho::limit::{FORWARDER_DATA_BYTES, MESSAGE_BYTES};
+use hansho::limit::{
+    BLOCK_BYTES, DISK_RING_BYTES, FORWARDER_BASE_BYTES, FORWARDER_BYTES_PER_BLOCK, MESSAGE_BYTES,
+};
 use hansho::spool::Departed;
 use hansho::spool::reader::{HeldStream, ReadEnd, SpoolReader};
 use hansho::sys::{self, Mapping};
@@ -52,6 +54,7 @@ pub(crate) const COMMAND: Command = Command {
 /// Runs the worker.
 fn run(arguments: impl Iterator<Item = OsString>) -> Result<Exit, String> {
     let mut inherited = Inherited::parse(arguments)?;
+    sys::name_process(c"hansho");
     sys::block_signals().map_err(|error| format!("sigprocmask: {error}"))?;
     if let Some(parent) = inherited.parent() {
         sys::die_with_parent(parent).map_err(|error| format!("the keeper is gone: {error}"))?;
@@ -59,12 +62,13 @@ fn run(arguments: impl Iterator<Item = OsString>) -> Result<Exit, String> {
     if hansho::keeper::output::init_logger("hansho forward").is_err() {
         // Somebody set one before: it serves as well.
     }
-    bound_heap();
+    let disk = inherited.take("disk").map(File::from);
+    bound_heap(disk.as_ref());
     let launch = Launch::of(&File::from(inherited.demand("launch")?))
         .map_err(|error| format!("launch: {error}"))?;
     let memory = Mapping::of(&File::from(inherited.demand("memory")?), false)
         .map_err(|error| format!("memory ring: {error}"))?;
-    let mut reader = SpoolReader::new(Some(memory), inherited.take("disk").map(File::from));
+    let mut reader = SpoolReader::new(Some(memory), disk);
     let link = inherited.demand("link")?;
     let gauges = Gauges::of(&File::from(inherited.demand("gauges")?))
         .map_err(|error| format!("gauges: {error}"))?;
@@ -78,6 +82,8 @@ fn run(arguments: impl Iterator<Item = OsString>) -> Result<Exit, String> {
         .collect();
     let boot = BootId(launch.boot);
     let client = Client::new(urls, trust(plan), boot)?;
+    // All that was given or named is open; what comes next is others' bytes.
+    sys::give_up_capabilities().map_err(|error| format!("capabilities: {error}"))?;
     reader.refresh();
     if let Some(answer) = gauges
         .last_answer(boot)
@@ -111,11 +117,19 @@ fn run(arguments: impl Iterator<Item = OsString>) -> Result<Exit, String> {
 }
 
 /// A runaway heap ends this process, not the host; the keeper starts it again.
-fn bound_heap() {
+fn bound_heap(disk: Option<&File>) {
     use rustix::process::{Resource, Rlimit, setrlimit};
+    let disk_bytes = disk
+        .and_then(|disk| disk.metadata().ok())
+        .map_or(0, |metadata| metadata.len())
+        .min(*DISK_RING_BYTES.end());
+    let blocks = disk_bytes.div_ceil(BLOCK_BYTES as u64);
+    let bytes = blocks
+        .saturating_mul(FORWARDER_BYTES_PER_BLOCK)
+        .saturating_add(FORWARDER_BASE_BYTES);
     let limit = Rlimit {
-        current: Some(FORWARDER_DATA_BYTES),
-        maximum: Some(FORWARDER_DATA_BYTES),
+        current: Some(bytes),
+        maximum: Some(bytes),
     };
     if let Err(errno) = setrlimit(Resource::Data, limit) {
         log::warn!("RLIMIT_DATA: {errno}");

@@ -86,7 +86,7 @@ impl Handle {
                 Thread {
                     scribe: None,
                     memory,
-                    disk: outlets.disk,
+                    disk: outlets.disk.map(|(disk, agent)| (Arc::new(disk), agent)),
                     open_at_ms: 0,
                     open_failures: 0,
                     pipe: outlets.pipe,
@@ -162,10 +162,10 @@ fn touch(queue: &mut Queue<Line, LINES>) {
 }
 
 struct Thread {
-    scribe: Option<Scribe<Arc<Mapping>, File>>,
+    scribe: Option<Scribe<Arc<Mapping>, Arc<File>>>,
     memory: Arc<Mapping>,
     /// The file of the disk ring, and whose it must be.
-    disk: Option<(File, AgentId)>,
+    disk: Option<(Arc<File>, AgentId)>,
     /// When it is tried again to open it, and how often that failed.
     open_at_ms: u64,
     open_failures: u32,
@@ -246,10 +246,9 @@ impl Thread {
             return;
         }
         let opened = disk
-            .try_clone()
-            .and_then(|disk| Ok((disk.metadata()?.len(), disk)))
+            .metadata()
             .map_err(DiskFault::Io)
-            .and_then(|(size, disk)| DiskRing::open(disk, *agent, size));
+            .and_then(|metadata| DiskRing::open(disk.clone(), *agent, metadata.len()));
         match opened {
             Ok((ring, recovered)) => {
                 log::info!("disk ring: {:?}", recovered.scan);

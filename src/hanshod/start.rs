@@ -26,6 +26,8 @@ use std::hint::black_box;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+/// A gap between two watchers from this length on counts as a late tick; below it is the restart itself.
+const RESTART_MS: u64 = 5_000;
 /// Hello: the disk ring is off.
 const FLAG_NO_DISK: u8 = 1;
 /// Hello: memory is not locked.
@@ -35,10 +37,13 @@ const FLAG_NOT_TMPFS: u8 = 4;
 
 /// Runs the watcher; gives back its exit code.
 pub(crate) fn run(mut inherited: Inherited) -> Result<u8, String> {
+    sys::name_process(c"hanshod");
     sys::block_signals().map_err(|error| format!("sigprocmask: {error}"))?;
     if let Some(parent) = inherited.parent() {
         sys::die_with_parent(parent).map_err(|error| format!("the keeper is gone: {error}"))?;
     }
+    // It never executes anything; the capabilities that it was given stay, locked memory among them.
+    rustix::thread::set_no_new_privs(true).map_err(|errno| format!("prctl: {errno}"))?;
     let launch = Launch::of(&File::from(inherited.demand("launch")?))
         .map_err(|error| format!("launch: {error}"))?;
     let watcher = start(&launch, &mut inherited)?;
@@ -169,6 +174,15 @@ fn start(launch: &Launch, inherited: &mut Inherited) -> Result<Watcher, String> 
             .map_or("", |effective| effective.origin.as_str())
     };
     machine.config(now, plan.config_hash(), origins, &mut recorder);
+    // Only of a watcher under the same keeper: an agent that was not running at all is no stall of the host.
+    let before_tick = gauges.last_tick();
+    if let Some((uptime, wall)) = before_tick {
+        machine.saw_clock(uptime, wall);
+    }
+    let stall_ms = u64::from(plan.sample.interval_ms).saturating_add(RESTART_MS);
+    let last_tick = before_tick
+        .map(|(uptime, _)| uptime)
+        .filter(|uptime| now.since(*uptime) >= stall_ms);
     machine.taken_over(now, &before.over, &mut recorder);
     recorder.record_state(&machine, &mut checkpoint, now);
     Ok(Watcher {
@@ -182,7 +196,7 @@ fn start(launch: &Launch, inherited: &mut Inherited) -> Result<Watcher, String> 
         run: identity.run,
         confirmed_offset_ms: None,
         counters_due: now,
-        last_tick: None,
+        last_tick,
         checkpoint,
         message: touched(Box::new([0; MESSAGE_BYTES])),
         stop: None,

@@ -227,6 +227,7 @@ impl Watcher {
             .step(now, Input::Tick(&tick), &mut self.recorder);
         self.recorder
             .record_state(&self.machine, &mut self.checkpoint, now);
+        self.gauges.ticked(now, wall);
         self.gauges.beat(Role::Watcher);
     }
 

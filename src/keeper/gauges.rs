@@ -53,6 +53,10 @@ pub enum Gauge {
     WatcherPulse = 0,
     /// Tick thread: frames, checkpoints and cursors that the memory ring did not take.
     RingRefused = 8,
+    /// Tick thread: uptime of its last tick, milliseconds; 0 before the first.
+    LastTickUptime = 16,
+    /// Tick thread: wall time of its last tick.
+    LastTickWall = 24,
     /// Forwarder (the keeper sets 0 before it starts one): `CLOCK_MONOTONIC` of its last round, milliseconds.
     ForwarderPulse = 64,
     /// Forwarder: uptime of the last authenticated answer, milliseconds; 0 before the first.
@@ -138,6 +142,22 @@ impl Gauges {
     #[must_use]
     pub fn last_ms(&self, role: Role) -> Option<u64> {
         Some(self.get(role.pulse())).filter(|beat| *beat > 0)
+    }
+
+    /// The tick thread at a tick: for the watcher after it, should it not live to see the next one.
+    pub fn ticked(&self, uptime: Uptime, wall: WallTime) {
+        // Killed in between: no tick is known, rather than one at a wrong time.
+        self.set(Gauge::LastTickUptime, 0);
+        self.set(Gauge::LastTickWall, wall.as_millis());
+        self.set(Gauge::LastTickUptime, uptime.as_millis());
+    }
+
+    /// The last tick of the watchers of this keeper.
+    #[must_use]
+    pub fn last_tick(&self) -> Option<(Uptime, WallTime)> {
+        let uptime = Some(self.get(Gauge::LastTickUptime)).filter(|uptime| *uptime > 0)?;
+        let wall = WallTime::from_millis(self.get(Gauge::LastTickWall));
+        Some((Uptime::from_millis(uptime), wall))
     }
 
     /// The forwarder after a post: how it goes `now`, and how it went at the last call in this process.
@@ -305,6 +325,8 @@ mod tests {
         let all = [
             WatcherPulse,
             RingRefused,
+            LastTickUptime,
+            LastTickWall,
             ForwarderPulse,
             LastAnswerUptime,
             LastAnswerWall,

@@ -1,13 +1,14 @@
 //! What a worker is given: plain values in a sealed memory file, and open descriptors by number.
 
 use crate::config::Plan;
+use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// Longest launch file that is read.
@@ -113,22 +114,57 @@ pub struct Given<'f> {
     pub descriptor: &'f OwnedFd,
 }
 
-/// Starts a program of ours beside this one, with these descriptors and no others.
-///
-/// # Errors
-/// As fork(2) and execve(2); the message names the program.
-pub fn start(program: &str, mode: &str, given: &[Given<'_>]) -> io::Result<Child> {
-    let path = beside(program)?;
-    let mut command = Command::new(&path);
-    command
-        .arg(mode)
-        .arg(format!("parent={}", std::process::id()));
-    command.args(given.iter().map(argument));
-    // Standard error stays, for their own words; the other two are whoever's who started the agent.
-    command.stdin(Stdio::null()).stdout(Stdio::null());
-    let started = inherit(given, true).and_then(|()| command.spawn());
-    inherit(given, false)?;
-    started.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+/// A program of ours, held open: what it starts is the same after an upgrade has put another version in its place.
+#[derive(Debug)]
+pub struct Program {
+    name: &'static str,
+    file: OwnedFd,
+}
+
+impl Program {
+    /// The program of that name beside this one; this one itself where it has that name.
+    ///
+    /// # Errors
+    /// As open(2); the message names the program.
+    pub fn open(name: &'static str) -> io::Result<Self> {
+        let path = beside(name)?;
+        let own = std::env::current_exe().is_ok_and(|own| own.file_name() == path.file_name());
+        let path = if own {
+            PathBuf::from("/proc/self/exe")
+        } else {
+            path
+        };
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        let file = rustix::fs::open(&path, flags, Mode::empty())
+            .map_err(io::Error::from)
+            .map_err(|error| named(&error, &path))?;
+        Ok(Self { name, file })
+    }
+
+    /// Starts it, with these descriptors and no others.
+    ///
+    /// # Errors
+    /// As fork(2) and execve(2); the message names the program.
+    pub fn start(&self, mode: &str, given: &[Given<'_>]) -> io::Result<Child> {
+        use std::os::unix::process::CommandExt;
+        // By its descriptor (proc_pid_fd(5)): the name may be another program's by now.
+        let path = PathBuf::from(format!("/proc/self/fd/{}", self.file.as_raw_fd()));
+        let mut command = Command::new(&path);
+        command
+            .arg0(self.name)
+            .arg(mode)
+            .arg(format!("parent={}", std::process::id()));
+        command.args(given.iter().map(argument));
+        // Standard error stays, for their own words; the other two are whoever's who started the agent.
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        let started = inherit(given, true).and_then(|()| command.spawn());
+        inherit(given, false)?;
+        started.map_err(|error| named(&error, Path::new(self.name)))
+    }
+}
+
+fn named(error: &io::Error, path: &Path) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 /// Becomes a program of ours, with these descriptors.

@@ -3,7 +3,7 @@
 use super::control::{self, Order, Request};
 use super::gauges::{Gauges, KeeperCounts, Role};
 use super::hung::{Hung, Verdict};
-use super::launch::{Given, Inherited, Launch, start};
+use super::launch::{Given, Inherited, Launch, Program};
 use super::output::{LineReader, Output};
 use super::protect;
 use super::restart::Restarts;
@@ -101,6 +101,9 @@ struct Shared {
 #[derive(Debug)]
 pub struct Keeper {
     launch: Launch,
+    /// Opened at the start: an upgrade in place changes nothing until the agent is restarted.
+    daemon: Program,
+    command: Program,
     shared: Shared,
     gauges: Gauges,
     listener: OwnedFd,
@@ -148,6 +151,8 @@ impl Keeper {
         }
         Ok(Self {
             launch,
+            daemon: Program::open(DAEMON).map_err(failed("program"))?,
+            command: Program::open(COMMAND).map_err(failed("program"))?,
             shared,
             gauges,
             listener: inherited.demand("control")?,
@@ -220,6 +225,7 @@ impl Keeper {
         if self.forwarder.is_away() && readable(&self.shared.forwarder_link) {
             self.forwarder.due_ms = Some(now_ms);
         }
+        let (daemon, command) = (&self.daemon, &self.command);
         let shared = &self.shared;
         let disk = shared.disk.as_ref().map(|descriptor| Given {
             name: "disk",
@@ -265,7 +271,7 @@ impl Keeper {
         start_one(&mut self.watcher, now_ms, &self.gauges, || {
             let own = also.clone().chain(for_watcher);
             let given: Vec<_> = common.into_iter().chain(own).collect();
-            start(DAEMON, "watch", &given)
+            daemon.start("watch", &given)
         });
         start_one(&mut self.forwarder, now_ms, &self.gauges, || {
             let given: Vec<_> = common
@@ -273,7 +279,7 @@ impl Keeper {
                 .chain(also)
                 .chain(for_forwarder)
                 .collect();
-            let child = start(COMMAND, "forward", &given)?;
+            let child = command.start("forward", &given)?;
             if let Err(error) = protect::expose(child.id()) {
                 log::info!(
                     "the forwarder keeps the keeper's score of the out-of-memory killer: {error}"

@@ -166,6 +166,10 @@ impl OwnQuantities {
         self.run_ahead = 0;
     }
 
+    pub(super) fn saw_offset(&mut self, offset_ms: i64) {
+        self.last_offset_ms = Some(offset_ms);
+    }
+
     fn clock_step(&mut self, tick: &Tick) -> u64 {
         let offset = super::offset_ms(tick.snapshot.uptime, tick.snapshot.wall);
         let step = self.last_offset_ms.map_or(0, |last| offset.abs_diff(last));
