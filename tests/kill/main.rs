@@ -102,6 +102,8 @@ fn run(programs: &std::path::Path, plant: &str, kills: u64, seed: u64) -> Result
     let mut random = Random::new(seed);
     let mut script = Script::default();
     let mut site = Site::new(programs, plant, &script, seed, Rings::Ample);
+    // What the host had before anybody looked is no event: the agent has seen it once before the script begins.
+    site.let_watcher_live(script::HOLD / 4);
     let mut killed = 0;
     while killed < kills {
         script.next_phase(&mut random);
