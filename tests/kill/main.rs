@@ -27,7 +27,7 @@ mod verdict;
 use random::Random;
 use script::Script;
 use site::{Rings, Site, Victim};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -59,7 +59,15 @@ fn the_same_test_finds_each_planted_bug() {
     let programs = planted_programs();
     for plant in ["no-dedup", "answer-before-commit", "cursor-before-answer"] {
         let found = (1..=PLANTED_RUNS).find_map(|seed| {
-            let mut faults = run(&programs, plant, PLANTED_KILLS, seed).err()?;
+            // A cursor that is ahead of the truth does harm where the rings have no room for what they take for sent; with
+            // ample rings the collector's next word mends it.
+            let outcome = match plant {
+                "cursor-before-answer" => {
+                    run_with_small_rings(&programs, plant, seed, PLANTED_DRAIN)
+                }
+                _ => run(&programs, plant, PLANTED_KILLS, seed),
+            };
+            let mut faults = outcome.err()?;
             faults.retain(|fault| verdict::is_final(fault));
             (!faults.is_empty()).then_some(faults)
         });
@@ -76,9 +84,20 @@ fn the_same_test_finds_each_planted_bug() {
 #[test]
 fn what_small_rings_lose_lies_in_a_stored_loss() {
     let seed = number("HANSHO_SEED").unwrap_or(1);
+    if let Err(faults) = run_with_small_rings(&site::programs(), "", seed, DRAIN) {
+        panic!("seed {seed}:\n{}", faults.join("\n"));
+    }
+}
+
+fn run_with_small_rings(
+    programs: &Path,
+    plant: &str,
+    seed: u64,
+    drain: Duration,
+) -> Result<(), Vec<String>> {
     let mut random = Random::new(seed);
     let mut script = Script::default();
-    let mut site = Site::new(&site::programs(), "", &script, seed, Rings::Small);
+    let mut site = Site::new(programs, plant, &script, seed, Rings::Small);
     site.let_watcher_live(script::HOLD);
     site.kill(Victim::Collector);
     for _ in 0..AWAY_PHASES {
@@ -88,17 +107,20 @@ fn what_small_rings_lose_lies_in_a_stored_loss() {
         site.let_watcher_live(script::HOLD);
     }
     site.collector_up();
-    let faults = verdict::wait_for_coverage(&site, &script, DRAIN)
-        .err()
-        .unwrap_or_default();
+    let covered = verdict::wait_for_coverage(&site, &script, AWAY_PHASES + 1, drain);
     let stopped = site.stop();
     eprintln!("seed {seed}: small rings, {}", verdict::summary(&site));
-    assert!(faults.is_empty(), "seed {seed}:\n{}", faults.join("\n"));
-    assert_eq!(stopped, Ok(()));
+    let mut faults = covered.err().unwrap_or_default();
+    faults.extend(stopped.err());
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(faults)
+    }
 }
 
 /// One run: the script's phases with `kills` kills, then the verdict.
-fn run(programs: &std::path::Path, plant: &str, kills: u64, seed: u64) -> Result<(), Vec<String>> {
+fn run(programs: &Path, plant: &str, kills: u64, seed: u64) -> Result<(), Vec<String>> {
     let mut random = Random::new(seed);
     let mut script = Script::default();
     let mut site = Site::new(programs, plant, &script, seed, Rings::Ample);

@@ -3,6 +3,7 @@
 use crate::random::Random;
 use crate::relay::Relay;
 use crate::script::{AVAILABLE_KIB, OOM_KILL, RAISE_PERCENT, Script};
+use crate::verdict;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::net::TcpListener;
@@ -55,6 +56,7 @@ pub(crate) struct Site {
     collector: Option<Child>,
     keeper: Option<Child>,
     kills: [u64; 4],
+    broken_promises: Vec<String>,
 }
 
 /// The folder of the programs under test.
@@ -106,6 +108,7 @@ impl Site {
             collector: None,
             keeper: None,
             kills: [0; 4],
+            broken_promises: Vec::new(),
         };
         site.play(script);
         let ports: Vec<_> = (0..2)
@@ -209,6 +212,14 @@ impl Site {
                 let mut child = self.collector.take().expect("it runs");
                 child.kill().expect("SIGKILL");
                 child.wait().expect("it is reaped");
+                // What it ever acknowledged stands in its files, before it or anybody mends anything.
+                let acknowledged = self
+                    .relay
+                    .as_ref()
+                    .map(Relay::acknowledged)
+                    .unwrap_or_default();
+                self.broken_promises
+                    .extend(verdict::unstored(self, &acknowledged));
             }
             Victim::Keeper => {
                 let mut child = self.keeper.take().expect("it runs");
@@ -305,6 +316,11 @@ impl Site {
             .map(|(victim, count)| format!("{victim:?} {count}"))
             .collect();
         each.join(", ")
+    }
+
+    /// What was acknowledged and did not stand in a killed collector's files.
+    pub(crate) fn broken_promises(&self) -> Vec<String> {
+        self.broken_promises.clone()
     }
 
     pub(crate) fn answers_lost(&self) -> u64 {

@@ -1,9 +1,10 @@
 //! What the collector has, against what the script alone says.
 
+use crate::relay::Acknowledged;
 use crate::script::Script;
 use crate::site::Site;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 /// Waits until the alerts are as expected, at most for `patience`; what is wrong in the end.
@@ -31,6 +32,7 @@ pub(crate) fn is_final(fault: &str) -> bool {
 /// The whole verdict.
 pub(crate) fn check(site: &Site, script: &Script) -> Result<(), Vec<String>> {
     let mut faults = alerts(site, script);
+    faults.extend(site.broken_promises());
     faults.extend(sequences(site));
     faults.extend(readings(site, script));
     faults.extend(totals(site));
@@ -45,11 +47,12 @@ pub(crate) fn check(site: &Site, script: &Script) -> Result<(), Vec<String>> {
 pub(crate) fn wait_for_coverage(
     site: &Site,
     script: &Script,
+    runs: u64,
     patience: Duration,
 ) -> Result<(), Vec<String>> {
     let deadline = Instant::now() + patience;
     loop {
-        let mut faults = coverage(site);
+        let mut faults = coverage(site, runs);
         faults.extend(open_alerts(site, script));
         if faults.is_empty() {
             return Ok(());
@@ -61,8 +64,9 @@ pub(crate) fn wait_for_coverage(
     }
 }
 
-/// Each (run, stream) from 0 on, each sequence once: as a frame or in a Loss; and there are Losses.
-fn coverage(site: &Site) -> Vec<String> {
+/// Each (run, stream) from 0 on, each sequence once: as a frame or in a Loss; there are Losses; and of every run that was
+/// started there is something.
+fn coverage(site: &Site, runs: u64) -> Vec<String> {
     let mut faults = Vec::new();
     let mut spans = BTreeMap::<(String, u64), Vec<(u64, u64)>>::new();
     for frame in lines(&site.ask(&["frames", "web01", "--json"])) {
@@ -80,6 +84,13 @@ fn coverage(site: &Site) -> Vec<String> {
         let span = (number(&loss, "first"), number(&loss, "last"));
         spans.entry(stream_of(&loss)).or_default().push(span);
     }
+    let told: BTreeSet<&String> = spans.keys().map(|(run, _)| run).collect();
+    if told.len() as u64 != runs {
+        faults.push(format!(
+            "run count: {} are told of, {runs} were started",
+            told.len()
+        ));
+    }
     for ((run, stream), mut spans) in spans {
         spans.sort_unstable();
         let mut next = 0;
@@ -94,6 +105,31 @@ fn coverage(site: &Site) -> Vec<String> {
         }
     }
     faults
+}
+
+/// What is acknowledged and neither stored nor recorded as lost.
+pub(crate) fn unstored(site: &Site, acknowledged: &Acknowledged) -> Vec<String> {
+    let mut stored = Acknowledged::new();
+    let frames = lines(&site.ask(&["frames", "web01", "--json"]));
+    let losses = lines(&site.ask(&["losses", "web01", "--json"]));
+    let frames = frames
+        .iter()
+        .map(|frame| (stream_of(frame), number(frame, "sequence") + 1));
+    let losses = losses
+        .iter()
+        .map(|loss| (stream_of(loss), number(loss, "last") + 1));
+    for (of, next) in frames.chain(losses) {
+        let known = stored.entry(of).or_default();
+        *known = next.max(*known);
+    }
+    acknowledged
+        .iter()
+        .filter(|(of, next)| stored.get(*of).copied().unwrap_or(0) < **next)
+        .map(|((run, stream), next)| {
+            let has = stored.get(&(run.clone(), *stream)).copied().unwrap_or(0);
+            format!("run {run} stream {stream}: acknowledged to {next}, in the killed collector's files to {has}")
+        })
+        .collect()
 }
 
 /// What fires at the collector is what the script's last phase gives; no episode is there twice, none is unknown.
