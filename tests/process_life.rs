@@ -283,6 +283,7 @@ fn workers_hold_what_they_need_and_nobody_listens_on_a_network() {
         kinds.sort();
         kinds
     };
+    // Less the files of the scripted host, which stands in the folder's root/.
     let mut watcher_holds = held(watcher);
     watcher_holds.retain(|kind| !kind.starts_with("/root/"));
     // Standard streams, locks, disk ring, the pipe of lines, the pairs to keeper and forwarder, the way to syslog.
