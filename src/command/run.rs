@@ -13,7 +13,7 @@ use hansho::keeper::control;
 use hansho::keeper::launch::{Given, Launch, become_program};
 use hansho::keeper::supervise::DAEMON;
 use hansho::limit::{MEMORY_RING_BYTES, SUBJECT_BYTES};
-use hansho::sample::inventory::Inventory;
+use hansho::sample::inventory::{HostBoot, Inventory};
 use hansho::spool::disk_ring::DiskRing;
 use hansho::spool::files::{self, DISK_FILE_ASIDE, Directory, DiskOpened, FileFault};
 use hansho::spool::heap::HeapMemory;
@@ -156,6 +156,7 @@ fn launch(
     control: PathBuf,
 ) -> Launch {
     let inventory = Inventory::read(&plan.sample.root);
+    let host_boot = HostBoot::read(&plan.sample.root);
     let machine_id_hash = inventory
         .machine_id
         .map_or(0, |id| short_hash("hansho machine id", &id.to_le_bytes()));
@@ -174,6 +175,7 @@ fn launch(
         kernel: bounded(inventory.kernel_release.unwrap_or_default()),
         architecture: std::env::consts::ARCH.to_owned(),
         machine_id_hash,
+        host_boot,
         memory_survives: memory.directory.is_some(),
         run_number_floor: memory.run_number_floor,
         control,

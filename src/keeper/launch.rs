@@ -1,6 +1,7 @@
 //! What a worker is given: plain values in a sealed memory file, and open descriptors by number.
 
 use crate::config::Plan;
+use crate::sample::inventory::HostBoot;
 use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
@@ -37,6 +38,8 @@ pub struct Launch {
     pub architecture: String,
     /// Hash of the machine id; 0 where there is none.
     pub machine_id_hash: u64,
+    /// What the host told about its boot when the agent was started.
+    pub host_boot: HostBoot,
     /// The memory ring is on tmpfs and survives a restart of the keeper.
     pub memory_survives: bool,
     /// Run numbers begin above this: the highest of a memory ring that was replaced; 0 where none was.
@@ -278,6 +281,7 @@ mod tests {
             kernel: "6.1".into(),
             architecture: "x86_64".into(),
             machine_id_hash: 0,
+            host_boot: HostBoot::default(),
             memory_survives: true,
             run_number_floor: 0,
             control: "/run/hansho/control.sock".into(),

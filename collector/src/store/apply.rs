@@ -536,8 +536,14 @@ impl<R: Rows> Applying<'_, R> {
                 counts.skipped = counts.skipped.saturating_add(1);
                 Ok(())
             }
-            // Kept raw: a Config of an older run is history, presence reads Goodbyes, History is read on demand.
-            Body::Config(_) | Body::Goodbye(_) | Body::History(_) | Body::Loss(_) => Ok(()),
+            // Kept raw: a Config of an older run is history, presence reads Boot, Leave and Goodbye, History is read on
+            // demand.
+            Body::Config(_)
+            | Body::Boot(_)
+            | Body::Leave(_)
+            | Body::Goodbye(_)
+            | Body::History(_)
+            | Body::Loss(_) => Ok(()),
         }
     }
 
