@@ -6,7 +6,7 @@ use super::exit::{Exit, Outcome, Stop};
 use super::output::Output;
 use super::test::CONTROL_SOCKET;
 use hansho::config::plan::{DiskSize, MemoryDirectory};
-use hansho::config::{self, Plan};
+use hansho::config::{self, ConfigError, Plan};
 use hansho::frame::seal::short_hash;
 use hansho::frame::{AgentId, BootId, RunId};
 use hansho::keeper::control;
@@ -77,6 +77,7 @@ fn prepare(config_file: &Path) -> Result<Stop, Stop> {
         .map_err(|error| Stop::failed(Exit::System, format!("/proc/self/fd: {error}")))?;
     let plan = config::load(config_file)?;
     let key = config::key_file::read(&plan.agent.key_file)?;
+    let proxy_password = proxy_password(&plan)?;
     let boot = hansho::sample::inventory::boot_id(&plan.sample.root).map_or_else(random, Ok)?;
     let agent = AgentId(key.agent_id);
 
@@ -106,7 +107,8 @@ fn prepare(config_file: &Path) -> Result<Stop, Stop> {
         )
     })?;
 
-    let launch = launch(plan, &key, boot, &memory, control_path);
+    let mut launch = launch(plan, &key, boot, &memory, control_path);
+    launch.proxy_password = proxy_password;
     let launch: OwnedFd = launch
         .to_file()
         .map_err(|error| Stop::failed(Exit::System, error.to_string()))?
@@ -144,6 +146,17 @@ fn prepare(config_file: &Path) -> Result<Stop, Stop> {
     ))
 }
 
+/// The password of the proxy's user, where there is one.
+pub(super) fn proxy_password(plan: &Plan) -> Result<Option<String>, ConfigError> {
+    let user = plan
+        .forward
+        .proxy
+        .as_ref()
+        .and_then(|proxy| proxy.user.as_ref());
+    user.map(|(_, file)| config::secret::read(file, "one line: the password of forward.proxy_user"))
+        .transpose()
+}
+
 fn random() -> Result<u64, Stop> {
     sys::random_u64().map_err(|error| Stop::failed(Exit::System, format!("getrandom: {error}")))
 }
@@ -170,6 +183,7 @@ fn launch(
         agent: key.agent_id,
         key_epoch: key.key_epoch,
         key: key.key,
+        proxy_password: None,
         boot,
         host: bounded(host),
         kernel: bounded(inventory.kernel_release.unwrap_or_default()),

@@ -28,6 +28,8 @@ pub struct Launch {
     pub key_epoch: u8,
     /// The key.
     pub key: [u8; 32],
+    /// Password of the proxy's user.
+    pub proxy_password: Option<String>,
     /// The boot, from the kernel's boot_id.
     pub boot: u64,
     /// Host name.
@@ -276,6 +278,7 @@ mod tests {
             agent: 7,
             key_epoch: 1,
             key: [3; 32],
+            proxy_password: None,
             boot: 9,
             host: "host".into(),
             kernel: "6.1".into(),
