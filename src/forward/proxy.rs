@@ -153,8 +153,10 @@ fn base64(bytes: &[u8]) -> String {
         let word = (0..3).fold(0_u32, |word, place| {
             (word << 8) | u32::from(group.get(place).copied().unwrap_or(0))
         });
-        for place in 0..4 {
-            let index = usize::try_from((word >> (18 - 6 * place)) & 63).unwrap_or(0);
+        for place in 0..4_usize {
+            let index =
+                usize::try_from((word >> [18_u32, 12, 6, 0].get(place).copied().unwrap_or(0)) & 63)
+                    .unwrap_or(0);
             let char = match ALPHABET.get(index) {
                 Some(char) if place <= group.len() => char::from(*char),
                 _ => '=',
