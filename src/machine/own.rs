@@ -237,7 +237,7 @@ impl OwnQuantities {
         let Some(shape) = Shape::of(&IO_WINDOW) else {
             return false;
         };
-        let mut mean = |state: &mut WindowState, field| {
+        let mean = |state: &mut WindowState, field| {
             let permille = u64::from(reading.get(field)?);
             state.take(&shape, reading.uptime, permille)
         };
