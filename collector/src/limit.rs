@@ -83,6 +83,10 @@ pub const PAGE_CONNECTION_MS: u64 = 60_000;
 pub const STOP_MS: u64 = 5_000;
 /// Alerts shown on the main page; the rest is counted there.
 pub const PAGE_ALERTS: usize = 200;
+/// Points of a chart at most: more than a wide screen has pixels for.
+pub const CHART_POINTS: u64 = 1500;
+/// How often is looked for events that open pages should hear of: an alert is on an open page within 2 s of its rule's time.
+pub const LIVE_POLL_MS: u64 = 300;
 /// Resolved alerts shown on the main page.
 pub const PAGE_RESOLVED: usize = 20;
 /// Readings that one query returns at most: a month of one agent at 10 s is 259,200.

@@ -117,6 +117,7 @@ pub fn serve(config: &Config) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::new(IO, format!("the runtime cannot be started: {error}")))?;
+    let (newest_known, newest) = watch::channel(0);
     let site = web::Site {
         store: reading,
         queue,
@@ -124,8 +125,9 @@ pub fn serve(config: &Config) -> Result<(), Failure> {
         signs,
         now: clock::now,
         zone: config.zone.clone().unwrap_or_else(Zone::of_host),
+        newest,
     };
-    let outcome = runtime.block_on(listen(config, acceptor, intake, site));
+    let outcome = runtime.block_on(listen(config, acceptor, intake, site, newest_known));
     // Every sender of the queue is gone with the runtime; the writer stores what waits and ends.
     runtime.shutdown_timeout(std::time::Duration::from_secs(5));
     if thread.join().is_err() {
@@ -147,6 +149,7 @@ async fn listen(
     tls: Option<tokio_rustls::TlsAcceptor>,
     intake: Arc<Intake>,
     site: web::Site,
+    newest_known: watch::Sender<u64>,
 ) -> Result<(), Failure> {
     let no_signal = |error: std::io::Error| Failure::new(IO, format!("signals: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(no_signal)?;
@@ -165,7 +168,10 @@ async fn listen(
         stop: stopping.clone(),
     };
     let ingest = tokio::spawn(server.run());
-    let pages = tokio::spawn(web::serve(pages, Arc::new(site), stopping));
+    let site = Arc::new(site);
+    let looking = web::live::watch(Arc::clone(&site), newest_known, stopping.clone());
+    tokio::spawn(looking);
+    let pages = tokio::spawn(web::serve(pages, site, stopping));
     super::print(&format!(
         "listening ingest={ingest_address} pages={pages_address}\n"
     ))?;
