@@ -72,6 +72,8 @@ pub const SILENT_INTERVALS: u64 = 3;
 /// The little: jitter of a post, and its way.
 pub const SILENT_MARGIN_MS: u64 = 5_000;
 
+/// How often a standby looks whether the store is free: agents try again within seconds anyway.
+pub const STANDBY_POLL_MS: u64 = 200;
 /// How long a command waits for another one's transaction.
 pub const BUSY_MS: u64 = 5_000;
 /// Simultaneous connections to the pages: a team and its monitors; the store is asked for each.

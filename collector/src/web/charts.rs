@@ -297,8 +297,8 @@ mod tests {
     use hansho::frame::kind::RunId;
 
     fn stored(second: u64, busy: u32) -> StoredReading {
-        let wall = WallTime::from_millis(second * 1000);
-        let mut reading = Reading::new(Uptime::from_millis(second * 1000), wall, 0);
+        let wall = WallTime::from_millis(second.saturating_mul(1000));
+        let mut reading = Reading::empty(Uptime::from_millis(wall.as_millis()), wall, 0);
         reading.set(Field::CpuBusy, Some(busy));
         StoredReading {
             run: RunId(1),
@@ -331,7 +331,7 @@ mod tests {
             .collect();
         let at = |second: u64| {
             let width = 3600_u64.div_ceil(CHART_POINTS).max(1);
-            second - second % width
+            second.saturating_sub(second % width)
         };
         assert_eq!(shown.first(), Some(&(at(10), Some(10.0))));
         assert!(shown.iter().any(|(_, value)| value.is_none()), "{shown:?}");
@@ -388,7 +388,6 @@ mod tests {
             [("from", "900"), ("to", "100")],
             [("from", "x"), ("to", "")],
             [("from", "0"), ("to", "18446744073709551615")],
-            [("hours", "99999999999"), ("to", "1")],
         ] {
             assert_eq!(of(&wrong), default, "{wrong:?}");
         }
