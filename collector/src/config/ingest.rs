@@ -1,6 +1,6 @@
 //! `[ingest]`: the listener of agents.
 
-use super::reader::{Mistake, Seen};
+use super::reader::Seen;
 use crate::limit::{CONNECTIONS, CONNECTIONS_SHARE, HEADER_MS};
 use core::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -65,25 +65,24 @@ pub(super) fn ingest(seen: &mut Seen<'_>, table: &DeTable<'_>, base: &Path) -> O
         (Some((certificate, _)), Some((key, _))) => Some((base.join(certificate), base.join(key))),
         (None, None) => None,
         (Some((_, line)), None) | (None, Some((_, line))) => {
-            seen.mistakes.push(Mistake {
+            seen.refuse(
                 line,
-                key: "[ingest] certificate, key".to_owned(),
-                found: "only one of them".to_owned(),
-                allowed: "both, or none".to_owned(),
-            });
+                "[ingest] certificate, key",
+                "only one of them".to_owned(),
+                "both, or none",
+            );
             return None;
         }
     };
     let (listen, line) = listen?;
     if tls.is_none() && !plain && !listen.ip().is_loopback() {
-        seen.mistakes.push(Mistake {
+        seen.refuse(
             line,
-            key: "[ingest] listen".to_owned(),
-            found: format!("{listen} without certificate and key"),
-            allowed: "a loopback address, or certificate and key, or allow_plain_http = true (macs still \
-                      authenticate every frame, but anybody on the way can read them)"
-                .to_owned(),
-        });
+            "[ingest] listen",
+            format!("{listen} without certificate and key"),
+            "a loopback address, or certificate and key, or allow_plain_http = true (macs still \
+                      authenticate every frame, but anybody on the way can read them)",
+        );
         return None;
     }
     Some(Ingest {

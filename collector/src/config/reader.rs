@@ -1,12 +1,18 @@
 //! Takes values out of tables and collects every mistake on the way.
 
 use core::net::SocketAddr;
+use std::path::PathBuf;
 use toml::de::{DeTable, DeValue};
+
+/// Characters of a wrong value that are repeated in its mistake.
+const SHOWN: usize = 80;
 
 /// A mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
-    /// Line, from 1; 0 where a key is missing.
+    /// The file beside collector.toml in which it stands, a roster or the holidays; `None` for collector.toml itself.
+    pub file: Option<PathBuf>,
+    /// Line, from 1; 0 where there is nothing that could have a line.
     pub line: usize,
     /// `[table] key`.
     pub key: String,
@@ -16,34 +22,85 @@ pub struct Mistake {
     pub allowed: String,
 }
 
+impl core::fmt::Display for Mistake {
+    fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(
+            out,
+            "{}: {}: found {}, allowed: {}",
+            self.line, self.key, self.found, self.allowed
+        )
+    }
+}
+
+/// A table out of an array of tables, or a table on its own.
+#[derive(Clone, Copy)]
+pub(super) struct Row<'r> {
+    pub(super) table: &'r DeTable<'r>,
+    /// As in a mistake: `mail`, `[customer]` for `[[customer]]`.
+    pub(super) name: &'r str,
+    pub(super) line: usize,
+}
+
 /// Collects mistakes while values are taken out.
 pub(super) struct Seen<'t> {
-    pub(super) text: &'t str,
+    text: &'t str,
+    /// Where each line begins: a file of ten thousand rows has a place for every value.
+    lines: Vec<usize>,
     pub(super) mistakes: Vec<Mistake>,
 }
 
+impl<'t> Seen<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        let starts = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        Self {
+            text,
+            lines: starts.map(|(at, _)| at).collect(),
+            mistakes: Vec::new(),
+        }
+    }
+}
+
 impl Seen<'_> {
+    /// Line of a byte, from 1.
+    pub(super) fn line(&self, byte: usize) -> usize {
+        self.lines
+            .partition_point(|end| *end < byte)
+            .saturating_add(1)
+    }
+
+    pub(super) fn refuse(
+        &mut self,
+        line: usize,
+        key: impl Into<String>,
+        found: impl Into<String>,
+        allowed: impl Into<String>,
+    ) {
+        self.mistakes.push(Mistake {
+            file: None,
+            line,
+            key: key.into(),
+            found: found.into(),
+            allowed: allowed.into(),
+        });
+    }
+
     pub(super) fn known(&mut self, table: &DeTable<'_>, name: &str, keys: &[&str]) {
         for (key, _) in table {
             let found: &str = key.get_ref();
             if !keys.contains(&found) {
-                self.mistakes.push(Mistake {
-                    line: line_of(self.text, key.span().start),
-                    key: place(name, found),
-                    found: "an unknown key".to_owned(),
-                    allowed: keys.join(", "),
-                });
+                let shown: String = found
+                    .chars()
+                    .take(SHOWN)
+                    .flat_map(char::escape_debug)
+                    .collect();
+                let line = self.line(key.span().start);
+                self.refuse(line, place(name, &shown), "an unknown key", keys.join(", "));
             }
         }
     }
 
     pub(super) fn missing(&mut self, key: &str, allowed: &str) {
-        self.mistakes.push(Mistake {
-            line: 0,
-            key: key.to_owned(),
-            found: "nothing".to_owned(),
-            allowed: allowed.to_owned(),
-        });
+        self.refuse(0, key, "nothing", allowed);
     }
 
     /// A value of the shape that `take` accepts, with its line.
@@ -56,17 +113,12 @@ impl Seen<'_> {
         take: impl FnOnce(&'v DeValue<'_>) -> Option<T>,
     ) -> Option<(T, usize)> {
         let value = table.get(key)?;
-        let line = line_of(self.text, value.span().start);
+        let line = self.line(value.span().start);
         if let Some(taken) = take(value.get_ref()) {
             return Some((taken, line));
         }
         let found = self.text.get(value.span()).unwrap_or("?");
-        self.mistakes.push(Mistake {
-            line,
-            key: place(name, key),
-            found: found.chars().take(80).collect(),
-            allowed: allowed.to_owned(),
-        });
+        self.refuse(line, place(name, key), shown(found), allowed);
         None
     }
 
@@ -142,12 +194,14 @@ pub(super) fn place(table: &str, key: &str) -> String {
     }
 }
 
-/// Line of a byte, from 1.
-pub(super) fn line_of(text: &str, byte: usize) -> usize {
-    let before = text.as_bytes().get(..byte).unwrap_or(text.as_bytes());
-    before
-        .iter()
-        .filter(|byte| **byte == b'\n')
-        .count()
-        .saturating_add(1)
+/// What stands in the file, cut, on one line, and without what could be a password in an address.
+pub(super) fn shown(found: &str) -> String {
+    if found.contains("://") && found.contains('@') {
+        return "an address with a user name or a password".to_owned();
+    }
+    found
+        .chars()
+        .take(SHOWN)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
 }
