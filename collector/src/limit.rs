@@ -72,6 +72,8 @@ pub const SILENT_INTERVALS: u64 = 3;
 /// The little: jitter of a post, and its way.
 pub const SILENT_MARGIN_MS: u64 = 5_000;
 
+/// How often a standby looks whether the store is free: agents try again within seconds anyway.
+pub const STANDBY_POLL_MS: u64 = 200;
 /// How long a command waits for another one's transaction.
 pub const BUSY_MS: u64 = 5_000;
 /// Simultaneous connections to the pages: a team and its monitors; the store is asked for each.
@@ -83,6 +85,10 @@ pub const PAGE_CONNECTION_MS: u64 = 60_000;
 pub const STOP_MS: u64 = 5_000;
 /// Alerts shown on the main page; the rest is counted there.
 pub const PAGE_ALERTS: usize = 200;
+/// Points of a chart at most: more than a wide screen has pixels for.
+pub const CHART_POINTS: u64 = 1500;
+/// How often is looked for events that open pages should hear of: an alert is on an open page within 2 s of its rule's time.
+pub const LIVE_POLL_MS: u64 = 300;
 /// Resolved alerts shown on the main page.
 pub const PAGE_RESOLVED: usize = 20;
 /// Readings that one query returns at most: a month of one agent at 10 s is 259,200.
@@ -101,3 +107,24 @@ pub const SWEEP_JUMP_DAYS: u64 = 2;
 pub const SWEEP_MS: u64 = 10 * 60 * 1000;
 /// Without an answer of the writer within this, `/healthz` says 503.
 pub const PING_MS: u64 = 3_000;
+
+/// Bytes of collector.toml at most: 10,000 rows of 400 bytes.
+pub const CONFIG_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes of a roster or of the holidays at most: that of the Cabinet Office, since 1955, has 21 KiB; a roster of three years
+/// with three changes a day 200 KiB.
+pub const CSV_BYTES: usize = 1024 * 1024;
+/// Bytes of a file with a password at most.
+pub const SECRET_BYTES: usize = 4096;
+/// Rows of one array of tables: more customers, systems or hosts than one collector has agents for.
+pub const TABLE_ROWS: usize = 10_000;
+/// Items of a list in a row: receivers of a team, addresses of a receiver, steps of a response. More people than that are
+/// a mailing list.
+pub const LIST_ITEMS: usize = 32;
+/// Characters of a text of several lines: a step of a response with its commands, three screens of a telephone.
+pub const TEXT_CHARACTERS: usize = 2000;
+/// Characters of a short text of one line: a telephone number, a document's number.
+pub const SHORT_CHARACTERS: usize = 128;
+/// Days that are looked through for the next digest: beyond the longest row of holidays by far, so that none in it means never.
+pub const DIGEST_DAYS: u64 = 400;
+/// Mistakes that are told at once; a file of another format has one a line.
+pub const MISTAKES: usize = 1000;
