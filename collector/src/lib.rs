@@ -15,6 +15,7 @@ pub mod ingest;
 pub mod keys;
 pub mod limit;
 pub mod logger;
+pub mod naming;
 pub mod planted;
 pub mod store;
 pub mod web;

@@ -15,6 +15,7 @@ use hansho::frame::answer::Answer;
 use hansho::frame::kind::{AgentId, Stream};
 use hansho::frame::seal::AgentKey;
 use hansho_collector::clock;
+use hansho_collector::ingest::join::JoinGate;
 use hansho_collector::ingest::request::{Intake, Patience};
 use hansho_collector::ingest::server::Server;
 use hansho_collector::ingest::{Job, Keys, Metrics, Refusal, SignsOfLife, tls};
@@ -37,6 +38,10 @@ struct OneKey;
 impl Keys for OneKey {
     fn key(&self, agent: AgentId, epoch: u8) -> Result<Option<AgentKey>, Refusal> {
         Ok((agent == AgentId(1) && epoch == 1).then(|| key(1)))
+    }
+
+    fn of_new(&self, agent: AgentId, _epoch: u8) -> Option<(u32, AgentKey)> {
+        Some((1, key(agent.0)))
     }
 }
 
@@ -90,6 +95,7 @@ fn start(setting: Setting) -> Collector {
         signs: Arc::clone(&signs),
         now: clock::now,
         patience: setting.patience,
+        joins: JoinGate::default(),
     };
     let mut jobs = Some(jobs);
     if setting.writer {

@@ -5,6 +5,7 @@
 //! on the single rows of [`rows`]; [`dating`] how uptimes become dates; [`decode`] what frames say when they are read back; [`sqlite`] and [`memory`] the two stores; [`writer`] the one thread that writes;
 //! `tests/conformance.rs` is the suite that both stores pass.
 
+pub mod agents;
 pub mod alerts;
 pub mod apply;
 pub mod check;
@@ -76,11 +77,17 @@ pub trait Store: Send + Sync {
     /// [`StoreError::IdTaken`], [`StoreError::NameTaken`].
     fn add_agent(&self, agent: &NewAgent, now: WallTime) -> Result<(), StoreError>;
 
-    /// Master of an agent's key epoch; `None` where there is no such agent or epoch.
+    /// Master of an agent's key epoch; `None` where there is no such agent or epoch, or it is refused at `now`: revoked,
+    /// followed by another one, or the agent is retired.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn master_of(&self, agent: AgentId, epoch: u8) -> Result<Option<u32>, StoreError>;
+    fn master_of(
+        &self,
+        agent: AgentId,
+        epoch: u8,
+        now: WallTime,
+    ) -> Result<Option<u32>, StoreError>;
 
     /// All agents, by customer, system and name.
     ///

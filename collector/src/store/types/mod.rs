@@ -1,7 +1,9 @@
 //! What the store keeps, as plain values.
 
+mod agents;
 mod event;
 
+pub use agents::{JoinToken, KeyEpoch, TokenEnd};
 pub use event::{Event, EventKind};
 
 use super::dating::Offsets;
@@ -84,6 +86,10 @@ pub struct Agent {
     pub runs: u64,
     /// Alerts stored so far.
     pub alerts: u64,
+    /// Since when nobody expects it any more.
+    pub retired: Option<WallTime>,
+    /// Highest key epoch that a stored batch named.
+    pub used_epoch: u8,
 }
 
 /// A run of an agent.
