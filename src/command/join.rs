@@ -35,7 +35,8 @@ Usage: hansho join URL --token-file FILE [--name NAME] [--replace] [--config FIL
   --token-file FILE  one line, the token; only its owner may have access (chmod 600)
   --name NAME        what the collector calls this host; default: agent.host_name, else the kernel's
   --replace          put the new key in place of one that is there: this host then is another agent
-  --config FILE      default /etc/hansho/agent.toml; if it is there, its key file, authorities and proxy are used
+  --config FILE      default /etc/hansho/agent.toml; if it is there, its key file, authorities and proxy are used, else the key
+                     is written beside it as agent.key
   --ca-file FILE     PEM of the authorities to trust, an absolute path; only without a configuration, and written into it
   --pin-sha256 HEX   likewise, a pin of the collector's public key
 
@@ -104,8 +105,13 @@ fn plan(options: &Options) -> Result<(Plan, Option<String>), Stop> {
         return Ok((config::load(&options.config)?, None));
     }
     let mut text = String::from(
-        "# Written by hansho join. The reference of every key: agent.toml of the distribution; hansho check --show.\nconfig_version = 1\n\n[forward]\n",
+        "# Written by hansho join. The reference of every key: agent.toml of the distribution; hansho check --show.\nconfig_version = 1\n",
     );
+    if let Some(key_file) = key_beside(&options.config) {
+        let key_file = quoted(&key_file.to_string_lossy());
+        text.push_str(&format!("\n[agent]\nkey_file = {key_file}\n"));
+    }
+    text.push_str("\n[forward]\n");
     text.push_str(&format!("urls = [{}]\n", quoted(&options.url.url)));
     if let Some(file) = &options.ca_file {
         text.push_str(&format!("ca_file = {}\n", quoted(&file.to_string_lossy())));
@@ -116,6 +122,13 @@ fn plan(options: &Options) -> Result<(Plan, Option<String>), Stop> {
     let name = options.config.display().to_string();
     let plan = config::parse(&text, &name)?;
     Ok((plan, Some(text)))
+}
+
+/// The key file of a first configuration in another place than the usual one: beside it.
+fn key_beside(config: &Path) -> Option<PathBuf> {
+    let folder = |path: &Path| path.parent().map(Path::to_owned);
+    let own = folder(&std::path::absolute(config).ok()?)?;
+    (Some(&own) != folder(Path::new(CONFIG)).as_ref()).then(|| own.join("agent.key"))
 }
 
 /// A basic string of TOML.

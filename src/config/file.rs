@@ -5,7 +5,7 @@ use rustix::fs::{FileType, Mode, OFlags, fstat, open};
 use std::fs::File;
 use std::fs::{self, OpenOptions};
 use std::io::{Error, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Permission bits of an inode (inode(7)).
@@ -54,13 +54,20 @@ pub struct NewKey {
 }
 
 impl NewKey {
-    /// Prepares a file of mode 0600 beside `path`.
+    /// Prepares a file of mode 0600 beside `path`, and its directory where there is none.
     ///
     /// # Errors
     /// `AlreadyExists` where there is a key and it is not to be replaced; as open(2) otherwise.
     pub fn prepare(path: &Path, replace: bool) -> Result<Self, Error> {
         if !replace && path.symlink_metadata().is_ok() {
             return Err(std::io::ErrorKind::AlreadyExists.into());
+        }
+        if let Some(parent) = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+        {
+            // Of a first join; where it is there, or cannot be made, the file says so.
+            drop(fs::DirBuilder::new().mode(0o755).create(parent));
         }
         let mut name = path.as_os_str().to_owned();
         name.push(format!(".new-{}", std::process::id()));
