@@ -17,7 +17,7 @@ pub(super) struct HandlingTables {
     windows: BTreeMap<u64, Window>,
     notes: Vec<Note>,
     audit: Vec<AuditEntry>,
-    link_secrets: BTreeMap<u32, LinkSecret>,
+    link_secrets: BTreeMap<u16, LinkSecret>,
 }
 
 fn next<T>(map: &BTreeMap<u64, T>) -> u64 {
@@ -145,7 +145,7 @@ impl HandlingRows for Tables {
         Ok(())
     }
 
-    fn delete_link_secret(&mut self, number: u32) -> Result<(), StoreError> {
+    fn delete_link_secret(&mut self, number: u16) -> Result<(), StoreError> {
         self.handling.link_secrets.remove(&number);
         Ok(())
     }

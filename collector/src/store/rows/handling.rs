@@ -44,5 +44,5 @@ pub trait HandlingRows {
     /// The secrets of links, by number.
     fn link_secrets(&mut self) -> Result<Vec<LinkSecret>, StoreError>;
     fn put_link_secret(&mut self, secret: &LinkSecret) -> Result<(), StoreError>;
-    fn delete_link_secret(&mut self, number: u32) -> Result<(), StoreError>;
+    fn delete_link_secret(&mut self, number: u16) -> Result<(), StoreError>;
 }

@@ -466,7 +466,7 @@ impl HandlingRows for SqlRows<'_> {
         Ok(())
     }
 
-    fn delete_link_secret(&mut self, number: u32) -> Result<(), StoreError> {
+    fn delete_link_secret(&mut self, number: u16) -> Result<(), StoreError> {
         let mut statement = self
             .main
             .prepare_cached("DELETE FROM link_secrets WHERE number = ?1")?;

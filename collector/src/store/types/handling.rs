@@ -260,7 +260,7 @@ pub struct AuditFilter<'a> {
 #[derive(Clone, PartialEq, Eq)]
 pub struct LinkSecret {
     /// Which, from 1; a link names it.
-    pub number: u32,
+    pub number: u16,
     /// The secret.
     pub secret: [u8; 32],
     /// Since when it signs. The one with the highest number signs, the others only verify what they signed before.
