@@ -50,9 +50,9 @@ fn window(schedule: Schedule) -> Window {
 /// Whether the local clock stands within the window: the day it says, and the time it says.
 fn naive_weekly(weekly: &Weekly, number: u64) -> bool {
     let local = i64::try_from(MONDAY + number).unwrap() + i64::from(weekly.offset_minutes);
-    let of_day = u16::try_from(local.rem_euclid(DAY as i64)).unwrap();
+    let of_day = u16::try_from(local.rem_euclid(DAY.cast_signed())).unwrap();
     // Day 4 after the epoch, 1970-01-05, was a Monday.
-    let weekday = u8::try_from((local.div_euclid(DAY as i64) - 4).rem_euclid(7)).unwrap();
+    let weekday = u8::try_from((local.div_euclid(DAY.cast_signed()) - 4).rem_euclid(7)).unwrap();
     let yesterday = (weekday + 6) % 7;
     let (from, until) = (weekly.from_minute, weekly.until_minute);
     let within = if from < until {
