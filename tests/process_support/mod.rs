@@ -14,7 +14,7 @@ use hansho::frame::Stream;
 use hansho::frame::body::{self, Body};
 use hansho::spool::files::MEMORY_FILE;
 use hansho::spool::heap::HeapMemory;
-use hansho::spool::reader::SpoolReader;
+use hansho::spool::reader::{HeldStream, SpoolReader};
 use std::fs::{self, File};
 use std::io::Read;
 use std::ops::ControlFlow;
@@ -176,14 +176,25 @@ impl Place {
         text
     }
 
+    /// The memory ring as it stands, where there is one.
+    fn ring(&self) -> Option<SpoolReader<HeapMemory, File>> {
+        let bytes = fs::read(self.folder.join("memory").join(MEMORY_FILE)).ok()?;
+        let mut reader = SpoolReader::new(Some(HeapMemory::copied(&bytes)), None);
+        reader.refresh();
+        Some(reader)
+    }
+
+    /// Every (run, stream) in the memory ring, oldest run first.
+    pub fn held(&self) -> Vec<HeldStream> {
+        self.ring()
+            .map_or_else(Vec::new, |ring| ring.runs().to_vec())
+    }
+
     /// Every frame of a stream in the memory ring, oldest run first, each with its run's number and its sequence.
     pub fn frames(&self, stream: Stream) -> Vec<(u64, u64, Vec<u8>)> {
-        let Ok(bytes) = fs::read(self.folder.join("memory").join(MEMORY_FILE)) else {
+        let Some(mut reader) = self.ring() else {
             return Vec::new();
         };
-        let mut reader: SpoolReader<_, File> =
-            SpoolReader::new(Some(HeapMemory::copied(&bytes)), None);
-        reader.refresh();
         let mut frames = Vec::new();
         for held in reader.runs().to_vec() {
             if held.stream == stream {
