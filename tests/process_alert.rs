@@ -5,9 +5,9 @@ use hansho::frame::Stream;
 use hansho::frame::body::{self, Body, FLAG_TEST, OpenRecord, transition_to_u8};
 use hansho::rule::TransitionKind::{Firing, Resolved};
 use hansho::spool::files::MEMORY_FILE;
-use process_support::{Agent, Place, send, until};
+use process_support::{Place, send, until};
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const CONFIG: &str = r#"
 [agent]
@@ -195,7 +195,7 @@ fn a_watcher_that_is_killed_in_its_start_leaves_its_work_to_the_next() {
         let mut before = agent.worker("watch");
         send(before, "KILL");
         for _ in 0..2 {
-            let started = at_sight(&agent, before);
+            let started = agent.watcher_after(before);
             // Now that it stands still, the ring says how far it came: mostly not to its Hello.
             send(started, "STOP");
             until("it stands still", || stands_still(started).then_some(()));
@@ -216,18 +216,6 @@ fn a_watcher_that_is_killed_in_its_start_leaves_its_work_to_the_next() {
     assert_eq!(said.len(), hellos, "{said:?}");
     assert_eq!(goodbyes, [*said.last().unwrap()]);
     assert_eq!(told(&place, 2), expected);
-}
-
-/// The watcher after `before`, as soon as it is there: without a pause, for its start takes few milliseconds.
-fn at_sight(agent: &Agent<'_>, before: u32) -> u32 {
-    let started = Instant::now();
-    loop {
-        if let Some(pid) = agent.worker_now("watch").filter(|pid| *pid != before) {
-            return pid;
-        }
-        assert!(started.elapsed() < Duration::from_secs(60), "no watcher");
-        std::thread::yield_now();
-    }
 }
 
 /// Whether all threads of a process are stopped.

@@ -57,6 +57,8 @@ pub enum Gauge {
     LastTickUptime = 16,
     /// Tick thread: wall time of its last tick.
     LastTickWall = 24,
+    /// Tick thread: [`Self::WatcherWaited`] at its last tick.
+    LastTickWaited = 32,
     /// Forwarder (the keeper sets 0 before it starts one): `CLOCK_MONOTONIC` of its last round, milliseconds.
     ForwarderPulse = 64,
     /// Forwarder: uptime of the last authenticated answer, milliseconds; 0 before the first.
@@ -81,6 +83,8 @@ pub enum Gauge {
     DiskFaultErrno = 200,
     /// Scribe: log lines of the watcher that nobody took.
     LinesDropped = 208,
+    /// Keeper: milliseconds, in all, for which it waited before it started a watcher again.
+    WatcherWaited = 256,
 }
 
 /// The page.
@@ -149,7 +153,15 @@ impl Gauges {
         // Killed in between: no tick is known, rather than one at a wrong time.
         self.set(Gauge::LastTickUptime, 0);
         self.set(Gauge::LastTickWall, wall.as_millis());
+        self.set(Gauge::LastTickWaited, self.get(Gauge::WatcherWaited));
         self.set(Gauge::LastTickUptime, uptime.as_millis());
+    }
+
+    /// For how long since the last tick the keeper itself kept the watcher away: that is no stall.
+    #[must_use]
+    pub fn waited_since_tick_ms(&self) -> u64 {
+        let waited = self.get(Gauge::WatcherWaited);
+        waited.saturating_sub(self.get(Gauge::LastTickWaited))
     }
 
     /// The last tick of the watchers of this keeper.
@@ -327,6 +339,7 @@ mod tests {
             RingRefused,
             LastTickUptime,
             LastTickWall,
+            LastTickWaited,
             ForwarderPulse,
             LastAnswerUptime,
             LastAnswerWall,
@@ -339,6 +352,7 @@ mod tests {
             DiskFaults,
             DiskFaultErrno,
             LinesDropped,
+            WatcherWaited,
         ];
         let (_file, gauges) = Gauges::create().unwrap();
         for (value, gauge) in (1..).zip(all) {

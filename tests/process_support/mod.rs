@@ -279,6 +279,18 @@ impl Agent<'_> {
             })
     }
 
+    /// The watcher after `before`, as soon as it is there: looked for without a pause, for its start takes few milliseconds.
+    pub fn watcher_after(&self, before: u32) -> u32 {
+        let started = Instant::now();
+        loop {
+            if let Some(pid) = self.worker_now("watch").filter(|pid| *pid != before) {
+                return pid;
+            }
+            assert!(started.elapsed() < PATIENCE, "no watcher after {before}");
+            std::thread::yield_now();
+        }
+    }
+
     /// Waits until a watcher, other than `before`, has recorded a reading.
     pub fn runs(&self, readings: usize) -> u32 {
         until("readings", || {
