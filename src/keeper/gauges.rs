@@ -53,12 +53,12 @@ pub enum Gauge {
     WatcherPulse = 0,
     /// Tick thread: frames, checkpoints and cursors that the memory ring did not take.
     RingRefused = 8,
+    /// Tick thread: [`Self::WatcherWaited`] at its last tick.
+    LastTickWaited = 56,
     /// Tick thread: uptime of its last tick, milliseconds; 0 before the first.
     LastTickUptime = 16,
     /// Tick thread: wall time of its last tick.
     LastTickWall = 24,
-    /// Tick thread: [`Self::WatcherWaited`] at its last tick.
-    LastTickWaited = 32,
     /// Forwarder (the keeper sets 0 before it starts one): `CLOCK_MONOTONIC` of its last round, milliseconds.
     ForwarderPulse = 64,
     /// Forwarder: uptime of the last authenticated answer, milliseconds; 0 before the first.
@@ -155,6 +155,11 @@ impl Gauges {
         self.set(Gauge::LastTickWall, wall.as_millis());
         self.set(Gauge::LastTickWaited, self.get(Gauge::WatcherWaited));
         self.set(Gauge::LastTickUptime, uptime.as_millis());
+    }
+
+    /// The keeper waits so long before it starts a watcher again.
+    pub fn keeps_watcher_away(&self, wait_ms: u64) {
+        self.add(Gauge::WatcherWaited, wait_ms);
     }
 
     /// For how long since the last tick the keeper itself kept the watcher away: that is no stall.
@@ -337,9 +342,9 @@ mod tests {
         let all = [
             WatcherPulse,
             RingRefused,
+            LastTickWaited,
             LastTickUptime,
             LastTickWall,
-            LastTickWaited,
             ForwarderPulse,
             LastAnswerUptime,
             LastAnswerWall,

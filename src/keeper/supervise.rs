@@ -1,7 +1,7 @@
 //! The keeper's loop: start, reap, restart; pass requests on; copy lines out; notice what hangs; stop in order.
 
 use super::control::{self, Order, Request};
-use super::gauges::{Gauge, Gauges, KeeperCounts, Role};
+use super::gauges::{Gauges, KeeperCounts, Role};
 use super::hung::{Hung, Verdict};
 use super::launch::{Given, Inherited, Launch, Program};
 use super::output::{LineReader, Output};
@@ -371,7 +371,7 @@ impl Keeper {
         } else {
             failed(&mut self.watcher, now_ms, status)
         };
-        self.gauges.add(Gauge::WatcherWaited, wait_ms);
+        self.gauges.keeps_watcher_away(wait_ms);
         self.watcher.due_ms = Some(now_ms.saturating_add(wait_ms));
     }
 
