@@ -4,12 +4,14 @@
 //!
 //! `ingest → store → web → cli` (presence, notify and report come between store and web, and beside it)
 //!
-//! All may import [`limit`], [`clock`], [`config`], [`keys`], [`zone`] and [`planted`]; [`cli`] wires everything.
+//! All may import [`limit`], [`clock`], [`config`], [`directory`] (who owns what), [`keys`], [`zone`] and [`planted`]; [`cli`] wires
+//! everything.
 #![forbid(unsafe_code)]
 
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod directory;
 pub mod exit;
 pub mod ingest;
 pub mod keys;
