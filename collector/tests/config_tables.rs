@@ -3,6 +3,9 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::arithmetic_side_effects,
+    clippy::too_many_lines,
+    clippy::let_underscore_must_use,
     reason = "a test: what goes wrong fails it, as it should"
 )]
 
