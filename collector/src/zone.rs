@@ -94,6 +94,12 @@ impl Zone {
         })
     }
 
+    /// Seconds to add to UTC.
+    #[must_use]
+    pub const fn offset_s(&self) -> i32 {
+        self.offset_s
+    }
+
     /// Milliseconds since 1970-01-01 00:00 of a clock in this zone.
     #[must_use]
     pub fn local_ms(&self, moment: WallTime) -> u64 {

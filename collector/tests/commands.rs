@@ -312,7 +312,7 @@ fn a_hangup_takes_over_what_may_change_and_keeps_the_old_where_it_is_refused() {
     assert!(
         lines
             .iter()
-            .any(|line| line == "INFO hansho_collector::cli::serve: SIGHUP: [presence]"),
+            .any(|line| line == "INFO hansho_collector::cli::reload: SIGHUP: [presence]"),
         "{lines:?}"
     );
     assert!(

@@ -1,24 +1,23 @@
 //! `serve`: wires ingest, store and pages, and stops them in order.
 
-use super::store_failure;
+use super::{reload, store_failure};
 use crate::clock;
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::directory::Current;
 use crate::exit::{CONFIG, Failure, IO};
 use crate::ingest::request::{Intake, Patience};
 use crate::ingest::server::Server;
 use crate::ingest::{Keys, Metrics, Refusal, SignsOfLife, tls};
 use crate::keys::Masters;
-use crate::limit::{KEY_CACHE, QUEUE_BATCHES, STOP_MS};
+use crate::limit::{KEY_CACHE, QUEUE_BATCHES, STANDBY_POLL_MS, STOP_MS};
 use crate::store::writer::Writer;
-use crate::store::{SqliteStore, Store};
+use crate::store::{SqliteStore, Store, StoreError};
 use crate::web;
 use crate::zone::Zone;
 use core::net::SocketAddr;
 use hansho::frame::kind::AgentId;
 use hansho::frame::seal::AgentKey;
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::TcpListener;
@@ -69,7 +68,7 @@ impl Keys for StoredKeys {
 ///
 /// # Errors
 /// [`Failure`] where it cannot start.
-pub fn serve(config: &Config) -> Result<(), Failure> {
+pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
     let masters = Masters::read_or_create(&config.masters)?;
     let acceptor = match &config.ingest.tls {
         Some((certificate, key)) => {
@@ -77,9 +76,8 @@ pub fn serve(config: &Config) -> Result<(), Failure> {
         }
         None => None,
     };
-    let open = |error: crate::store::StoreError| store_failure(&error);
-    let writing: Arc<dyn Store> =
-        Arc::new(SqliteStore::open_writer(&config.directory, clock::now()).map_err(open)?);
+    let open = |error: StoreError| store_failure(&error);
+    let writing: Arc<dyn Store> = Arc::new(writer(config, standby)?);
     let reading: Arc<dyn Store> =
         Arc::new(SqliteStore::open_reader(&config.directory).map_err(open)?);
     let looking_up: Arc<dyn Store> =
@@ -121,7 +119,8 @@ pub fn serve(config: &Config) -> Result<(), Failure> {
         .map_err(|error| Failure::new(IO, format!("the runtime cannot be started: {error}")))?;
     let zone = config.pages.zone.clone().unwrap_or_else(Zone::of_host);
     let current = Arc::new(Current::new(config, zone.clone()));
-    warn(&current);
+    reload::warn(&current);
+    let (newest_known, newest) = watch::channel(0);
     let site = web::Site {
         store: reading,
         queue,
@@ -129,8 +128,16 @@ pub fn serve(config: &Config) -> Result<(), Failure> {
         signs,
         now: clock::now,
         zone,
+        newest,
     };
-    let outcome = runtime.block_on(listen(config, acceptor, intake, site, &current));
+    let outcome = runtime.block_on(listen(
+        config,
+        acceptor,
+        intake,
+        site,
+        newest_known,
+        &current,
+    ));
     // Every sender of the queue is gone with the runtime; the writer stores what waits and ends.
     runtime.shutdown_timeout(std::time::Duration::from_secs(5));
     if thread.join().is_err() {
@@ -139,37 +146,26 @@ pub fn serve(config: &Config) -> Result<(), Failure> {
     outcome
 }
 
-/// Reads the configuration again; where it is refused, the one in force stays. It is small and read seldom, so that the
-/// runtime may wait for it.
-fn reload(file: &Path, current: &Current) {
-    let new = match config::read(file) {
-        Ok(new) => new,
-        Err(failure) => {
-            log::error!("SIGHUP: the configuration is refused; the one in force stays");
-            // A line each: the log has no other ends of lines.
-            for line in failure.message.lines() {
-                log::error!("{line}");
+/// Opens the store for writing. A standby waits as long as another collector writes to it.
+fn writer(config: &Config, standby: bool) -> Result<SqliteStore, Failure> {
+    let mut told = false;
+    loop {
+        match SqliteStore::open_writer(&config.directory, clock::now()) {
+            Err(StoreError::Taken(_)) if standby => {
+                if !told {
+                    told = true;
+                    log::info!("another collector runs on this store; waiting to take its place");
+                }
+                std::thread::sleep(std::time::Duration::from_millis(STANDBY_POLL_MS));
             }
-            return;
+            Ok(store) => {
+                if told {
+                    log::warn!("the other collector is gone; this one takes its place");
+                }
+                return Ok(store);
+            }
+            Err(error) => return Err(store_failure(&error)),
         }
-    };
-    let changes = current.take(&new);
-    if changes.taken.is_empty() && changes.restart.is_empty() {
-        log::info!("SIGHUP: the configuration is the same");
-    }
-    for changed in &changes.taken {
-        log::info!("SIGHUP: {changed}");
-    }
-    for changed in &changes.restart {
-        log::warn!("SIGHUP: {changed} changed, and needs a restart");
-    }
-    warn(current);
-}
-
-/// Logs what should not stay as it is.
-fn warn(current: &Current) {
-    for warning in current.get().directory.warnings(clock::now()) {
-        log::warn!("{warning}");
     }
 }
 
@@ -186,6 +182,7 @@ async fn listen(
     tls: Option<tokio_rustls::TlsAcceptor>,
     intake: Arc<Intake>,
     site: web::Site,
+    newest_known: watch::Sender<u64>,
     current: &Current,
 ) -> Result<(), Failure> {
     let no_signal = |error: std::io::Error| Failure::new(IO, format!("signals: {error}"));
@@ -206,7 +203,10 @@ async fn listen(
         stop: stopping.clone(),
     };
     let ingest = tokio::spawn(server.run());
-    let pages = tokio::spawn(web::serve(pages, Arc::new(site), stopping));
+    let site = Arc::new(site);
+    let looking = web::live::watch(Arc::clone(&site), newest_known, stopping.clone());
+    tokio::spawn(looking);
+    let pages = tokio::spawn(web::serve(pages, site, stopping));
     super::print(&format!(
         "listening ingest={ingest_address} pages={pages_address}\n"
     ))?;
@@ -220,7 +220,7 @@ async fn listen(
                 log::info!("SIGINT: stopping");
                 break;
             }
-            _ = hangup.recv() => reload(&config.file, current),
+            _ = hangup.recv() => reload::reload(&config.file, current),
         }
     }
     // A receiver that is gone has stopped already.
