@@ -534,6 +534,18 @@ fn mail_has_its_defaults() {
 }
 
 #[test]
+fn repetition_may_be_never() {
+    let repeat = |text: &str| {
+        good(&format!("[notify]\nrepeat_after = \"{text}\"\n"))
+            .notify
+            .repeat_after_ms
+    };
+    assert_eq!(repeat("never"), None);
+    assert_eq!(repeat("5m"), Some(300_000));
+    assert_eq!(good("").notify.repeat_after_ms, Some(4 * 3_600_000));
+}
+
+#[test]
 fn texts_codes_and_lists_are_read_as_written() {
     let config = good(
         "[[customer]]\nid = \"c\"\nname = { ja = \"客\" }\n[[response]]\ncode = \"hns1002-e\"\nimpact = \"\"\"\n一行目\n二行目\n\"\"\"\n\

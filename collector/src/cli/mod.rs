@@ -8,6 +8,7 @@ mod route;
 pub mod serve;
 
 use crate::clock::{self, utc};
+use crate::config::value::is_id;
 use crate::config::{self, Config};
 use crate::directory::Directory;
 use crate::exit::{CONFIG, DATA, FAILURE, Failure, IO, OK, USAGE};
@@ -267,11 +268,7 @@ fn check(config: &Config) -> Result<(), Failure> {
 
 /// A name that fits pages, mails, URLs and selectors.
 fn name(what: &str, text: &str) -> Result<String, Failure> {
-    let length = text.chars().count();
-    let fits = (1..=NAME_CHARACTERS).contains(&length)
-        && !text.chars().any(|c| c.is_control() || c == '/')
-        && text.trim() == text;
-    if fits {
+    if is_id(text) {
         Ok(text.to_owned())
     } else {
         Err(Failure::new(

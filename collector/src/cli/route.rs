@@ -2,7 +2,7 @@
 
 use super::{Arguments, configuration, print, reader};
 use crate::clock;
-use crate::config::value::duration_text;
+use crate::config::value::{duration_text, is_id};
 use crate::config::{Channel, Response};
 use crate::directory::{Directory, Facts, Owner, Routed};
 use crate::exit::{Failure, USAGE};
@@ -91,7 +91,7 @@ type Path3 = (String, String, String);
 fn path_of(arguments: &Arguments, selector: &str) -> Result<(Path3, bool), Failure> {
     let parts: Vec<&str> = selector.split('/').collect();
     let whole = match parts.as_slice() {
-        [customer, system, name] => Some((
+        [customer, system, name] if parts.iter().all(|part| is_id(part)) => Some((
             (*customer).to_owned(),
             (*system).to_owned(),
             (*name).to_owned(),
