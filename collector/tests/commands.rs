@@ -16,6 +16,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -215,6 +216,61 @@ fn responses_names_what_a_system_can_raise_without_one() {
         .filter(|code| *code < 9000)
         .collect();
     assert_eq!(own, [2001]);
+}
+
+#[test]
+fn check_reads_the_files_that_are_named_and_warns() {
+    let folder = folder();
+    let here = folder.path();
+    let more = "[[receiver]]\nid = \"hook\"\nwebhook = { url = \"https://hook.example.jp/\", secret_file = \"hook.secret\" }\n\
+                [[team]]\nid = \"night\"\nroster = \"night.csv\"\n[holidays]\nfile = \"syukujitsu.csv\"\n";
+    fs::write(here.join("collector.toml"), format!("{CONFIG}{more}")).unwrap();
+    fs::write(here.join("hook.secret"), "k3y\n").unwrap();
+    fs::write(
+        here.join("night.csv"),
+        "from,to,first,second,third\r\n2026-01-01,2026-01-31,sato,,\r\n",
+    )
+    .unwrap();
+    fs::write(
+        here.join("syukujitsu.csv"),
+        "国民の祝日・休日月日,国民の祝日・休日名称\r\n2020/1/1,元日\r\n",
+    )
+    .unwrap();
+    let mode = |mode| {
+        fs::set_permissions(here.join("hook.secret"), fs::Permissions::from_mode(mode)).unwrap()
+    };
+    mode(0o640);
+    let refused = run(here, &["check"]);
+    assert_eq!(refused.status.code(), Some(78));
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(
+        said.contains(
+            "collector.toml:31: [receiver.webhook] secret_file: found hook.secret of mode 0640"
+        ),
+        "{said}"
+    );
+    mode(0o600);
+    let good = run(here, &["check"]);
+    let said = String::from_utf8(good.stderr).unwrap();
+    assert_eq!(good.status.code(), Some(0), "{said}");
+    assert!(
+        said.contains("night.csv: the roster ends at 2026-02-01 00:00"),
+        "{said}"
+    );
+    assert!(
+        said.contains("syukujitsu.csv: the holidays end with 2020-01-01"),
+        "{said}"
+    );
+    // A directory, like a pipe, is no file of it.
+    fs::remove_file(here.join("night.csv")).unwrap();
+    fs::create_dir(here.join("night.csv")).unwrap();
+    let refused = run(here, &["check"]);
+    assert_eq!(refused.status.code(), Some(78));
+    assert!(
+        String::from_utf8(refused.stderr)
+            .unwrap()
+            .contains("not a regular file")
+    );
 }
 
 /// A running collector whose log is read; killed where a test ends early.
