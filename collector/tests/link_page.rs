@@ -243,10 +243,10 @@ fn a_form_that_is_wrong_says_why_and_changes_nothing() {
     let site = start(now);
     let token = site.token("sato");
     for (form, code, said) in [
-        ("recovery=yesterday&text=kept", 422, "時刻を読み取れません"),
+        ("recovery=yesterday&text=kept", 422, "時刻を読み取れないか"),
         ("text=%E2%80%AEmoor", 422, "文字の向き"),
         ("name=a%0Ab", 422, "文字の向き"),
-        ("recovery=2020-01-01T00:00", 422, "時刻を読み取れません"),
+        ("recovery=2020-01-01T00:00", 422, "時刻を読み取れないか"),
         ("text=%FF", 200, "確認を記録しました"),
     ] {
         let before = site.held().len();
