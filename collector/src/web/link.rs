@@ -350,10 +350,10 @@ fn page(view: &View, token: &str, target: &LinkTarget, told: &Told) -> Result<Ma
                 link rel="stylesheet" href=(assets::address("style.css"));
             }
             body {
-                header {
-                    h1 { (words.title) }
-                    p {
-                        span.dim { (view.time(view.now)) " " }
+                header.top {
+                    span.brand { (words.title) }
+                    span.aside {
+                        span { (view.time(view.now)) }
                         a href={ (path) "?lang=" (words.other) } lang=(words.other) {
                             @if words.other == "en" { "English" } @else { "日本語" }
                         }
@@ -361,13 +361,15 @@ fn page(view: &View, token: &str, target: &LinkTarget, told: &Told) -> Result<Ma
                 }
                 main {
                     @if let Some(done) = &told.done { p role="status" { strong { (done) } } }
-                    @if let Some(refused) = &told.refused { p role="alert" { strong { (refused) } } }
+                    @if let Some(refused) = &told.refused { p.error role="alert" { (refused) } }
                     (facts(view, own, target))
                     (form(view, own, target, told, &path, &request))
-                    h2 { (words.do_now) }
-                    @match codes::text(code, words.language) {
-                        Some(text) => { p { (frame::prose(text.meaning)) } (frame::steps(text)) }
-                        None => { p { (words.no_text) } }
+                    section.do {
+                        h2 { (words.do_now) }
+                        @match codes::text(code, words.language) {
+                            Some(text) => { p { (frame::prose(text.meaning)) } (frame::steps(text)) }
+                            None => { p { (words.no_text) } }
+                        }
                     }
                     p { a href=(frame::link(view, &format!("/a/{}", alert.id))) { (own.details) } }
                     p.dim { (own.for_receiver) ": " (target.link.receiver) " - " (own.valid_until) ": " (view.time(target.link.expires)) }
@@ -391,7 +393,7 @@ fn facts(view: &View, own: &LinkWords, target: &LinkTarget) -> Markup {
         .collect();
     html! {
         section class=(frame::class(view, alert, None)) {
-            p { strong { (owner.join(" / ")) } }
+            h1 { (owner.join(" / ")) }
             p {
                 @if alert.identity.test { span.badge { (words.test) } " " }
                 span.code { (codes::display(code, alert.firing)) } " "
@@ -407,7 +409,6 @@ fn facts(view: &View, own: &LinkWords, target: &LinkTarget) -> Markup {
                 dt { (own.holder) }
                 dd { @match &target.acknowledgement { Some(held) => (holder(view, own, held)), None => strong { (own.nobody) } } }
                 dt { (words.since) } dd { (values::dated(view, alert.occurred)) }
-                dt { (words.detected) } dd { (values::dated(view, alert.detected)) }
                 @if !alert.firing { dt { (words.ended) } dd { (values::dated(view, alert.resolved)) } }
                 (frame::judged(words, alert))
             }
@@ -443,10 +444,14 @@ fn form(
             p { (own.opened_only) }
             input type="hidden" name="request" value=(request);
             button type="submit" { @if others { (own.take_over) } @else { (own.take) } }
-            label { (own.your_name) input name="name" maxlength="64" value=(told.field("name")); }
-            label { (own.recovery) (choice(own, "recovery", told.field("recovery"))) }
-            label { (own.next_report) (choice(own, "report", told.field("report"))) }
-            label { (own.text) textarea name="text" rows="2" maxlength="1000" { (told.field("text")) } }
+            // Pressing is enough; what may be added does not push what to do off a phone's first screen.
+            details open[told.refused.is_some()] {
+                summary { (own.add) }
+                label { (own.your_name) input name="name" maxlength="64" value=(told.field("name")); }
+                label { (own.recovery) (choice(own, "recovery", told.field("recovery"))) }
+                label { (own.next_report) (choice(own, "report", told.field("report"))) }
+                label { (own.text) textarea name="text" rows="2" maxlength="1000" { (told.field("text")) } }
+            }
         }
     }
 }
