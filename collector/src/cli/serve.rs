@@ -126,7 +126,7 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         metrics,
         signs,
         now: clock::now,
-        zone: config.zone.clone().unwrap_or_else(Zone::of_host),
+        zone: config.pages.zone.clone().unwrap_or_else(Zone::of_host),
         newest,
     };
     let outcome = runtime.block_on(listen(config, acceptor, intake, site, newest_known));
@@ -188,7 +188,7 @@ async fn listen(
     let mut terminate = signal(SignalKind::terminate()).map_err(no_signal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signal)?;
     let (ingest, ingest_address) = bind("ingest", config.ingest.listen).await?;
-    let (pages, pages_address) = bind("pages", config.pages).await?;
+    let (pages, pages_address) = bind("pages", config.pages.listen).await?;
     let (stop, stopping) = watch::channel(false);
     let server = Server {
         listener: ingest,
