@@ -1,6 +1,7 @@
 //! The command line: parsing and wiring. `serve` stands in [`serve`], what reading commands print in [`json`].
 
 pub mod backup;
+pub mod handling;
 pub mod json;
 mod reload;
 mod responses;
@@ -49,6 +50,24 @@ usage: hansho-collector COMMAND [--config FILE] [options]
   responses [--system CUSTOMER/SYSTEM] [--json]
                               codes that a system can raise and that have no response yet
 
+  ack ALERT --by NAME [--recovery TIME] [--next-report TIME] [--text TEXT]
+                              take an alert, also from whoever has it
+  release ALERT --by NAME [--text TEXT]
+                              give it back
+  silence add --until TIME --reason TEXT --by NAME [--from TIME] and what is silenced, at least one of
+              --customer C, --system C/S, --agent AGENT, --code CODE, --subject PATTERN
+  silence list [--all] [--json], silence end ID --by NAME
+  window add --kind maintenance|event --from TIME --until TIME --ja TEXT --en TEXT --by NAME
+             [--days mon,thu [--zone +09:00] [--last TIME]] and where, one of
+             --customer C, --system C/S, --agent AGENT; --site C/SITE alone or beside --system
+  window list [--all] [--json], window end ID --by NAME [--for-good]
+  note add alert|agent|system TARGET --text TEXT --by NAME
+  note list alert|agent|system TARGET [--json]
+  audit --month 2026-11 [--customer C] [--json]
+                              who did what, as CSV
+  link rotate --by NAME       let a new secret sign the links in mails
+
+TIME is 2026-11-24T03:20+09:00, 2026-11-24T03:20, 03:20 (the next one) or +30m, +2h, +1d.
 AGENT is NAME, CUSTOMER/SYSTEM/NAME, or the agent's 16 hexadecimal digits.
 --config FILE is ./collector.toml where it is not given. Every command takes --help.
 Reading commands work beside a running serve.
@@ -81,9 +100,13 @@ struct Arguments {
 #[must_use]
 pub fn main() -> ExitCode {
     logger::start(log::LevelFilter::Info);
-    let outcome = arguments(lexopt::Parser::from_env())
-        .map_err(|error| Failure::new(USAGE, format!("{error}; see --help")))
-        .and_then(|arguments| run(&arguments));
+    let outcome = if handling::asked(std::env::args_os()) {
+        handling::run(lexopt::Parser::from_env())
+    } else {
+        arguments(lexopt::Parser::from_env())
+            .map_err(|error| Failure::new(USAGE, format!("{error}; see --help")))
+            .and_then(|arguments| run(&arguments))
+    };
     match outcome {
         Ok(()) => ExitCode::from(OK),
         Err(failure) => {
@@ -212,11 +235,11 @@ fn print(text: &str) -> Result<(), Failure> {
 }
 
 fn configuration(arguments: &Arguments) -> Result<Config, Failure> {
-    let path = arguments
-        .config
-        .as_deref()
-        .unwrap_or(Path::new("collector.toml"));
-    config::read(path)
+    configuration_of(arguments.config.as_deref())
+}
+
+fn configuration_of(path: Option<&Path>) -> Result<Config, Failure> {
+    config::read(path.unwrap_or(Path::new("collector.toml")))
 }
 
 /// The exit code of a store's error.

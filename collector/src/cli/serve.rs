@@ -5,6 +5,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::directory::Current;
 use crate::exit::{CONFIG, Failure, IO};
+use crate::handling;
 use crate::ingest::request::{Intake, Patience};
 use crate::ingest::server::Server;
 use crate::ingest::{Keys, Metrics, Refusal, SignsOfLife, tls};
@@ -85,8 +86,9 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
     let (queue, jobs) = sync_channel(QUEUE_BATCHES);
     let metrics = Arc::new(Metrics::default());
     let signs = Arc::new(SignsOfLife::default());
+    first_link_secret(&*writing)?;
     let writer = Writer {
-        store: writing,
+        store: Arc::clone(&writing),
         retention_days: config.retention_days,
         signs: Arc::clone(&signs),
         metrics: Arc::clone(&metrics),
@@ -123,6 +125,7 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
     let (newest_known, newest) = watch::channel(0);
     let site = web::Site {
         store: reading,
+        writing,
         queue,
         metrics,
         signs,
@@ -167,6 +170,14 @@ fn writer(config: &Config, standby: bool) -> Result<SqliteStore, Failure> {
             Err(error) => return Err(store_failure(&error)),
         }
     }
+}
+
+/// Makes the secret that signs links, at the first start.
+fn first_link_secret(store: &dyn Store) -> Result<(), Failure> {
+    let random = crate::keys::random()?;
+    store
+        .transact(&mut |rows| handling::link::ensure(rows, random, clock::now()).map(drop))
+        .map_err(|error| store_failure(&error))
 }
 
 async fn bind(what: &str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
