@@ -1,5 +1,9 @@
 //! `hansho join` and `hansho check --connect` against a small collector, well or badly behaved.
-#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that fails may panic"
+)]
 #![expect(
     clippy::arithmetic_side_effects,
     reason = "a test that overflows fails"

@@ -2,20 +2,22 @@
 //!
 //! The map. Data flows to the right, and a room imports only what stands left of it:
 //!
-//! `ingest → store → web → cli` (presence, notify and report come between store and web, and beside it)
+//! `ingest → store → presence → handling → notify → people → web → cli` (those that are not there yet are being built)
 //!
-//! All may import [`limit`], [`clock`], [`config`], [`keys`], [`zone`] and [`planted`]; [`cli`] wires everything.
+//! All may import [`limit`], [`clock`], [`config`], [`directory`] (who owns what), [`keys`], [`zone`] and [`planted`]; [`cli`] wires
+//! everything.
 #![forbid(unsafe_code)]
 
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod directory;
 pub mod exit;
+pub mod handling;
 pub mod ingest;
 pub mod keys;
 pub mod limit;
 pub mod logger;
-pub mod naming;
 pub mod planted;
 pub mod store;
 pub mod web;

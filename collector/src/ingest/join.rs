@@ -8,8 +8,8 @@
 
 use super::peers::counted;
 use crate::clock::Moment;
+use crate::config::value::is_id;
 use crate::limit::{JOIN_FAILURES, JOIN_NAME_BYTES, JOIN_WINDOW_MS, JOINS};
-use crate::naming;
 use hansho::frame::kind::AgentId;
 use hansho::frame::seal::digest;
 use hyper::StatusCode;
@@ -130,7 +130,7 @@ pub fn parse(body: &[u8]) -> Result<(u32, [u8; 32], String), JoinFault> {
     let value: Value = serde_json::from_slice(body).map_err(|_| JoinFault::Shape)?;
     let text = |key: &str| value.get(key).and_then(Value::as_str);
     let (given, name) = text("token").zip(text("name")).ok_or(JoinFault::Shape)?;
-    if name.len() > JOIN_NAME_BYTES || !naming::fits(name) {
+    if name.len() > JOIN_NAME_BYTES || !is_id(name) {
         return Err(JoinFault::Name);
     }
     let (id, hash) = token(given).ok_or(JoinFault::Token)?;

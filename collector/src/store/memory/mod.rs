@@ -49,6 +49,7 @@ struct Tables {
     configs: BTreeMap<AgentId, StoredConfig>,
     latest: BTreeMap<AgentId, Latest>,
     events: Vec<Event>,
+    handling: handling::HandlingTables,
 }
 
 /// Effective rules: hash, number of parts, and the parts that came.
