@@ -105,7 +105,7 @@ impl<'l> Desk<'l> {
         Ok(Self {
             line,
             store,
-            zone: config.zone.unwrap_or_else(Zone::of_host),
+            zone: config.pages.zone.unwrap_or_else(Zone::of_host),
             now: clock::now(),
         })
     }
