@@ -1,8 +1,9 @@
 //! `serve`: wires ingest, store and pages, and stops them in order.
 
-use super::store_failure;
+use super::{reload, store_failure};
 use crate::clock;
 use crate::config::Config;
+use crate::directory::Current;
 use crate::exit::{CONFIG, Failure, IO};
 use crate::handling;
 use crate::ingest::request::{Intake, Patience};
@@ -118,6 +119,9 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::new(IO, format!("the runtime cannot be started: {error}")))?;
+    let zone = config.pages.zone.clone().unwrap_or_else(Zone::of_host);
+    let current = Arc::new(Current::new(config, zone.clone()));
+    reload::warn(&current);
     let (newest_known, newest) = watch::channel(0);
     let site = web::Site {
         store: reading,
@@ -126,10 +130,17 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         metrics,
         signs,
         now: clock::now,
-        zone: config.pages.zone.clone().unwrap_or_else(Zone::of_host),
+        zone,
         newest,
     };
-    let outcome = runtime.block_on(listen(config, acceptor, intake, site, newest_known));
+    let outcome = runtime.block_on(listen(
+        config,
+        acceptor,
+        intake,
+        site,
+        newest_known,
+        &current,
+    ));
     // Every sender of the queue is gone with the runtime; the writer stores what waits and ends.
     runtime.shutdown_timeout(std::time::Duration::from_secs(5));
     if thread.join().is_err() {
@@ -183,10 +194,12 @@ async fn listen(
     intake: Arc<Intake>,
     site: web::Site,
     newest_known: watch::Sender<u64>,
+    current: &Current,
 ) -> Result<(), Failure> {
     let no_signal = |error: std::io::Error| Failure::new(IO, format!("signals: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(no_signal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signal)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(no_signal)?;
     let (ingest, ingest_address) = bind("ingest", config.ingest.listen).await?;
     let (pages, pages_address) = bind("pages", config.pages.listen).await?;
     let (stop, stopping) = watch::channel(false);
@@ -208,9 +221,18 @@ async fn listen(
     super::print(&format!(
         "listening ingest={ingest_address} pages={pages_address}\n"
     ))?;
-    tokio::select! {
-        _ = terminate.recv() => log::info!("SIGTERM: stopping"),
-        _ = interrupt.recv() => log::info!("SIGINT: stopping"),
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => {
+                log::info!("SIGTERM: stopping");
+                break;
+            }
+            _ = interrupt.recv() => {
+                log::info!("SIGINT: stopping");
+                break;
+            }
+            _ = hangup.recv() => reload::reload(&config.file, current),
+        }
     }
     // A receiver that is gone has stopped already.
     stop.send(true).ok();
