@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From left to right.
-const ROOMS: [&str; 4] = ["ingest", "store", "web", "cli"];
+const ROOMS: [&str; 5] = ["ingest", "store", "notify", "web", "cli"];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
