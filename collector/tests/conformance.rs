@@ -17,8 +17,8 @@ use hansho::frame::body::FLAG_EARLIER_BOOT;
 use hansho::frame::kind::{AgentId, RunId, Stream};
 use hansho_collector::ingest::AuthenticatedBatch;
 use hansho_collector::store::{
-    AlertFilter, ClockQuality, LostReason, MemoryStore, Range, SqliteStore, Store, StoreError,
-    StoredAlert,
+    AlertFilter, ClockQuality, EventKind, LostReason, MemoryStore, Range, SqliteStore, Store,
+    StoreError, StoredAlert,
 };
 use support::{
     Event, Folder, Item, NOW, Part, alert, at, batch, batch_in, config, empty_readings, event,
@@ -55,8 +55,20 @@ fn dump(store: &dyn Store) -> String {
             store.losses(AGENT).unwrap(),
             store.rules(AGENT).unwrap(),
             store.totals().unwrap(),
+            events(store),
         )
     )
+}
+
+fn events(store: &dyn Store) -> Vec<hansho_collector::store::Event> {
+    let mut events = Vec::new();
+    store
+        .view(&mut |rows| {
+            events = rows.events_after(0, 1000)?;
+            Ok(())
+        })
+        .unwrap();
+    events
 }
 
 fn alerts(store: &dyn Store) -> Vec<StoredAlert> {
@@ -1176,5 +1188,81 @@ fn a_failed_group_stores_nothing() {
         );
         assert!(store.frames(AGENT).unwrap().is_empty());
         assert_eq!(send(store, &good, at(1)), [1]);
+    });
+}
+
+#[test]
+fn the_journal_tells_what_happened_to_alerts_in_order() {
+    on_both(|store| {
+        let frames = [
+            hello(1, "web03"),
+            alert(event(1002, 1, 1, 500, 500)),
+            alert(event(1002, 2, 1, 500, 900)),
+            alert(event(1001, 1, 1, 600, 600)),
+        ];
+        send(store, &batch(5, 1000, &[stream0(0, &frames)]), at(0));
+        // Sent again, nothing happens again.
+        send(store, &batch(5, 1100, &[stream0(0, &frames)]), at(100));
+        send(
+            store,
+            &batch(
+                5,
+                1200,
+                &[stream0(4, &[alert(event(1001, 2, 1, 600, 1100))])],
+            ),
+            at(200),
+        );
+        let told: Vec<(u64, &str, u16)> = events(store)
+            .iter()
+            .map(|event| {
+                let alert = store.alert(event.alert).unwrap().unwrap();
+                (event.number, event.kind.word(), alert.identity.code)
+            })
+            .collect();
+        let expected = [
+            (1, "raised", 1002),
+            (2, "resolved", 1002),
+            (3, "raised", 1001),
+            (4, "resolved", 1001),
+        ];
+        assert_eq!(told, expected);
+        let mut of_one = Vec::new();
+        store
+            .view(&mut |rows| {
+                let all = rows.events_after(2, 1)?;
+                of_one = rows.events_of(all[0].alert)?;
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(
+            of_one.iter().map(|event| event.number).collect::<Vec<_>>(),
+            [3, 4]
+        );
+    });
+}
+
+#[test]
+fn a_decision_that_fails_leaves_nothing_and_a_view_keeps_nothing() {
+    on_both(|store| {
+        send(
+            store,
+            &batch(
+                5,
+                1000,
+                &[stream0(0, &[alert(event(1002, 1, 1, 500, 500))])],
+            ),
+            at(0),
+        );
+        let mine = alerts(store)[0].id;
+        let failed = store.transact(&mut |rows| {
+            rows.append_event(mine, EventKind::Acknowledged, at(10))?;
+            Err(StoreError::NoAgent)
+        });
+        assert_eq!(failed, Err(StoreError::NoAgent));
+        assert_eq!(events(store).len(), 1);
+        store
+            .transact(&mut |rows| rows.append_event(mine, EventKind::Acknowledged, at(20)))
+            .unwrap();
+        assert_eq!(events(store).len(), 2);
     });
 }

@@ -9,7 +9,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From left to right.
-const ROOMS: [&str; 5] = ["ingest", "store", "notify", "web", "cli"];
+const ROOMS: [&str; 8] = [
+    "ingest", "store", "presence", "handling", "notify", "people", "web", "cli",
+];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
@@ -42,6 +44,10 @@ fn data_flows_to_the_right() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for (index, room) in ROOMS.iter().enumerate() {
         let mut files = Vec::new();
+        // Presence, handling, notify and people are being built.
+        if !src.join(room).exists() {
+            continue;
+        }
         sources(&src.join(room), &mut files);
         assert!(!files.is_empty());
         for file in files {

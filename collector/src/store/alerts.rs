@@ -7,7 +7,7 @@
 use super::StoreError;
 use super::apply::{Applying, Place};
 use super::rows::Rows;
-use super::types::{AlertId, By, Counts, Dated, Identity, StoredAlert, shard};
+use super::types::{AlertId, By, Counts, Dated, EventKind, Identity, StoredAlert, shard};
 use crate::planted;
 use hansho::clock::Uptime;
 use hansho::frame::body::{Alert, FLAG_FLAPPING, FLAG_TEST, reason_to_u8, transition_from_u8};
@@ -255,7 +255,7 @@ impl<R: Rows> Applying<'_, R> {
             let number = self.agent.alerts;
             self.agent.alerts = number.saturating_add(1);
             let id = alert_id(self.agent.id, number);
-            if !self.rows.alert_exists(id)? {
+            if self.rows.alert(id)?.is_none() {
                 return Ok(id);
             }
         }
@@ -270,7 +270,11 @@ impl<R: Rows> Applying<'_, R> {
             alert.last_run = place.run.id;
         }
         alert.updated = self.now;
+        let before = self.rows.alert(alert.id)?;
         self.rows.put_alert(&alert)?;
+        if let Some(kind) = EventKind::of_change(before.as_ref(), &alert) {
+            self.rows.append_event(alert.id, kind, self.now)?;
+        }
         Ok(true)
     }
 }

@@ -29,6 +29,9 @@ use hansho::frame::answer::Answer;
 use hansho::frame::batch::BatchHeader;
 use hansho::frame::kind::AgentId;
 
+/// What is done within one transaction: a decision on rows. An error rolls everything back.
+pub type Work<'w> = &'w mut dyn FnMut(&mut dyn rows::AllRows) -> Result<(), StoreError>;
+
 /// The store. Each method is one whole transaction; `now` is given, so that tests live in their own time.
 pub trait Store: Send + Sync {
     /// Stores what is new in `batches` and says what is stored. When it returns, all of it is durable; where it fails,
@@ -53,6 +56,19 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     fn is_news(&self, header: &BatchHeader) -> Result<bool, StoreError>;
+
+    /// Runs a decision as one transaction; when it returns, all of it is durable, where it fails, nothing is stored. The
+    /// decision may be run only once, and must wait for nothing: it holds up whatever else is stored.
+    ///
+    /// # Errors
+    /// [`StoreError`], that of the decision among them.
+    fn transact(&self, work: Work<'_>) -> Result<(), StoreError>;
+
+    /// Lets `work` read rows as they stood at one moment; what it writes is not kept.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn view(&self, work: Work<'_>) -> Result<(), StoreError>;
 
     /// Adds an agent.
     ///

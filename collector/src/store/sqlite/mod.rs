@@ -5,7 +5,12 @@
 //! mode with `synchronous = FULL`: a commit is on the disk when it returns.
 
 mod day;
+mod events;
+mod handling;
+mod notify;
 mod open;
+mod people;
+mod presence;
 mod prune;
 mod read;
 mod rows;
@@ -18,7 +23,7 @@ use super::types::{
     Agent, AgentRule, AlertFilter, AlertId, LostRange, NewAgent, Range, StoredAlert, StoredFrame,
     StoredReading, Totals, shard, signed,
 };
-use super::{Store, StoreError};
+use super::{Store, StoreError, Work};
 use crate::clock::DAY_MS;
 use crate::ingest::AuthenticatedBatch;
 use crate::planted;
@@ -237,6 +242,22 @@ impl Store for SqliteStore {
         let mut inner = self.lock();
         let Inner { main, days, .. } = &mut *inner;
         news::is_news(&mut SqlRows { main, days }, header)
+    }
+
+    fn transact(&self, work: Work<'_>) -> Result<(), StoreError> {
+        let mut inner = self.lock();
+        inner.transaction(|rows| work(rows))?;
+        inner.settle()
+    }
+
+    fn view(&self, work: Work<'_>) -> Result<(), StoreError> {
+        let mut inner = self.lock();
+        inner.settle()?;
+        let Inner { main, days, .. } = &mut *inner;
+        main.execute_batch("BEGIN DEFERRED")?;
+        let outcome = work(&mut SqlRows { main, days });
+        main.execute_batch("ROLLBACK")?;
+        outcome
     }
 
     fn add_agent(&self, agent: &NewAgent, now: WallTime) -> Result<(), StoreError> {

@@ -14,10 +14,16 @@ pub const MAIN_FILE: &str = "collector.sqlite";
 /// Name of the file that the writer locks.
 const LOCK_FILE: &str = "collector.lock";
 /// Newest `PRAGMA user_version` of either file: the number of its migrations that were run.
-const SCHEMA: u32 = 2;
-const MAIN: [&str; 2] = [
+const SCHEMA: u32 = 8;
+const MAIN: [&str; 8] = [
     include_str!("../../../migrations/0001_main.sql"),
     include_str!("../../../migrations/0002_main.sql"),
+    include_str!("../../../migrations/0003_main.sql"),
+    include_str!("../../../migrations/0004_main.sql"),
+    include_str!("../../../migrations/0005_main.sql"),
+    include_str!("../../../migrations/0006_main.sql"),
+    include_str!("../../../migrations/0007_main.sql"),
+    include_str!("../../../migrations/0008_main.sql"),
 ];
 const DAY_1: &str = include_str!("../../../migrations/0001_day.sql");
 

@@ -4,11 +4,11 @@ use super::super::StoreError;
 use super::super::dating::{Doubt, Offsets};
 use super::super::rows::{ConfigPart, Latest, Rows, StatePart, Watermark};
 use super::super::types::{
-    Agent, AlertId, Boot, Counts, Dated, Identity, LostRange, Run, StoredAlert, StoredFrame, shard,
-    signed,
+    Agent, AlertId, Boot, Counts, Dated, Event, EventKind, Identity, LostRange, Run, StoredAlert,
+    StoredFrame, shard, signed,
 };
 use super::day::Days;
-use super::read;
+use super::{events, read};
 use hansho::clock::{Anchor, AnchorQuality, Uptime, WallTime};
 use hansho::frame::answer::RefusedReason;
 use hansho::frame::kind::{AgentId, BootId, RunId, Stream};
@@ -430,8 +430,8 @@ impl Rows for SqlRows<'_> {
         Ok(())
     }
 
-    fn alert_exists(&mut self, id: AlertId) -> Result<bool, StoreError> {
-        Ok(read::alert(self.main, id)?.is_some())
+    fn alert(&mut self, id: AlertId) -> Result<Option<StoredAlert>, StoreError> {
+        read::alert(self.main, id)
     }
 
     fn open_alert(
@@ -531,6 +531,27 @@ impl Rows for SqlRows<'_> {
             alert.by.bits(),
         ])?;
         Ok(())
+    }
+
+    fn append_event(
+        &mut self,
+        alert: AlertId,
+        kind: EventKind,
+        at: WallTime,
+    ) -> Result<(), StoreError> {
+        events::append(self.main, alert, kind, at)
+    }
+
+    fn events_after(&mut self, number: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
+        events::after(self.main, number, limit)
+    }
+
+    fn events_of(&mut self, alert: AlertId) -> Result<Vec<Event>, StoreError> {
+        events::of(self.main, alert)
+    }
+
+    fn all_agents(&mut self) -> Result<Vec<Agent>, StoreError> {
+        read::agents(self.main)
     }
 
     fn state_parts(&mut self, agent: AgentId, run: RunId) -> Result<Vec<StatePart>, StoreError> {

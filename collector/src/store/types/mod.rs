@@ -1,5 +1,9 @@
 //! What the store keeps, as plain values.
 
+mod event;
+
+pub use event::{Event, EventKind};
+
 use super::dating::Offsets;
 use hansho::clock::{Anchor, AnchorQuality, Uptime, WallTime};
 use hansho::frame::kind::{AgentId, BootId, RunId, Stream};
@@ -328,6 +332,14 @@ impl By {
 /// Identity of a stored alert: eight bits of shard, 40 of hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AlertId(pub u64);
+
+impl AlertId {
+    /// Its shard.
+    #[must_use]
+    pub fn shard(self) -> u8 {
+        u8::try_from((self.0 >> 40) & 0xff).unwrap_or(0)
+    }
+}
 
 /// Digits of an alert's identity: no I, L, O, U, so that it survives the telephone (Crockford's base 32).
 const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";

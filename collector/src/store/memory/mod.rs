@@ -1,14 +1,19 @@
 //! The store in memory: the model that SQLite is compared with, and the store of simulations. Maps, nothing else.
 
+mod handling;
+mod notify;
+mod people;
+mod presence;
+
 use super::apply;
 use super::decode::{readings_of, rules_of};
 use super::news;
 use super::rows::{ConfigPart, Latest, Rows, StatePart, Watermark};
 use super::types::{
-    Agent, AgentRule, AlertFilter, AlertId, Boot, Counts, Identity, LostRange, NewAgent, Range,
-    Run, StoredAlert, StoredFrame, StoredReading, Totals,
+    Agent, AgentRule, AlertFilter, AlertId, Boot, Counts, Event, EventKind, Identity, LostRange,
+    NewAgent, Range, Run, StoredAlert, StoredFrame, StoredReading, Totals,
 };
-use super::{Store, StoreError};
+use super::{Store, StoreError, Work};
 use crate::clock::DAY_MS;
 use crate::ingest::AuthenticatedBatch;
 use crate::limit::{NAMED_MS, SWEEP_JUMP_DAYS};
@@ -41,6 +46,7 @@ struct Tables {
     state_parts: BTreeMap<(AgentId, RunId), Vec<StatePart>>,
     configs: BTreeMap<AgentId, StoredConfig>,
     latest: BTreeMap<AgentId, Latest>,
+    events: Vec<Event>,
 }
 
 /// Effective rules: hash, number of parts, and the parts that came.
@@ -90,6 +96,15 @@ impl Store for MemoryStore {
         news::is_news(&mut *self.lock(), header)
     }
 
+    fn transact(&self, work: Work<'_>) -> Result<(), StoreError> {
+        self.transaction(|tables| work(tables))
+    }
+
+    fn view(&self, work: Work<'_>) -> Result<(), StoreError> {
+        let mut copy = self.lock().clone();
+        work(&mut copy)
+    }
+
     fn add_agent(&self, agent: &NewAgent, now: WallTime) -> Result<(), StoreError> {
         self.transaction(|tables| {
             if tables.agents.contains_key(&agent.id) {
@@ -116,11 +131,7 @@ impl Store for MemoryStore {
     }
 
     fn agents(&self) -> Result<Vec<Agent>, StoreError> {
-        let mut agents: Vec<Agent> = self.lock().agents.values().cloned().collect();
-        agents.sort_by(|a, b| {
-            (&a.customer, &a.system, &a.name).cmp(&(&b.customer, &b.system, &b.name))
-        });
-        Ok(agents)
+        self.lock().all_agents()
     }
 
     fn alerts(&self, filter: &AlertFilter) -> Result<Vec<StoredAlert>, StoreError> {
@@ -422,8 +433,8 @@ impl Rows for Tables {
         Ok(())
     }
 
-    fn alert_exists(&mut self, id: AlertId) -> Result<bool, StoreError> {
-        Ok(self.alerts.contains_key(&id))
+    fn alert(&mut self, id: AlertId) -> Result<Option<StoredAlert>, StoreError> {
+        Ok(self.alerts.get(&id).cloned())
     }
 
     fn open_alert(
@@ -471,6 +482,40 @@ impl Rows for Tables {
     fn put_alert(&mut self, alert: &StoredAlert) -> Result<(), StoreError> {
         self.alerts.insert(alert.id, alert.clone());
         Ok(())
+    }
+
+    fn append_event(
+        &mut self,
+        alert: AlertId,
+        kind: EventKind,
+        at: WallTime,
+    ) -> Result<(), StoreError> {
+        let number = self.events.last().map_or(0, |event| event.number);
+        self.events.push(Event {
+            number: number.saturating_add(1),
+            alert,
+            kind,
+            at,
+        });
+        Ok(())
+    }
+
+    fn events_after(&mut self, number: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
+        let later = self.events.iter().filter(|event| event.number > number);
+        Ok(later.take(limit).copied().collect())
+    }
+
+    fn events_of(&mut self, alert: AlertId) -> Result<Vec<Event>, StoreError> {
+        let of = self.events.iter().filter(|event| event.alert == alert);
+        Ok(of.copied().collect())
+    }
+
+    fn all_agents(&mut self) -> Result<Vec<Agent>, StoreError> {
+        let mut agents: Vec<Agent> = self.agents.values().cloned().collect();
+        agents.sort_by(|a, b| {
+            (&a.customer, &a.system, &a.name).cmp(&(&b.customer, &b.system, &b.name))
+        });
+        Ok(agents)
     }
 
     fn state_parts(&mut self, agent: AgentId, run: RunId) -> Result<Vec<StatePart>, StoreError> {

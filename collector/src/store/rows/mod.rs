@@ -1,11 +1,22 @@
-//! What the decisions of [`super::apply`] need of a store: single rows within one open transaction. SQLite and the
-//! in-memory model implement it.
+//! What decisions need of a store: single rows within one open transaction, one trait a subject. SQLite and the
+//! in-memory model implement all of them.
+
+pub mod handling;
+pub mod notify;
+pub mod people;
+pub mod presence;
+
+pub use handling::HandlingRows;
+pub use notify::NotifyRows;
+pub use people::PeopleRows;
+pub use presence::PresenceRows;
 
 use super::StoreError;
 use super::types::{
-    Agent, AlertId, Boot, Counts, Identity, LostRange, Run, StoredAlert, StoredFrame,
+    Agent, AlertId, Boot, Counts, Event, EventKind, Identity, LostRange, Run, StoredAlert,
+    StoredFrame,
 };
-use hansho::clock::Uptime;
+use hansho::clock::{Uptime, WallTime};
 use hansho::frame::answer::RefusedReason;
 use hansho::frame::kind::{AgentId, BootId, RunId, Stream};
 
@@ -118,7 +129,7 @@ pub trait Rows {
         range: (u64, u64),
     ) -> Result<Option<RefusedReason>, StoreError>;
     fn count(&mut self, agent: AgentId, stream: Stream, counts: &Counts) -> Result<(), StoreError>;
-    fn alert_exists(&mut self, id: AlertId) -> Result<bool, StoreError>;
+    fn alert(&mut self, id: AlertId) -> Result<Option<StoredAlert>, StoreError>;
     fn open_alert(
         &mut self,
         agent: AgentId,
@@ -134,6 +145,19 @@ pub trait Rows {
         fired: Uptime,
     ) -> Result<Option<StoredAlert>, StoreError>;
     fn put_alert(&mut self, alert: &StoredAlert) -> Result<(), StoreError>;
+    /// Appends to the journal of what happened to alerts; events are numbered from 1 in the order of appending.
+    fn append_event(
+        &mut self,
+        alert: AlertId,
+        kind: EventKind,
+        at: WallTime,
+    ) -> Result<(), StoreError>;
+    /// Events above a number, in order, at most `limit`.
+    fn events_after(&mut self, number: u64, limit: usize) -> Result<Vec<Event>, StoreError>;
+    /// Events of one alert, in order.
+    fn events_of(&mut self, alert: AlertId) -> Result<Vec<Event>, StoreError>;
+    /// All agents, by customer, system and name.
+    fn all_agents(&mut self) -> Result<Vec<Agent>, StoreError>;
     fn state_parts(&mut self, agent: AgentId, run: RunId) -> Result<Vec<StatePart>, StoreError>;
     fn put_state_part(
         &mut self,
@@ -147,3 +171,8 @@ pub trait Rows {
     fn latest(&mut self, agent: AgentId) -> Result<Option<Latest>, StoreError>;
     fn put_latest(&mut self, agent: AgentId, latest: &Latest) -> Result<(), StoreError>;
 }
+
+/// All rows of all subjects: what a decision on the collector's side of the wire works on.
+pub trait AllRows: Rows + PresenceRows + HandlingRows + NotifyRows + PeopleRows {}
+
+impl<T: Rows + PresenceRows + HandlingRows + NotifyRows + PeopleRows> AllRows for T {}

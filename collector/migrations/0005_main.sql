@@ -1,0 +1,1 @@
+-- Schema 5: what people did about alerts.

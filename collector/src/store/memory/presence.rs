@@ -1,0 +1,6 @@
+//! Rows of whether agents are there, and what they said when they left.
+
+use super::super::rows::PresenceRows;
+use super::Tables;
+
+impl PresenceRows for Tables {}

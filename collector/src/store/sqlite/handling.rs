@@ -1,0 +1,6 @@
+//! Rows of what people did about alerts: acknowledgements, silences, windows, notes, audit.
+
+use super::super::rows::HandlingRows;
+use super::rows::SqlRows;
+
+impl HandlingRows for SqlRows<'_> {}
