@@ -1,3 +1,5 @@
-//! Who is told what: [`notice`] is what a message says, as plain values.
+//! Who is told what: [`notice`] is what a message says, as plain values; [`render`] writes it.
 
+pub mod example;
 pub mod notice;
+pub mod render;
