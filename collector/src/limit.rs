@@ -144,3 +144,6 @@ pub const TEMPLATE_BYTES: u64 = 64 * 1024;
 /// Steps and output that a template may use, in minijinja's fuel: a mail of 20,000 characters needs some thousand, and an
 /// endless loop ends within milliseconds.
 pub const TEMPLATE_FUEL: u64 = 200_000;
+/// How long an Alertmanager keeps an alert that it hears nothing more of: it would end after five minutes by default
+/// (`resolve_timeout`), while a collector tells it of changes and repeats only.
+pub const ALERTMANAGER_HOLD_MS: u64 = 24 * 60 * 60 * 1000;

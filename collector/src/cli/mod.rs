@@ -1,6 +1,7 @@
 //! The command line: parsing and wiring. `serve` stands in [`serve`], what reading commands print in [`json`].
 
 pub mod json;
+mod mail;
 pub mod serve;
 
 use crate::clock::{self, utc};
@@ -33,6 +34,8 @@ usage: hansho-collector COMMAND [--config FILE] [options]
   frames AGENT [--json]       raw frames still kept
   losses AGENT [--json]       ranges that will never come, with the reason
   stats [--json]              what was stored, came again, was lost
+  mail preview [--kind KIND] [--lang ja|en] [--code CODE] [--html] [--templates DIRECTORY]
+                              an example of a mail, by the templates of DIRECTORY where given
 
 AGENT is NAME, CUSTOMER/SYSTEM/NAME, or the agent's 16 hexadecimal digits.
 --config FILE is ./collector.toml where it is not given. Every command takes --help.
@@ -54,6 +57,11 @@ struct Arguments {
     system: Option<String>,
     key_file: Option<PathBuf>,
     since_ms: u64,
+    kind: Option<String>,
+    language: Option<String>,
+    code: Option<String>,
+    html: bool,
+    templates: Option<PathBuf>,
 }
 
 /// Runs the command line of this process.
@@ -89,6 +97,11 @@ fn arguments(mut parser: lexopt::Parser) -> Result<Arguments, lexopt::Error> {
             Long("system") => arguments.system = Some(parser.value()?.string()?),
             Long("key-file") => arguments.key_file = Some(parser.value()?.into()),
             Long("since-ms") => arguments.since_ms = parser.value()?.parse()?,
+            Long("kind") => arguments.kind = Some(parser.value()?.string()?),
+            Long("lang") => arguments.language = Some(parser.value()?.string()?),
+            Long("code") => arguments.code = Some(parser.value()?.string()?),
+            Long("html") => arguments.html = true,
+            Long("templates") => arguments.templates = Some(parser.value()?.into()),
             Value(word) => arguments.words.push(word.string()?),
             other => return Err(other.unexpected()),
         }
@@ -119,6 +132,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         ["frames", agent] => frames(arguments, agent),
         ["losses", agent] => losses(arguments, agent),
         ["stats"] => stats(arguments),
+        ["mail", "preview"] => mail::preview(arguments, arguments.templates.as_deref()),
         [] => Err(Failure::new(USAGE, "no command; see --help")),
         other => Err(Failure::new(
             USAGE,
@@ -131,7 +145,8 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
 fn misplaced(arguments: &Arguments, words: &[&str]) -> Result<(), Failure> {
     let add = matches!(words, ["agent", "add", ..]);
     let command = words.first().copied().unwrap_or("");
-    let prints = !add && !matches!(command, "serve" | "check");
+    let prints = !add && !matches!(command, "serve" | "check" | "mail");
+    let preview = matches!(words, ["mail", "preview"]);
     let wrong = [
         ("--system", arguments.system.is_some() && !add),
         ("--key-file", arguments.key_file.is_some() && !add),
@@ -141,6 +156,11 @@ fn misplaced(arguments: &Arguments, words: &[&str]) -> Result<(), Failure> {
             arguments.since_ms != 0 && command != "readings",
         ),
         ("--json", arguments.json && !prints),
+        ("--kind", arguments.kind.is_some() && !preview),
+        ("--lang", arguments.language.is_some() && !preview),
+        ("--code", arguments.code.is_some() && !preview),
+        ("--html", arguments.html && !preview),
+        ("--templates", arguments.templates.is_some() && !preview),
     ]
     .into_iter()
     .find(|(_, wrong)| *wrong);
