@@ -40,7 +40,9 @@ usage: hansho-collector COMMAND [--config FILE] [options]
   losses AGENT [--json]       ranges that will never come, with the reason
   stats [--json]              what was stored, came again, was lost
   mail preview [--kind KIND] [--lang ja|en] [--code CODE] [--html] [--templates DIRECTORY]
-                              an example of a mail, by the templates of DIRECTORY where given
+                              an example of a mail, by the templates of DIRECTORY or of --config where given
+  mail test ADDRESS [--lang ja|en]
+                              send a mail that says it is a test, and tell what became of it
 
 AGENT is NAME, CUSTOMER/SYSTEM/NAME, or the agent's 16 hexadecimal digits.
 --config FILE is ./collector.toml where it is not given. Every command takes --help.
@@ -147,7 +149,8 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         ["frames", agent] => frames(arguments, agent),
         ["losses", agent] => losses(arguments, agent),
         ["stats"] => stats(arguments),
-        ["mail", "preview"] => mail::preview(arguments, arguments.templates.as_deref()),
+        ["mail", "preview"] => mail::preview(arguments),
+        ["mail", "test", address] => mail::test(arguments, address),
         [] => Err(Failure::new(USAGE, "no command; see --help")),
         other => Err(Failure::new(
             USAGE,
@@ -177,7 +180,7 @@ fn misplaced(arguments: &Arguments, words: &[&str]) -> Result<(), Failure> {
         ),
         ("--json", arguments.json && !prints),
         ("--kind", arguments.kind.is_some() && !preview),
-        ("--lang", arguments.language.is_some() && !preview),
+        ("--lang", arguments.language.is_some() && command != "mail"),
         ("--code", arguments.code.is_some() && !preview),
         ("--html", arguments.html && !preview),
         ("--templates", arguments.templates.is_some() && !preview),
@@ -233,6 +236,7 @@ fn check(config: &Config) -> Result<(), Failure> {
         crate::ingest::tls::acceptor(certificate, key)
             .map_err(|said| Failure::new(CONFIG, said))?;
     }
+    mail::check(config)?;
     let main = config.directory.join(crate::store::sqlite::MAIN_FILE);
     let fresh = !main.exists();
     if !fresh || config.masters.exists() {
