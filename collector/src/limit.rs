@@ -129,6 +129,52 @@ pub const SWEEP_MS: u64 = 10 * 60 * 1000;
 /// Without an answer of the writer within this, `/healthz` says 503.
 pub const PING_MS: u64 = 3_000;
 
+/// Longest text of a host, person or server in one place of a message, in characters: notes and impacts are sentences;
+/// more belongs on the page.
+pub const MAIL_TEXT_CHARACTERS: usize = 1_000;
+/// Longest name in a message, in characters: as [`NAME_CHARACTERS`], and a subject or unit beside it.
+pub const MAIL_NAME_CHARACTERS: usize = 96;
+/// Longest subject of a mail, in characters: clients show some 70, gateways take 998 bytes a header line.
+pub const MAIL_SUBJECT_CHARACTERS: usize = 160;
+/// Longest text of a mail, in characters: gateways of Japanese carriers and ticket systems cut at 20,000.
+pub const MAIL_CHARACTERS: usize = 20_000;
+/// Lines are broken at this many columns, as mail readers of 80 columns show them.
+pub const MAIL_COLUMNS: usize = 78;
+/// Entries of any list in a message (steps, happenings, suspects, hosts, addresses): more is not read at night.
+pub const MAIL_LIST: usize = 30;
+/// Rows of a digest or summary; the rest is counted.
+pub const MAIL_ROWS: usize = 100;
+
+/// One answer of a mail server comes within this: RFC 5321 asks for minutes, but people wait; a mail whose last answer
+/// came later is sent once more, with the same Message-ID.
+pub const SMTP_ANSWER_MS: u64 = 30_000;
+/// A whole mail is handed over within this, or given up and tried later.
+pub const SMTP_MAIL_MS: u64 = 120_000;
+/// Mails begun and not ended, those included that were given up and whose connection still hangs; beyond it none is begun.
+pub const SMTP_STUCK: usize = 4;
+/// Longest words of a server that are kept, in characters: the enhanced status and a sentence.
+pub const SERVER_SAYS_CHARACTERS: usize = 300;
+/// Longest Message-ID: with its name it fits a header line of 998 bytes many times (RFC 5322, 2.1.1).
+pub const MESSAGE_ID_BYTES: usize = 200;
+/// Message-IDs in References: the thread's first and the newest suffice to every mail reader.
+pub const REFERENCES: usize = 20;
+/// Recipients of one mail: RFC 5321 (4.5.3.1.8) promises 100.
+pub const RECIPIENTS: usize = 100;
+/// A hook or an Alertmanager answers within this, connection and TLS included.
+pub const HOOK_MS: u64 = 10_000;
+/// Bytes of its answer that are read: they are only words for a person.
+pub const HOOK_ANSWER_BYTES: u64 = 16 * 1024;
+/// Longest file of authorities: Debian's has 220 kB.
+pub const CA_FILE_BYTES: u64 = 4 * 1024 * 1024;
+/// Longest template of a mail: far above what its text may become.
+pub const TEMPLATE_BYTES: u64 = 64 * 1024;
+/// Steps and output that a template may use, in minijinja's fuel: a mail of 20,000 characters needs some thousand, and an
+/// endless loop ends within milliseconds.
+pub const TEMPLATE_FUEL: u64 = 200_000;
+/// How long an Alertmanager keeps an alert that it hears nothing more of: it would end after five minutes by default
+/// (`resolve_timeout`), while a collector tells it of changes and repeats only.
+pub const ALERTMANAGER_HOLD_MS: u64 = 24 * 60 * 60 * 1000;
+
 /// Bytes of collector.toml at most: 10,000 rows of 400 bytes.
 pub const CONFIG_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes of a roster or of the holidays at most: that of the Cabinet Office, since 1955, has 21 KiB; a roster of three years

@@ -4,6 +4,7 @@ mod agents;
 pub mod backup;
 pub mod handling;
 pub mod json;
+mod mail;
 mod reload;
 mod responses;
 mod route;
@@ -59,6 +60,10 @@ usage: hansho-collector COMMAND [--config FILE] [options]
   frames AGENT [--json]       raw frames still kept
   losses AGENT [--json]       ranges that will never come, with the reason
   stats [--json]              what was stored, came again, was lost
+  mail preview [--kind KIND] [--lang ja|en] [--code CODE] [--html] [--templates DIRECTORY]
+                              an example of a mail, by the templates of DIRECTORY or of --config where given
+  mail test ADDRESS [--lang ja|en]
+                              send a mail that says it is a test, and tell what became of it
   route --agent AGENT --code HNS1002 [--subject S] [--at TIME] [--json]
                               who gets such an alert, what they are told, and why
   responses [--system CUSTOMER/SYSTEM] [--json]
@@ -122,6 +127,8 @@ pub fn main() -> ExitCode {
     logger::start(log::LevelFilter::Info);
     let outcome = if handling::asked(std::env::args_os()) {
         handling::run(lexopt::Parser::from_env())
+    } else if mail::asked(std::env::args_os()) {
+        mail::run(lexopt::Parser::from_env())
     } else {
         arguments(lexopt::Parser::from_env())
             .map_err(|error| Failure::new(USAGE, format!("{error}; see --help")))
@@ -329,6 +336,7 @@ fn check(config: &Config) -> Result<(), Failure> {
         crate::ingest::tls::acceptor(certificate, key)
             .map_err(|said| Failure::new(CONFIG, said))?;
     }
+    mail::check(config)?;
     let main = config.directory.join(crate::store::sqlite::MAIN_FILE);
     let fresh = !main.exists();
     if !fresh || config.masters.exists() {
