@@ -1,6 +1,7 @@
 //! What the store keeps, as plain values.
 
 mod event;
+pub mod people;
 
 pub use event::{Event, EventKind};
 
