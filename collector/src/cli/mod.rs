@@ -1,6 +1,8 @@
-//! The command line: parsing and wiring. `serve` stands in [`serve`], what reading commands print in [`json`].
+//! The command line: parsing and wiring. `serve` stands in [`serve`], `account` and `token` in [`people`], what reading commands
+//! print in [`json`].
 
 pub mod json;
+mod people;
 pub mod serve;
 
 use crate::clock::{self, utc};
@@ -33,8 +35,18 @@ usage: hansho-collector COMMAND [--config FILE] [options]
   frames AGENT [--json]       raw frames still kept
   losses AGENT [--json]       ranges that will never come, with the reason
   stats [--json]              what was stored, came again, was lost
+  account add NAME --role ROLE [--customer CUSTOMER]... [--language ja|en] [--no-password]
+                              add a person; the password is the first line of stdin. Without --customer all customers
+  account list [--json]       list the accounts
+  account disable NAME, account enable NAME
+                              shut a person out, or let them in again
+  account password NAME       set a password, the first line of stdin
+  token add NAME --role ROLE [--customer CUSTOMER]... [--days N]
+                              make an API token and print it, once; without --days it has no end
+  token list [--json]         list the API tokens
+  token revoke NAME           revoke an API token
 
-AGENT is NAME, CUSTOMER/SYSTEM/NAME, or the agent's 16 hexadecimal digits.
+ROLE is viewer, operator or admin. AGENT is NAME, CUSTOMER/SYSTEM/NAME, or the agent's 16 hexadecimal digits.
 --config FILE is ./collector.toml where it is not given. Every command takes --help.
 Reading commands work beside a running serve.
 
@@ -54,6 +66,7 @@ struct Arguments {
     system: Option<String>,
     key_file: Option<PathBuf>,
     since_ms: u64,
+    people: people::Options,
 }
 
 /// Runs the command line of this process.
@@ -89,6 +102,11 @@ fn arguments(mut parser: lexopt::Parser) -> Result<Arguments, lexopt::Error> {
             Long("system") => arguments.system = Some(parser.value()?.string()?),
             Long("key-file") => arguments.key_file = Some(parser.value()?.into()),
             Long("since-ms") => arguments.since_ms = parser.value()?.parse()?,
+            Long("role") => arguments.people.role = Some(parser.value()?.string()?),
+            Long("customer") => arguments.people.customers.push(parser.value()?.string()?),
+            Long("language") => arguments.people.language = Some(parser.value()?.string()?),
+            Long("no-password") => arguments.people.no_password = true,
+            Long("days") => arguments.people.days = Some(parser.value()?.string()?),
             Value(word) => arguments.words.push(word.string()?),
             other => return Err(other.unexpected()),
         }
@@ -119,19 +137,32 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         ["frames", agent] => frames(arguments, agent),
         ["losses", agent] => losses(arguments, agent),
         ["stats"] => stats(arguments),
+        ["account", rest @ ..] => {
+            people::account(arguments, rest).unwrap_or_else(|| Err(no_command(&words)))
+        }
+        ["token", rest @ ..] => {
+            people::token(arguments, rest).unwrap_or_else(|| Err(no_command(&words)))
+        }
         [] => Err(Failure::new(USAGE, "no command; see --help")),
-        other => Err(Failure::new(
-            USAGE,
-            format!("no command `{}`; see --help", other.join(" ")),
-        )),
+        other => Err(no_command(other)),
     }
+}
+
+fn no_command(words: &[&str]) -> Failure {
+    Failure::new(
+        USAGE,
+        format!("no command `{}`; see --help", words.join(" ")),
+    )
 }
 
 /// An option that its command does not know is a mistake, not decoration.
 fn misplaced(arguments: &Arguments, words: &[&str]) -> Result<(), Failure> {
     let add = matches!(words, ["agent", "add", ..]);
     let command = words.first().copied().unwrap_or("");
-    let prints = !add && !matches!(command, "serve" | "check");
+    let prints = match words {
+        ["account" | "token", what, ..] => *what == "list",
+        _ => !add && !matches!(command, "serve" | "check"),
+    };
     let wrong = [
         ("--system", arguments.system.is_some() && !add),
         ("--key-file", arguments.key_file.is_some() && !add),
@@ -143,6 +174,7 @@ fn misplaced(arguments: &Arguments, words: &[&str]) -> Result<(), Failure> {
         ("--json", arguments.json && !prints),
     ]
     .into_iter()
+    .chain(arguments.people.given(words))
     .find(|(_, wrong)| *wrong);
     match wrong {
         Some((option, _)) => Err(Failure::new(

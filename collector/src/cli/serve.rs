@@ -8,7 +8,8 @@ use crate::ingest::request::{Intake, Patience};
 use crate::ingest::server::Server;
 use crate::ingest::{Keys, Metrics, Refusal, SignsOfLife, tls};
 use crate::keys::Masters;
-use crate::limit::{KEY_CACHE, QUEUE_BATCHES, STOP_MS};
+use crate::limit::{KEY_CACHE, QUEUE_BATCHES, SETUP_MS, STOP_MS};
+use crate::people::{Gate, NotDone, Settings};
 use crate::store::writer::Writer;
 use crate::store::{SqliteStore, Store};
 use crate::web;
@@ -17,6 +18,7 @@ use core::net::SocketAddr;
 use hansho::frame::kind::AgentId;
 use hansho::frame::seal::AgentKey;
 use std::collections::HashMap;
+use std::io::Write as _;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::TcpListener;
@@ -86,7 +88,7 @@ pub fn serve(config: &Config) -> Result<(), Failure> {
     let metrics = Arc::new(Metrics::default());
     let signs = Arc::new(SignsOfLife::default());
     let writer = Writer {
-        store: writing,
+        store: Arc::clone(&writing),
         retention_days: config.retention_days,
         signs: Arc::clone(&signs),
         metrics: Arc::clone(&metrics),
@@ -117,8 +119,10 @@ pub fn serve(config: &Config) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::new(IO, format!("the runtime cannot be started: {error}")))?;
+    let gate = Gate::new(Arc::clone(&reading), writing, Settings::default());
     let site = web::Site {
         store: reading,
+        gate,
         queue,
         metrics,
         signs,
@@ -132,6 +136,25 @@ pub fn serve(config: &Config) -> Result<(), Failure> {
         return Err(Failure::new(IO, "the writer failed"));
     }
     outcome
+}
+
+/// While there is no account, says on stderr under which link the first one is made.
+fn offer_setup(gate: &Gate, base: &str) -> Result<(), Failure> {
+    let offered = gate.offer_setup(clock::now()).map_err(|why| match why {
+        NotDone::Store(error) => store_failure(&error),
+        other => Failure::new(IO, other.to_string()),
+    })?;
+    if let Some(key) = offered {
+        let hours = SETUP_MS / (60 * 60 * 1000);
+        // Not into the log's format, which others may collect: whoever reads this line makes the first account.
+        let line = format!(
+            "no account yet; make the first one within {hours} hours: {base}/setup?key={}\n",
+            key.hex()
+        );
+        // Where stderr is gone, `account add` makes the first account too.
+        std::io::stderr().write_all(line.as_bytes()).ok();
+    }
+    Ok(())
 }
 
 async fn bind(what: &str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
@@ -164,6 +187,7 @@ async fn listen(
         intake,
         stop: stopping.clone(),
     };
+    offer_setup(&site.gate, &format!("http://{pages_address}"))?;
     let ingest = tokio::spawn(server.run());
     let pages = tokio::spawn(web::serve(pages, Arc::new(site), stopping));
     super::print(&format!(

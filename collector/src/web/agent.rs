@@ -18,7 +18,9 @@ const LOSSES: usize = 20;
 /// # Errors
 /// [`StoreError`].
 pub fn page(site: &Site, view: &View, selector: &str) -> Result<Option<Markup>, StoreError> {
-    let found = site.store.find_agent(selector)?;
+    let mut found = site.store.find_agent(selector)?;
+    // Before it is counted: an agent of another customer with the same name changes nothing.
+    found.retain(|agent| view.viewer().sees(&agent.customer));
     let [agent] = found.as_slice() else {
         return Ok(None);
     };

@@ -1,9 +1,12 @@
 //! What is around every page, and the pieces that several pages share.
 
 use super::codes::{self, Severity, Text};
+use super::guard::{Entered, Way};
 use super::reason::{self, Ending};
 use super::values;
 use super::words::Words;
+use super::words_people;
+use crate::people::{Action, Viewer};
 use crate::store::{Agent, StoredAlert};
 use crate::zone::Zone;
 use hansho::clock::WallTime;
@@ -19,9 +22,23 @@ pub struct View {
     pub now: WallTime,
     /// Zone of the times.
     pub zone: Zone,
+    /// Who looks.
+    pub entered: Entered,
 }
 
 impl View {
+    /// Who looks.
+    #[must_use]
+    pub const fn viewer(&self) -> &Viewer {
+        &self.entered.viewer
+    }
+
+    /// What forms send back.
+    #[must_use]
+    pub fn csrf(&self) -> &str {
+        &self.entered.csrf
+    }
+
     /// A time with its zone.
     #[must_use]
     pub fn time(&self, moment: WallTime) -> String {
@@ -43,12 +60,50 @@ h1{font-size:1.25rem;margin:.2rem 0}h2{font-size:1.1rem;margin:1.4rem 0 .5rem}h3
 .doubt{border-color:var(--dim);color:var(--dim)}.doubtful{font-weight:700}.unknown{border-left-color:var(--dim)}.unknown dl,.stale,.stale th,.stale td{color:var(--dim)}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid var(--line);vertical-align:top;overflow-wrap:anywhere}
 thead th{white-space:nowrap}tbody th{min-width:7.5rem}td.seen{min-width:15rem}th.n,td.n{text-align:right}td.n{font-variant-numeric:tabular-nums;white-space:nowrap}code{font-family:ui-monospace,monospace;background:var(--card);padding:0 .2rem;overflow-wrap:anywhere}
-dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem .8rem;margin:.3rem 0}dt{color:var(--dim)}dd{margin:0;overflow-wrap:anywhere}
+form.inline{display:inline}dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem .8rem;margin:.3rem 0}dt{color:var(--dim)}dd{margin:0;overflow-wrap:anywhere}
 ";
 
 /// A page.
 pub fn page(view: &View, title: &str, path: &str, refresh: bool, content: Markup) -> Markup {
     let words = view.words;
+    let body = html! {
+        header {
+            h1 { a href=(link(view, "/")) { (words.title) } }
+            p {
+                span.dim { (view.time(view.now)) " " }
+                a href={ (path) "?lang=" (words.other) } lang=(words.other) {
+                    @if words.other == "en" { "English" } @else { "日本語" }
+                }
+            }
+            (who(view))
+        }
+        main { (content) }
+    };
+    around(words, title, refresh, &body)
+}
+
+/// Who is logged in, and the way out.
+fn who(view: &View) -> Markup {
+    let said = words_people::of(view.words.language);
+    let viewer = view.viewer();
+    html! {
+        nav {
+            @if view.entered.way == Way::Token { (viewer.name) }
+            @else { a href=(link(view, "/account")) { (viewer.name) } }
+            @if viewer.may(Action::ManageAccounts, None).is_ok() {
+                " " a href=(link(view, "/accounts")) { (said.accounts) }
+            }
+            @if matches!(view.entered.way, Way::Session(_)) {
+                " " form.inline method="post" action="/logout" {
+                    input type="hidden" name="csrf" value=(view.csrf());
+                    button { (said.logout) }
+                }
+            }
+        }
+    }
+}
+
+fn around(words: &Words, title: &str, refresh: bool, body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang=(words.language.tag()) {
@@ -56,45 +111,23 @@ pub fn page(view: &View, title: &str, path: &str, refresh: bool, content: Markup
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width,initial-scale=1";
                 @if refresh { meta http-equiv="refresh" content="2"; }
-                title { (title) " - " (words.title) }
+                title { (title) @if title != words.title { " - " (words.title) } }
                 style { (PreEscaped(STYLE)) }
             }
-            body {
-                header {
-                    h1 { a href=(link(view, "/")) { (words.title) } }
-                    p {
-                        span.dim { (view.time(view.now)) " " }
-                        a href={ (path) "?lang=" (words.other) } lang=(words.other) {
-                            @if words.other == "en" { "English" } @else { "日本語" }
-                        }
-                    }
-                }
-                main { (content) }
-            }
+            body { (body) }
         }
     }
 }
 
+/// A page for somebody who is not logged in.
+pub fn bare(words: &'static Words, title: &str, content: &Markup) -> Markup {
+    around(words, title, false, &html! { main { (content) } })
+}
+
 /// A page that only says something.
 pub fn message(words: &'static Words, text: &str) -> Markup {
-    let view = View {
-        words,
-        explicit: false,
-        now: WallTime::from_millis(0),
-        zone: Zone::utc(),
-    };
-    html! {
-        (DOCTYPE)
-        html lang=(words.language.tag()) {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width,initial-scale=1";
-                title { (words.title) }
-                style { (PreEscaped(STYLE)) }
-            }
-            body { main { p { (text) } p { a href=(link(&view, "/")) { (words.back) } } } }
-        }
-    }
+    let content = html! { p { (text) } p { a href="/" { (words.back) } } };
+    bare(words, words.title, &content)
 }
 
 /// An address within the site that keeps the language chosen in the address.
