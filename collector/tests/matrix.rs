@@ -43,6 +43,7 @@ struct Case {
     fields: Vec<(&'static str, String)>,
 }
 
+#[expect(clippy::too_many_lines, reason = "a table: one row a route")]
 fn case(method: &str, path: &str, alert_of_a: &str, n: usize) -> Case {
     let text = |text: &str| text.to_owned();
     let (may, path, fields) = match (method, path) {
@@ -71,12 +72,16 @@ fn case(method: &str, path: &str, alert_of_a: &str, n: usize) -> Case {
             ],
         ),
         ("GET", "/healthz") => (May::Everybody, text("/healthz"), vec![]),
+        ("GET", "/assets/{name}") => (May::Everybody, text("/assets/style.css"), vec![]),
         // The test comes from this host.
         ("GET", "/metrics") => (May::Everybody, text("/metrics"), vec![]),
         ("GET", "/") => (May::In, text("/?lang=en"), vec![]),
         ("GET", "/codes/{code}") => (May::In, text("/codes/1002"), vec![]),
         ("GET", "/a/{id}") => (May::SeesA, format!("/a/{alert_of_a}"), vec![]),
         ("GET", "/agents/{*agent}") => (May::SeesA, text("/agents/A/shop/web"), vec![]),
+        ("GET", "/charts/{*agent}") => (May::SeesA, text("/charts/A/shop/web?hours=6"), vec![]),
+        // Only that something changed, which one then has to be let in to look at.
+        ("GET", "/live") => (May::In, text("/live"), vec![]),
         // Logging out ends what the matrix goes on with: it has a test of its own.
         ("POST", "/logout") => (May::Person, text("/logout"), vec![]),
         ("GET", "/account") => (May::Person, text("/account"), vec![]),
@@ -285,7 +290,7 @@ fn every_route_lets_in_whom_it_should_and_nobody_else() {
             }
         }
     }
-    assert!(n >= 19 * 24, "{n}");
+    assert!(n >= 22 * 24, "{n}");
 }
 
 #[test]
@@ -300,18 +305,21 @@ fn whoever_is_not_logged_in_gets_nowhere() {
             continue;
         }
         let mut nobody = served.browser();
+        // Programs and scripts are told by status, people are led to the login.
+        let for_programs = ["/charts/{*agent}", "/live"].contains(&route.path);
+        let shut = if for_programs { 401 } else { 303 };
         // With the token of a stranger's form, which is all that a stranger has.
         let csrf = nobody.get("/login").csrf();
         let answer = ask(&mut nobody, route.method, &case, Some(&csrf));
-        assert_eq!(answer.status, 303, "{} {}", route.method, case.path);
-        assert!(answer.location().starts_with("/login"), "{answer:?}");
+        assert_eq!(answer.status, shut, "{} {}", route.method, case.path);
+        assert_eq!(answer.location().starts_with("/login"), !for_programs);
         let mut wrong = served.program(&format!("hansho_{}", "0".repeat(64)));
         let answer = ask(&mut wrong, route.method, &case, None);
         assert_eq!(answer.status, 401, "{} {}", route.method, case.path);
         let mut stale = served.browser();
         stale.cookies.insert("hansho".to_owned(), "0".repeat(64));
         let answer = ask(&mut stale, route.method, &case, Some(&csrf));
-        assert_eq!(answer.status, 303, "{} {}", route.method, case.path);
+        assert_eq!(answer.status, shut, "{} {}", route.method, case.path);
     }
     // Neither what exists nor what does not is told.
     assert_eq!(served.browser().get("/no/such/page").status, 303);
@@ -438,7 +446,7 @@ fn harmless(answer: &Answer, told: &str) {
         answer.status < 500 || answer.status == 503,
         "{told}: {answer:?}"
     );
-    for markup in ["<script", "<img", "onerror=alert(1)>"] {
+    for markup in ["<script>", "<img", "onerror=alert(1)>"] {
         assert!(!answer.body.contains(markup), "{told}: {}", answer.body);
     }
     assert!(
@@ -451,9 +459,9 @@ fn harmless(answer: &Answer, told: &str) {
     assert!(
         answer
             .header("content-security-policy")
-            .is_some_and(
-                |policy| policy.contains("default-src 'none'") && !policy.contains("script")
-            ),
+            .is_some_and(|policy| policy
+                .contains("default-src 'none'; style-src 'self'; script-src 'self';")
+                && !policy.contains("unsafe")),
         "{told}"
     );
 }
@@ -486,7 +494,7 @@ fn hostile_values_in_every_parameter_do_nothing() {
         for value in &values {
             let hostile = encoded(value);
             let plain = case.path.split('?').next().unwrap();
-            for query in ["lang", "next", "key", "surprise", "csrf"] {
+            for query in ["lang", "next", "key", "hours", "from", "to", "csrf"] {
                 let path = format!("{plain}?{query}={hostile}");
                 if route.method == "GET" {
                     asked += 1;

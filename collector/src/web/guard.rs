@@ -20,8 +20,10 @@ use std::sync::Arc;
 /// What a route asks of whoever comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needs {
-    /// Nothing: the way in itself, and whether the collector works.
+    /// Nothing: whether the collector works, and what every page is dressed in.
     Nothing,
+    /// Nothing, and it has a form: the way in itself.
+    Stranger,
     /// A token or a session, or to come from this host itself and not through the proxy.
     Here,
     /// To be logged in as a person: one's own account.
@@ -240,7 +242,7 @@ fn admitted(needs: Needs, who: &Who, here: bool) -> Result<(), Instead> {
         _ => None,
     };
     match (needs, who) {
-        (Needs::Nothing, _) | (Needs::Here, Who::Somebody(_)) => Ok(()),
+        (Needs::Nothing | Needs::Stranger, _) | (Needs::Here, Who::Somebody(_)) => Ok(()),
         (Needs::Here, Who::Nobody) if here => Ok(()),
         (Needs::Here, _) | (Needs::Api(_), Who::Nobody | Who::NotLetIn) | (_, Who::BadToken) => {
             Err(Instead::Status(StatusCode::UNAUTHORIZED))
@@ -273,7 +275,7 @@ pub async fn guard(site: Arc<Site>, needs: Needs, mut request: Request, next: Ne
     request.extensions_mut().insert(Client(client));
     let here = from.to_canonical().is_loopback()
         && !settings.proxy.as_ref().is_some_and(|proxy| proxy.is(from));
-    let who = if needs == Needs::Nothing {
+    let who = if matches!(needs, Needs::Nothing | Needs::Stranger) {
         Who::Nobody
     } else {
         let claims = Claims::of(&request, &site.gate);
@@ -333,7 +335,7 @@ pub async fn guard(site: Arc<Site>, needs: Needs, mut request: Request, next: Ne
         }
         _ => {
             request.extensions_mut().insert(Stranger { csrf });
-            needs == Needs::Nothing
+            needs == Needs::Stranger
         }
     };
     let mut response = next.run(request).await;

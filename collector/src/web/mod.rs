@@ -10,6 +10,8 @@ pub mod account;
 pub mod accounts;
 pub mod agent;
 pub mod alert;
+pub mod assets;
+pub mod charts;
 pub mod code;
 pub mod codes;
 pub mod frame;
@@ -18,6 +20,7 @@ pub mod health;
 pub mod home;
 pub mod life;
 pub mod listen;
+pub mod live;
 pub mod login;
 pub mod names;
 pub mod reason;
@@ -29,7 +32,7 @@ pub mod words_people;
 use crate::ingest::{Job, Metrics, SignsOfLife};
 use crate::limit::FORM_BYTES;
 use crate::people::{Action, Gate};
-use crate::store::{Store, StoreError};
+use crate::store::{Agent, Store, StoreError};
 use crate::zone::Zone;
 use axum::body::Body;
 use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
@@ -66,6 +69,8 @@ pub struct Site {
     pub zone: Zone,
     /// Who may come in.
     pub gate: Gate,
+    /// The newest event that open pages were told of.
+    pub newest: live::Newest,
 }
 
 /// Serves until told to stop.
@@ -116,7 +121,8 @@ async fn with_headers(request: Request, next: Next) -> Response {
     for (name, value) in [
         (
             "content-security-policy",
-            "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+            "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; \
+             frame-ancestors 'none'",
         ),
         ("x-content-type-options", "nosniff"),
         ("x-frame-options", "DENY"),
@@ -129,7 +135,9 @@ async fn with_headers(request: Request, next: Next) -> Response {
             HeaderValue::from_static(value),
         );
     }
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers
+        .entry(CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
     response
 }
 
@@ -283,6 +291,55 @@ async fn agent_page(
         agent::page(site, view, &agent)
     })
     .await
+}
+
+/// The agent of this name, of those that the viewer sees: one of another customer with the same name changes nothing.
+fn visible_agent(
+    site: &Site,
+    view: &frame::View,
+    selector: &str,
+) -> Result<Option<Agent>, StoreError> {
+    let mut found = site.store.find_agent(selector)?;
+    found.retain(|agent| view.viewer().sees(&agent.customer));
+    let one = found.pop();
+    Ok(one.filter(|_| found.is_empty()))
+}
+
+async fn chart_data(
+    State(site): State<Arc<Site>>,
+    Extension(entered): Extension<Entered>,
+    Path(agent): Path<String>,
+    query: Parameters,
+    headers: HeaderMap,
+) -> Response {
+    let asked = Asked::new(&query, &headers, Some(&entered));
+    let view = view(&site, &asked, &entered);
+    let span = charts::Span::of(|name| query.get(name).cloned(), view.now);
+    let built = tokio::task::spawn_blocking(move || {
+        let Some(agent) = visible_agent(&site, &view, &agent)? else {
+            return Ok(None);
+        };
+        charts::data(&site, &view, &agent, span).map(Some)
+    });
+    let (status, body) = match built.await {
+        Ok(Ok(Some(data))) => (StatusCode::OK, data),
+        Ok(Ok(None)) => (StatusCode::NOT_FOUND, serde_json::Value::Null),
+        Ok(Err(error)) => {
+            log::error!("chart data cannot be read: {error}");
+            (StatusCode::SERVICE_UNAVAILABLE, serde_json::Value::Null)
+        }
+        Err(error) => {
+            log::error!("chart data cannot be read: {error}");
+            (StatusCode::INTERNAL_SERVER_ERROR, serde_json::Value::Null)
+        }
+    };
+    let mut response = Response::new(Body::from(body.to_string()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/json; charset=utf-8"),
+    );
+    response
 }
 
 async fn not_found(query: Parameters, headers: HeaderMap) -> Response {

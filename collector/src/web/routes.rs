@@ -1,7 +1,7 @@
 //! Every address of the pages, and what it needs. The router is made of this table, so that there is no other way in.
 
 use super::guard::Needs;
-use super::{Site, account, accounts, health, login};
+use super::{Site, account, accounts, assets, health, live, login};
 use crate::people::Action;
 use axum::routing::{MethodRouter, get, post};
 use std::sync::Arc;
@@ -48,16 +48,21 @@ const TOKENS: Needs = Needs::Page(Action::ManageTokens);
 
 /// The table.
 pub const ROUTES: &[Route] = &[
-    read("/login", Needs::Nothing, || get(login::page)),
-    write("/login", Needs::Nothing, || post(login::login)),
-    read("/setup", Needs::Nothing, || get(login::setup_page)),
-    write("/setup", Needs::Nothing, || post(login::set_up)),
+    read("/login", Needs::Stranger, || get(login::page)),
+    write("/login", Needs::Stranger, || post(login::login)),
+    read("/setup", Needs::Stranger, || get(login::setup_page)),
+    write("/setup", Needs::Stranger, || post(login::set_up)),
     read("/healthz", Needs::Nothing, || get(health::healthz)),
+    read("/assets/{name}", Needs::Nothing, || get(assets::serve)),
     read("/metrics", Needs::Here, || get(health::metrics)),
     read("/", SEE, || get(super::home_page)),
     read("/a/{id}", SEE, || get(super::alert_page)),
     read("/codes/{code}", SEE, || get(super::code_page)),
     read("/agents/{*agent}", SEE, || get(super::agent_page)),
+    read("/charts/{*agent}", Needs::Api(Action::See), || {
+        get(super::chart_data)
+    }),
+    read("/live", Needs::Api(Action::See), || get(live::events)),
     write("/logout", Needs::Person, || post(login::logout)),
     read("/account", Needs::Person, || get(account::page)),
     write("/account/password", Needs::Person, || {

@@ -62,6 +62,7 @@ pub fn serve_with(now: fn() -> WallTime, settings: Settings) -> Served {
         signs: Arc::new(SignsOfLife::default()),
         now,
         zone: Zone::fixed("+09:00").unwrap(),
+        newest: watch::channel(0).1,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -234,7 +235,15 @@ impl Browser {
         // A body that is refused may not be read to its end.
         stream.write_all(body.as_bytes()).ok();
         let mut text = Vec::new();
-        stream.read_to_end(&mut text).ok();
+        let mut piece = [0; 4096];
+        while let Ok(read @ 1..) = stream.read(&mut piece) {
+            text.extend_from_slice(&piece[..read]);
+            // A stream of events has no end: that it begins is enough.
+            let so_far = String::from_utf8_lossy(&text);
+            if so_far.contains("text/event-stream") && so_far.contains("\r\n\r\n") {
+                break;
+            }
+        }
         let text = String::from_utf8(text).unwrap();
         let (head, body) = text
             .split_once("\r\n\r\n")

@@ -1,9 +1,18 @@
 //! What the store keeps, as plain values.
 
 mod event;
+mod handling;
 pub mod people;
+pub mod window;
 
 pub use event::{Event, EventKind};
+pub use handling::{
+    AckEnd, AckEnding, Acknowledgement, AuditEntry, AuditFilter, Facts, LinkSecret, Matcher, Note,
+    NoteOn, Silence, Via,
+};
+pub use window::{
+    Days, Occurrence, Place, Schedule, Texts, Weekly, Window, WindowKind, WindowScope,
+};
 
 use super::dating::Offsets;
 use hansho::clock::{Anchor, AnchorQuality, Uptime, WallTime};
