@@ -11,6 +11,7 @@ mod support;
 
 use hansho::clock::WallTime;
 use hansho::code::Language;
+use hansho_collector::handling::Who;
 use hansho_collector::limit::{
     ACCOUNTS, SCOPE_CUSTOMERS, SESSION_IDLE_MS, SESSION_MS, SESSIONS_PER_ACCOUNT, SETUP_MS,
     USED_STEP_MS,
@@ -20,7 +21,7 @@ use hansho_collector::people::gate::{change, look};
 use hansho_collector::people::sessions::Ended;
 use hansho_collector::people::tokens::{self, Invalid, NewToken};
 use hansho_collector::people::{Digest, NotDone, Role, Scope, SetupLink, sessions, setup};
-use hansho_collector::store::{MemoryStore, SqliteStore, Store, StoreError};
+use hansho_collector::store::{MemoryStore, SqliteStore, Store, StoreError, Via};
 use support::{Folder, at};
 
 /// Runs a test on both stores and compares what they hold at its end; SQLite's also after it was opened again.
@@ -147,7 +148,7 @@ fn accounts_come_back_as_they_went_in() {
             (account.role, account.scope),
             (Role::Viewer, customers(&["B"]))
         );
-        let language = |rows: &mut dyn hansho_collector::store::rows::PeopleRows| {
+        let language = |rows: &mut dyn hansho_collector::store::rows::AllRows| {
             accounts::set_language(rows, "佐藤", None)
         };
         assert_eq!(change(store, language), Ok(()));
@@ -512,7 +513,11 @@ fn the_files_hold_no_secret() {
                 scope: Scope::All,
                 expires: None,
             },
-            "sato",
+            &Who {
+                name: "sato".to_owned(),
+                via: Via::Page,
+                scope: hansho_collector::handling::Scope::All,
+            },
             at(3),
         )
         .unwrap();

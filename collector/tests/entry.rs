@@ -12,13 +12,15 @@
 mod browser;
 mod support;
 
-use browser::{PASSWORD, customers, serve, serve_with};
+use browser::{PASSWORD, Served, by, customers, serve, serve_with};
 use hansho::clock::WallTime;
+use hansho_collector::handling::audit;
 use hansho_collector::limit::{
     FORM_BYTES, LOGIN_FAILURES, LOGIN_FAILURES_ADDRESS, LOGIN_WINDOW_MS, SESSION_IDLE_MS,
     SESSION_MS,
 };
 use hansho_collector::people::{Role, Scope, Settings, TrustedProxy};
+use hansho_collector::store::{Store as _, Via};
 use std::sync::atomic::{AtomicU64, Ordering};
 use support::at;
 
@@ -125,7 +127,10 @@ fn an_answer_does_not_tell_which_names_exist() {
     let served = serve();
     served.account("sato", Role::Viewer, Scope::All);
     served.account("gone", Role::Viewer, Scope::All);
-    served.gate.disable_account("gone", true).unwrap();
+    served
+        .gate
+        .disable_account("gone", true, &by(), at(0))
+        .unwrap();
     let answer = |name: &str, password: &str| {
         let mut browser = served.browser();
         let answer = browser.login(name, password);
@@ -271,7 +276,10 @@ fn behind_the_proxy_the_header_says_who_it_is() {
     let served = serve_with(|| at(1000), proxy("127.0.0.1"));
     served.account("sato", Role::Admin, Scope::All);
     served.account("gone", Role::Admin, Scope::All);
-    served.gate.disable_account("gone", true).unwrap();
+    served
+        .gate
+        .disable_account("gone", true, &by(), at(0))
+        .unwrap();
     let with = |name: &str| {
         let mut browser = served.browser();
         browser.header("X-Remote-User", name);
@@ -363,7 +371,7 @@ fn a_token_lets_in_until_it_is_revoked_and_is_no_person() {
     let mut both = served.logged_in("sato");
     both.header("Authorization", "Bearer hansho_00");
     assert_eq!(both.get("/").status, 401);
-    served.gate.revoke_token("monitor").unwrap();
+    served.gate.revoke_token("monitor", &by(), at(0)).unwrap();
     assert_eq!(program.get("/").status, 401);
 }
 
@@ -412,6 +420,53 @@ fn a_person_changes_their_password_and_language() {
         303
     );
     assert!(browser.get("/").body.contains("<html lang=\"ja\">"));
+}
+
+type Entry = (String, Via, String);
+
+/// What somebody did, as the audit has it.
+fn audited(served: &Served, name: &str) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    let until = at(u64::from(u32::MAX));
+    served
+        .store
+        .view(&mut |rows| {
+            audit::each(rows, None, (at(0), until), &mut |entry| {
+                if entry.by == name {
+                    let what = format!("{} {}", entry.action, entry.on);
+                    entries.push((what, entry.via, entry.detail.clone()));
+                }
+            })
+        })
+        .unwrap();
+    entries
+}
+
+fn what_the_admin_did() -> Vec<Entry> {
+    let page = |what: &str, detail: &str| (what.to_owned(), Via::Page, detail.to_owned());
+    vec![
+        page(
+            "account_add sato",
+            "role=operator customers=[\"B\",\"みらい商事\"] disabled=false",
+        ),
+        page(
+            "account_change sato",
+            "role=viewer customers=[\"C\"] disabled=false",
+        ),
+        page("account_password sato", ""),
+        page(
+            "account_change sato",
+            "role=viewer customers=all disabled=true",
+        ),
+        page(
+            "token_add t",
+            &format!(
+                "role=viewer customers=[] expires_ms={}",
+                at(1000 + 30 * 86_400_000).as_millis()
+            ),
+        ),
+        page("token_revoke t", ""),
+    ]
 }
 
 #[test]
@@ -495,6 +550,8 @@ fn an_admin_adds_changes_and_shuts_out() {
     assert_eq!(send("/tokens/revoke", &[("name", "t")]).0, 303);
     assert_eq!(send("/tokens/revoke", &[("name", "t")]).0, 404);
     assert_eq!(served.program(token).get("/").status, 401);
+    // All of it is in the audit, with who did it and how; nothing that was refused is.
+    assert_eq!(audited(&served, "admin"), what_the_admin_did());
 }
 
 #[test]

@@ -13,10 +13,11 @@ mod support;
 
 use hansho::clock::WallTime;
 use hansho::frame::kind::{AgentId, Stream};
+use hansho_collector::handling::Who;
 use hansho_collector::ingest::{Job, Metrics, SignsOfLife};
 use hansho_collector::people::tokens::NewToken;
 use hansho_collector::people::{Gate, Role, Scope, Settings};
-use hansho_collector::store::{AlertFilter, MemoryStore, NewAgent, Store};
+use hansho_collector::store::{AlertFilter, MemoryStore, NewAgent, Store, Via};
 use hansho_collector::web::{self, Site};
 use hansho_collector::zone::Zone;
 use std::fmt::Write as _;
@@ -100,7 +101,12 @@ fn token(gate: &Gate) -> String {
         scope: Scope::All,
         expires: None,
     };
-    gate.add_token(&token, "test", at(0)).unwrap().token()
+    let by = Who {
+        name: "test".to_owned(),
+        via: Via::Command,
+        scope: hansho_collector::handling::Scope::All,
+    };
+    gate.add_token(&token, &by, at(0)).unwrap().token()
 }
 
 impl Pages {

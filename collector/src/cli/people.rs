@@ -3,11 +3,12 @@
 use super::{Arguments, configuration, print, store_failure};
 use crate::clock::{self, DAY_MS, utc};
 use crate::exit::{FAILURE, Failure, IO, USAGE};
+use crate::handling::Who;
 use crate::limit::{PASSWORD_BYTES, TOKEN_DAYS};
 use crate::people::accounts::Rights;
 use crate::people::tokens::NewToken;
 use crate::people::{Gate, NotDone, Role, Scope, Settings};
-use crate::store::{SqliteStore, Store, StoreError};
+use crate::store::{SqliteStore, Store, StoreError, Via};
 use hansho::clock::WallTime;
 use hansho::code::Language;
 use serde_json::{Value, json};
@@ -96,6 +97,15 @@ fn failure(name: &str, why: &NotDone) -> Failure {
 fn gate(store: SqliteStore) -> Gate {
     let store: Arc<dyn Store> = Arc::new(store);
     Gate::new(Arc::clone(&store), store, Settings::default())
+}
+
+/// Whoever may write the store's directory: the audit has no better name.
+fn by() -> Who {
+    Who {
+        name: "command line".to_owned(),
+        via: Via::Command,
+        scope: crate::handling::Scope::All,
+    }
 }
 
 fn writing(arguments: &Arguments) -> Result<Gate, Failure> {
@@ -208,8 +218,15 @@ fn account_add(arguments: &Arguments, name: &str) -> Result<(), Failure> {
     } else {
         Some(password(name)?)
     };
-    gate.add_account(name, given.as_deref(), &rights, language, clock::now())
-        .map_err(|why| failure(name, &why))?;
+    gate.add_account(
+        name,
+        given.as_deref(),
+        &rights,
+        language,
+        &by(),
+        clock::now(),
+    )
+    .map_err(|why| failure(name, &why))?;
     print(&format!(
         "account {name} added: {}, {}\n",
         rights.role.word(),
@@ -219,7 +236,7 @@ fn account_add(arguments: &Arguments, name: &str) -> Result<(), Failure> {
 
 fn account_disable(arguments: &Arguments, name: &str, disabled: bool) -> Result<(), Failure> {
     writing(arguments)?
-        .disable_account(name, disabled)
+        .disable_account(name, disabled, &by(), clock::now())
         .map_err(|why| failure(name, &why))?;
     print(&format!(
         "account {name} {}\n",
@@ -237,7 +254,7 @@ fn account_password(arguments: &Arguments, name: &str) -> Result<(), Failure> {
     if known.is_none() {
         return Err(failure(name, &NotDone::Missing));
     }
-    gate.set_password(name, &password(name)?)
+    gate.set_password(name, &password(name)?, &by(), clock::now())
         .map_err(|why| failure(name, &why))?;
     print(&format!("password of {name} set; its logins have ended\n"))
 }
@@ -294,7 +311,7 @@ fn token_add(arguments: &Arguments, name: &str) -> Result<(), Failure> {
         expires: options.expires(now)?,
     };
     let secret = writing(arguments)?
-        .add_token(&token, "command line", now)
+        .add_token(&token, &by(), now)
         .map_err(|why| failure(name, &why))?;
     print(&format!("{}\n", secret.token()))
 }
@@ -331,7 +348,7 @@ fn token_list(arguments: &Arguments) -> Result<(), Failure> {
 
 fn token_revoke(arguments: &Arguments, name: &str) -> Result<(), Failure> {
     writing(arguments)?
-        .revoke_token(name)
+        .revoke_token(name, &by(), clock::now())
         .map_err(|why| failure(name, &why))?;
     print(&format!("token {name} revoked\n"))
 }

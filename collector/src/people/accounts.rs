@@ -43,6 +43,26 @@ pub struct Rights {
     pub disabled: bool,
 }
 
+impl Rights {
+    /// For the audit.
+    pub(super) fn detail(&self) -> String {
+        let scope = scope_detail(&self.scope);
+        format!(
+            "role={} customers={scope} disabled={}",
+            self.role.word(),
+            self.disabled
+        )
+    }
+}
+
+/// A scope for the audit: `all`, or names in quotes, so that none can pass for something else.
+pub(super) fn scope_detail(scope: &Scope) -> String {
+    match scope {
+        Scope::All => "all".to_owned(),
+        Scope::Customers(customers) => serde_json::json!(customers).to_string(),
+    }
+}
+
 /// Adds an account; `password` is the hash, `None` where only the single-sign-on proxy lets the person in.
 ///
 /// # Errors

@@ -7,9 +7,10 @@ use super::secret::Secret;
 use super::sessions::{self, Ended};
 use super::tokens::{self, Invalid, NewToken};
 use super::{Account, ApiToken, NotDone, Session, TrustedProxy, accounts, password, setup};
+use crate::handling::{Who, audit};
 use crate::limit::HASHES_AT_ONCE;
-use crate::store::rows::PeopleRows;
-use crate::store::{Store, StoreError};
+use crate::store::rows::{AllRows, PeopleRows};
+use crate::store::{Store, StoreError, Via};
 use core::net::IpAddr;
 use hansho::clock::WallTime;
 use hansho::code::Language;
@@ -118,7 +119,7 @@ pub fn look<T>(
 /// What the change says, or [`NotDone::Store`].
 pub fn change<T>(
     store: &dyn Store,
-    mut work: impl FnMut(&mut dyn PeopleRows) -> Result<T, NotDone>,
+    mut work: impl FnMut(&mut dyn AllRows) -> Result<T, NotDone>,
 ) -> Result<T, NotDone> {
     let mut outcome = None;
     let committed = store.transact(&mut |rows| match work(rows) {
@@ -140,6 +141,26 @@ pub fn change<T>(
         (None, Ok(())) => Err(NotDone::System(
             "the store did not run the change".to_owned(),
         )),
+    }
+}
+
+/// Words of the audit: an account was added,
+pub const ACCOUNT_ADD: &str = "account_add";
+/// its role, scope or whether it is disabled was changed,
+pub const ACCOUNT_CHANGE: &str = "account_change";
+/// its password was set;
+pub const PASSWORD: &str = "account_password";
+/// a token was made,
+pub const TOKEN_ADD: &str = "token_add";
+/// and revoked.
+pub const TOKEN_REVOKE: &str = "token_revoke";
+
+/// Somebody who changes what is their own.
+fn own(name: &str) -> Who {
+    Who {
+        name: name.to_owned(),
+        via: Via::Page,
+        scope: crate::handling::Scope::Customers(std::collections::BTreeSet::new()),
     }
 }
 
@@ -171,6 +192,21 @@ impl Gate {
 
     fn limiter(&self) -> MutexGuard<'_, Limiter> {
         self.limiter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A change and its entry in the audit, or neither. What it is done to is a name of ours (letters, digits, few signs).
+    fn audited<T>(
+        &self,
+        by: &Who,
+        (action, on, detail): (&str, &str, &str),
+        now: WallTime,
+        mut work: impl FnMut(&mut dyn AllRows) -> Result<T, NotDone>,
+    ) -> Result<T, NotDone> {
+        change(&*self.writing, |rows| {
+            let done = work(rows)?;
+            audit::append(rows, by, action, on, "", detail, now)?;
+            Ok(done)
+        })
     }
 
     /// The account of this name.
@@ -327,7 +363,7 @@ impl Gate {
             })?;
         let hash = self.hash(new, name)?;
         let session = session.map(Secret::digest);
-        change(&*self.writing, |rows| {
+        self.audited(&own(name), (PASSWORD, name, ""), now, |rows| {
             accounts::set_password(rows, name, hash.clone(), session.as_ref())
         })
     }
@@ -356,13 +392,15 @@ impl Gate {
         given: Option<&str>,
         rights: &Rights,
         language: Option<Language>,
+        by: &Who,
         now: WallTime,
     ) -> Result<(), NotDone> {
         if !accounts::is_name(name) {
             return Err(NotDone::Name);
         }
         let hash = given.map(|given| self.hash(given, name)).transpose()?;
-        change(&*self.writing, |rows| {
+        let detail = rights.detail();
+        self.audited(by, (ACCOUNT_ADD, name, &detail), now, |rows| {
             accounts::add(rows, name, hash.clone(), rights, language, now)
         })
     }
@@ -371,16 +409,32 @@ impl Gate {
     ///
     /// # Errors
     /// [`NotDone`].
-    pub fn change_account(&self, name: &str, rights: &Rights) -> Result<(), NotDone> {
-        change(&*self.writing, |rows| accounts::change(rows, name, rights))
+    pub fn change_account(
+        &self,
+        name: &str,
+        rights: &Rights,
+        by: &Who,
+        now: WallTime,
+    ) -> Result<(), NotDone> {
+        let detail = rights.detail();
+        self.audited(by, (ACCOUNT_CHANGE, name, &detail), now, |rows| {
+            accounts::change(rows, name, rights)
+        })
     }
 
     /// Disables an account, or lets it in again.
     ///
     /// # Errors
     /// [`NotDone`].
-    pub fn disable_account(&self, name: &str, disabled: bool) -> Result<(), NotDone> {
-        change(&*self.writing, |rows| {
+    pub fn disable_account(
+        &self,
+        name: &str,
+        disabled: bool,
+        by: &Who,
+        now: WallTime,
+    ) -> Result<(), NotDone> {
+        let detail = format!("disabled={disabled}");
+        self.audited(by, (ACCOUNT_CHANGE, name, &detail), now, |rows| {
             accounts::disable(rows, name, disabled)
         })
     }
@@ -389,9 +443,15 @@ impl Gate {
     ///
     /// # Errors
     /// [`NotDone`].
-    pub fn set_password(&self, name: &str, given: &str) -> Result<(), NotDone> {
+    pub fn set_password(
+        &self,
+        name: &str,
+        given: &str,
+        by: &Who,
+        now: WallTime,
+    ) -> Result<(), NotDone> {
         let hash = self.hash(given, name)?;
-        change(&*self.writing, |rows| {
+        self.audited(by, (PASSWORD, name, ""), now, |rows| {
             accounts::set_password(rows, name, hash.clone(), None)
         })
     }
@@ -400,10 +460,11 @@ impl Gate {
     ///
     /// # Errors
     /// [`NotDone`].
-    pub fn add_token(&self, token: &NewToken, by: &str, now: WallTime) -> Result<Secret, NotDone> {
+    pub fn add_token(&self, token: &NewToken, by: &Who, now: WallTime) -> Result<Secret, NotDone> {
         let secret = Secret::new()?;
-        change(&*self.writing, |rows| {
-            tokens::add(rows, token, secret.digest(), by, now)
+        let detail = token.detail();
+        self.audited(by, (TOKEN_ADD, &token.name, &detail), now, |rows| {
+            tokens::add(rows, token, secret.digest(), &by.name, now)
         })?;
         Ok(secret)
     }
@@ -412,8 +473,10 @@ impl Gate {
     ///
     /// # Errors
     /// [`NotDone`].
-    pub fn revoke_token(&self, name: &str) -> Result<(), NotDone> {
-        change(&*self.writing, |rows| tokens::revoke(rows, name))
+    pub fn revoke_token(&self, name: &str, by: &Who, now: WallTime) -> Result<(), NotDone> {
+        self.audited(by, (TOKEN_REVOKE, name, ""), now, |rows| {
+            tokens::revoke(rows, name)
+        })
     }
 
     /// The key of a set-up link, where there is no account.
@@ -457,7 +520,8 @@ impl Gate {
             return Err(NotDone::Name);
         }
         let hash = self.hash(given, name)?;
-        change(&*self.writing, |rows| {
+        let detail = "role=admin customers=all first=true";
+        self.audited(&own(name), (ACCOUNT_ADD, name, detail), now, |rows| {
             setup::first_account(rows, &key.digest(), name, hash.clone(), language, now)
         })
     }

@@ -1,6 +1,6 @@
 //! Programs: tokens that are shown once, with a role, a scope and an end of their own.
 
-use super::accounts::{is_name, is_scope};
+use super::accounts::{is_name, is_scope, scope_detail};
 use super::{ApiToken, Digest, NotDone, Role, Scope, sessions};
 use crate::limit::ACCOUNTS;
 use crate::store::StoreError;
@@ -27,6 +27,17 @@ pub struct NewToken {
     pub scope: Scope,
     /// From when on it is refused; `None` for never.
     pub expires: Option<WallTime>,
+}
+
+impl NewToken {
+    /// For the audit.
+    pub(super) fn detail(&self) -> String {
+        let scope = scope_detail(&self.scope);
+        let end = self.expires.map_or_else(String::new, |end| {
+            format!(" expires_ms={}", end.as_millis())
+        });
+        format!("role={} customers={scope}{end}", self.role.word())
+    }
 }
 
 /// Adds a token.

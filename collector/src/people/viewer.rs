@@ -1,5 +1,7 @@
 //! Who asks, and what they may do: one table.
 
+use crate::handling::{self, Who};
+use crate::store::Via;
 use crate::store::types::people::{Role, Scope};
 
 /// Whoever asks for a page, or for something to be done.
@@ -107,6 +109,19 @@ impl Viewer {
             return Err(Refused::NotAll);
         }
         Ok(())
+    }
+
+    /// The same person as one who acts on alerts, silences and windows.
+    #[must_use]
+    pub fn who(&self, via: Via) -> Who {
+        Who {
+            name: self.name.clone(),
+            via,
+            scope: match &self.scope {
+                Scope::All => handling::Scope::All,
+                Scope::Customers(customers) => handling::Scope::Customers(customers.clone()),
+            },
+        }
     }
 
     /// Whether the viewer sees the customer's systems.

@@ -5,6 +5,7 @@ use super::guard::{Entered, Fields, see_other};
 use super::login::field;
 use super::words_people::Words;
 use super::{Parameters, Site, frame, html, waiting};
+use crate::handling::Who;
 use crate::limit::TOKEN_DAYS;
 use crate::people::accounts::Rights;
 use crate::people::tokens::NewToken;
@@ -241,9 +242,10 @@ async fn changed<F>(
     change: F,
 ) -> Response
 where
-    F: FnOnce(&Site) -> Result<(), NotDone> + Send + 'static,
+    F: FnOnce(&Site, &Who, WallTime) -> Result<(), NotDone> + Send + 'static,
 {
-    let outcome = waiting(&site, change).await;
+    let by = entered.who();
+    let outcome = waiting(&site, move |site| change(site, &by, (site.now)())).await;
     match done(outcome, &what, &entered) {
         Ok(()) => see_other("/accounts"),
         Err(why) => {
@@ -274,12 +276,16 @@ pub async fn add(
         rights.role.word(),
         rights.scope
     );
-    changed((site, entered, query, headers), what, move |site| {
-        let (name, password) = (fields.get("name"), fields.get("password"));
-        let language: Option<Language> = None;
-        site.gate
-            .add_account(name, Some(password), &rights, language, (site.now)())
-    })
+    changed(
+        (site, entered, query, headers),
+        what,
+        move |site, by, now| {
+            let (name, password) = (fields.get("name"), fields.get("password"));
+            let language: Option<Language> = None;
+            site.gate
+                .add_account(name, Some(password), &rights, language, by, now)
+        },
+    )
     .await
 }
 
@@ -299,9 +305,14 @@ pub async fn change(
         }
     };
     let what = format!("account {:?} changed to {rights:?}", fields.get("name"));
-    changed((site, entered, query, headers), what, move |site| {
-        site.gate.change_account(fields.get("name"), &rights)
-    })
+    changed(
+        (site, entered, query, headers),
+        what,
+        move |site, by, now| {
+            site.gate
+                .change_account(fields.get("name"), &rights, by, now)
+        },
+    )
     .await
 }
 
@@ -314,10 +325,14 @@ pub async fn set_password(
     headers: HeaderMap,
 ) -> Response {
     let what = format!("password of account {:?} set", fields.get("name"));
-    changed((site, entered, query, headers), what, move |site| {
-        site.gate
-            .set_password(fields.get("name"), fields.get("password"))
-    })
+    changed(
+        (site, entered, query, headers),
+        what,
+        move |site, by, now| {
+            site.gate
+                .set_password(fields.get("name"), fields.get("password"), by, now)
+        },
+    )
     .await
 }
 
@@ -355,7 +370,7 @@ pub async fn add_token(
                 expires,
             };
             let what = format!("token {token:?} made");
-            let by = entered.viewer.name.clone();
+            let by = entered.who();
             let made = waiting(&site, move |site| {
                 site.gate.add_token(&token, &by, (site.now)())
             });
@@ -377,8 +392,10 @@ pub async fn revoke_token(
     headers: HeaderMap,
 ) -> Response {
     let what = format!("token {:?} revoked", fields.get("name"));
-    changed((site, entered, query, headers), what, move |site| {
-        site.gate.revoke_token(fields.get("name"))
-    })
+    changed(
+        (site, entered, query, headers),
+        what,
+        move |site, by, now| site.gate.revoke_token(fields.get("name"), by, now),
+    )
     .await
 }

@@ -2,11 +2,12 @@
 //! request's extensions who [`Entered`] and, of a form, its [`Fields`].
 
 use super::{Asked, Site, frame, html};
+use crate::handling::Who;
 use crate::limit::SESSION_MS;
 use crate::people::proxy::{self, Told};
 use crate::people::secret::Secret;
 use crate::people::{Action, Gate, Refused, Viewer, csrf};
-use crate::store::StoreError;
+use crate::store::{StoreError, Via};
 use axum::extract::{ConnectInfo, Form, FromRequest as _, Query, Request};
 use axum::http::header::{AUTHORIZATION, COOKIE, LOCATION, SET_COOKIE, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -56,6 +57,17 @@ pub struct Entered {
     pub language: Option<Language>,
     /// What their forms send back; nothing where it is a token, which sends no forms.
     pub csrf: String,
+}
+
+impl Entered {
+    /// Whoever came in, as one who acts: what `handling` asks for, and the audit names.
+    #[must_use]
+    pub fn who(&self) -> Who {
+        self.viewer.who(match self.way {
+            Way::Session(_) | Way::Proxy => Via::Page,
+            Way::Token => Via::Api,
+        })
+    }
 }
 
 /// What a form that nobody is logged in for sends back.
@@ -136,8 +148,8 @@ fn peer(request: &Request) -> IpAddr {
         .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| info.0.0.ip())
 }
 
-/// Who it is.
-enum Who {
+/// Found it is.
+enum Found {
     Nobody,
     Somebody(Box<Entered>),
     /// A token that does not let in.
@@ -174,14 +186,14 @@ impl Claims {
 }
 
 /// Looks up who it is: a token stands above what a proxy says, and that above a session.
-fn identify(site: &Site, claims: Claims) -> Result<Who, StoreError> {
+fn identify(site: &Site, claims: Claims) -> Result<Found, StoreError> {
     let now = (site.now)();
     if let Some(bearer) = claims.bearer {
         let Some(secret) = bearer else {
-            return Ok(Who::BadToken);
+            return Ok(Found::BadToken);
         };
         return Ok(match site.gate.token(&secret, now)? {
-            Ok(token) => Who::Somebody(Box::new(Entered {
+            Ok(token) => Found::Somebody(Box::new(Entered {
                 viewer: Viewer {
                     name: token.name,
                     role: token.role,
@@ -191,29 +203,29 @@ fn identify(site: &Site, claims: Claims) -> Result<Who, StoreError> {
                 language: None,
                 csrf: String::new(),
             })),
-            Err(_) => Who::BadToken,
+            Err(_) => Found::BadToken,
         });
     }
     let (account, way) = match claims.told {
-        Told::Garbled => return Ok(Who::NotLetIn),
+        Told::Garbled => return Ok(Found::NotLetIn),
         Told::Name(name) => match site.gate.account(&name)? {
             Some(account) if !account.disabled => (account, Way::Proxy),
             _ => {
                 log::warn!("the proxy names {name:?}, which has no account here or a disabled one");
-                return Ok(Who::NotLetIn);
+                return Ok(Found::NotLetIn);
             }
         },
         Told::Nothing => {
             let Some(secret) = claims.session else {
-                return Ok(Who::Nobody);
+                return Ok(Found::Nobody);
             };
             match site.gate.session(&secret, now)? {
                 Ok((_, account)) => (account, Way::Session(secret)),
-                Err(_) => return Ok(Who::Nobody),
+                Err(_) => return Ok(Found::Nobody),
             }
         }
     };
-    Ok(Who::Somebody(Box::new(Entered {
+    Ok(Found::Somebody(Box::new(Entered {
         viewer: Viewer {
             name: account.name,
             role: account.role,
@@ -236,24 +248,24 @@ enum Instead {
     Unreadable,
 }
 
-fn admitted(needs: Needs, who: &Who, here: bool) -> Result<(), Instead> {
+fn admitted(needs: Needs, who: &Found, here: bool) -> Result<(), Instead> {
     let viewer = match who {
-        Who::Somebody(entered) => Some(entered),
+        Found::Somebody(entered) => Some(entered),
         _ => None,
     };
     match (needs, who) {
-        (Needs::Nothing | Needs::Stranger, _) | (Needs::Here, Who::Somebody(_)) => Ok(()),
-        (Needs::Here, Who::Nobody) if here => Ok(()),
-        (Needs::Here, _) | (Needs::Api(_), Who::Nobody | Who::NotLetIn) | (_, Who::BadToken) => {
-            Err(Instead::Status(StatusCode::UNAUTHORIZED))
-        }
-        (_, Who::NotLetIn) => Err(Instead::NotLetIn),
-        (Needs::Person | Needs::Page(_), Who::Nobody) => Err(Instead::Login),
-        (Needs::Person, Who::Somebody(entered)) if entered.way == Way::Token => {
+        (Needs::Nothing | Needs::Stranger, _) | (Needs::Here, Found::Somebody(_)) => Ok(()),
+        (Needs::Here, Found::Nobody) if here => Ok(()),
+        (Needs::Here, _)
+        | (Needs::Api(_), Found::Nobody | Found::NotLetIn)
+        | (_, Found::BadToken) => Err(Instead::Status(StatusCode::UNAUTHORIZED)),
+        (_, Found::NotLetIn) => Err(Instead::NotLetIn),
+        (Needs::Person | Needs::Page(_), Found::Nobody) => Err(Instead::Login),
+        (Needs::Person, Found::Somebody(entered)) if entered.way == Way::Token => {
             Err(Instead::NoPerson)
         }
-        (Needs::Person, Who::Somebody(_)) => Ok(()),
-        (Needs::Page(action) | Needs::Api(action), Who::Somebody(_)) => viewer
+        (Needs::Person, Found::Somebody(_)) => Ok(()),
+        (Needs::Page(action) | Needs::Api(action), Found::Somebody(_)) => viewer
             .map_or(Err(Refused::NotAll), |entered| {
                 entered.viewer.may(action, None)
             })
@@ -276,7 +288,7 @@ pub async fn guard(site: Arc<Site>, needs: Needs, mut request: Request, next: Ne
     let here = from.to_canonical().is_loopback()
         && !settings.proxy.as_ref().is_some_and(|proxy| proxy.is(from));
     let who = if matches!(needs, Needs::Nothing | Needs::Stranger) {
-        Who::Nobody
+        Found::Nobody
     } else {
         let claims = Claims::of(&request, &site.gate);
         let looking = Arc::clone(&site);
@@ -306,7 +318,7 @@ pub async fn guard(site: Arc<Site>, needs: Needs, mut request: Request, next: Ne
         }
     };
     let (secret, viewer, exempt) = match &who {
-        Who::Somebody(entered) => match &entered.way {
+        Found::Somebody(entered) => match &entered.way {
             Way::Session(secret) => (secret.clone(), entered.viewer.name.clone(), false),
             Way::Proxy => (form.clone(), entered.viewer.name.clone(), false),
             // No browser sends it by itself, so no other site can make one send it.
@@ -325,7 +337,7 @@ pub async fn guard(site: Arc<Site>, needs: Needs, mut request: Request, next: Ne
     let csrf = csrf::token(&secret, &viewer);
     // A browser that has no form cookie gets one with the page whose form needs it.
     let needs_cookie = match who {
-        Who::Somebody(mut entered) => {
+        Found::Somebody(mut entered) => {
             let proxied = entered.way == Way::Proxy;
             if entered.way != Way::Token {
                 entered.csrf = csrf;

@@ -16,11 +16,12 @@
 
 use super::support::at;
 use hansho::clock::WallTime;
+use hansho_collector::handling::Who;
 use hansho_collector::ingest::{Metrics, SignsOfLife};
 use hansho_collector::people::accounts::Rights;
 use hansho_collector::people::tokens::NewToken;
 use hansho_collector::people::{Gate, Role, Scope, Settings};
-use hansho_collector::store::{MemoryStore, Store};
+use hansho_collector::store::{MemoryStore, Store, Via};
 use hansho_collector::web::{self, Site};
 use hansho_collector::zone::Zone;
 use std::collections::BTreeMap;
@@ -85,6 +86,15 @@ pub fn serve_with(now: fn() -> WallTime, settings: Settings) -> Served {
     }
 }
 
+/// The test itself, as one who acts.
+pub fn by() -> Who {
+    Who {
+        name: "test".to_owned(),
+        via: Via::Command,
+        scope: hansho_collector::handling::Scope::All,
+    }
+}
+
 pub fn customers(names: &[&str]) -> Scope {
     Scope::Customers(names.iter().map(|name| (*name).to_owned()).collect())
 }
@@ -97,7 +107,7 @@ impl Served {
             disabled: false,
         };
         self.gate
-            .add_account(name, Some(PASSWORD), &rights, None, (self.now)())
+            .add_account(name, Some(PASSWORD), &rights, None, &by(), (self.now)())
             .unwrap();
     }
 
@@ -108,7 +118,7 @@ impl Served {
             scope,
             expires: None,
         };
-        let made = self.gate.add_token(&token, "test", (self.now)());
+        let made = self.gate.add_token(&token, &by(), (self.now)());
         made.unwrap().token()
     }
 
