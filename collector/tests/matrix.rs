@@ -421,6 +421,34 @@ fn no_form_works_without_what_its_page_sends_along() {
     assert_eq!(ask(&mut chief, "POST", &case, Some(&own)).status, 303);
 }
 
+/// Beside the table there is one way in: the signed link of a mail, whose token is the right itself (tests/link_page.rs).
+#[test]
+fn no_route_stands_outside_the_table() {
+    let web = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/web");
+    let mut outside = Vec::new();
+    for entry in std::fs::read_dir(web).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        for line in text.lines() {
+            let makes = [".route(", ".nest(", "_service(", ".fallback("];
+            if makes.iter().any(|make| line.contains(make)) {
+                let name = path.file_name().unwrap().to_string_lossy().into_owned();
+                outside.push(format!("{name}: {}", line.trim()));
+            }
+        }
+    }
+    outside.sort();
+    assert_eq!(
+        outside,
+        [
+            "link.rs: .route(\"/l/{token}\", get(open).post(take))",
+            "mod.rs: .fallback_service(nothing.with_state(Arc::clone(&site)))",
+            "mod.rs: router = router.route(route.path, handler);",
+            "mod.rs: router(site).into_make_service_with_connect_info::<Peer>()",
+        ]
+    );
+}
+
 const HOSTILE: [&str; 16] = [
     "",
     " ",

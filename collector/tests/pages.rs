@@ -55,6 +55,7 @@ fn start_at(now: fn() -> WallTime) -> Pages {
     let site = Arc::new(Site {
         store: Arc::clone(&store) as Arc<dyn Store>,
         gate,
+        writing: Arc::clone(&store) as Arc<dyn Store>,
         queue,
         metrics: Arc::new(Metrics::default()),
         signs: Arc::clone(&signs),
@@ -627,6 +628,7 @@ fn a_connection_to_the_pages_ends_at_its_time_and_places_come_back() {
     let gate = gate(&store);
     let token = token(&gate);
     let site = Site {
+        writing: Arc::clone(&store) as Arc<dyn Store>,
         store,
         gate,
         queue,

@@ -9,6 +9,7 @@ use hansho::frame::kind::Stream;
 use hansho::rule::Quantity;
 use hansho_collector::store::LostReason;
 use hansho_collector::web::codes::{self, Language};
+use hansho_collector::web::link_words;
 use hansho_collector::web::names;
 use hansho_collector::web::words;
 use hansho_collector::web::words_people;
@@ -36,6 +37,7 @@ fn japanese() -> Vec<String> {
         codes::name(60_000, ja).to_owned(),
         format!("{:?}", words_people::of(ja)),
         words_people::of(ja).too_often(time),
+        format!("{:?}", link_words::of(ja)),
     ];
     all.extend(
         names::FIELDS

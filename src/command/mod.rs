@@ -17,6 +17,7 @@ mod ring;
 mod run;
 mod sample;
 mod status;
+mod status_departed;
 mod status_told;
 mod status_words;
 mod test;

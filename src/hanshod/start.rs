@@ -6,6 +6,7 @@
 use crate::rehearsal;
 use crate::scribe::{Handle, Outlets};
 use crate::watch::{Recorder, Watcher, anchor};
+use hansho::clock::Uptime;
 use hansho::config::Plan;
 use hansho::config::plan::Source;
 use hansho::frame::body::Hello;
@@ -26,7 +27,8 @@ use std::hint::black_box;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-/// A gap between two watchers from this length on counts as a late tick; below it is the restart itself.
+/// A gap between two watchers from this length on counts as a late tick, the keeper's own waits aside; below it is the
+/// restart itself.
 const RESTART_MS: u64 = 5_000;
 /// Hello: the disk ring is off.
 const FLAG_NO_DISK: u8 = 1;
@@ -180,8 +182,9 @@ fn start(launch: &Launch, inherited: &mut Inherited) -> Result<Watcher, String> 
         machine.saw_clock(uptime, wall);
     }
     let stall_ms = u64::from(plan.sample.interval_ms).saturating_add(RESTART_MS);
+    let waited_ms = gauges.waited_since_tick_ms();
     let last_tick = before_tick
-        .map(|(uptime, _)| uptime)
+        .map(|(uptime, _)| Uptime::from_millis(uptime.as_millis().saturating_add(waited_ms)))
         .filter(|uptime| now.since(*uptime) >= stall_ms);
     machine.taken_over(now, &before.over, &mut recorder);
     recorder.record_state(&machine, &mut checkpoint, now);

@@ -53,6 +53,8 @@ pub enum Gauge {
     WatcherPulse = 0,
     /// Tick thread: frames, checkpoints and cursors that the memory ring did not take.
     RingRefused = 8,
+    /// Tick thread: [`Self::WatcherWaited`] at its last tick.
+    LastTickWaited = 56,
     /// Tick thread: uptime of its last tick, milliseconds; 0 before the first.
     LastTickUptime = 16,
     /// Tick thread: wall time of its last tick.
@@ -81,6 +83,8 @@ pub enum Gauge {
     DiskFaultErrno = 200,
     /// Scribe: log lines of the watcher that nobody took.
     LinesDropped = 208,
+    /// Keeper: milliseconds, in all, for which it waited before it started a watcher again.
+    WatcherWaited = 256,
 }
 
 /// The page.
@@ -149,7 +153,20 @@ impl Gauges {
         // Killed in between: no tick is known, rather than one at a wrong time.
         self.set(Gauge::LastTickUptime, 0);
         self.set(Gauge::LastTickWall, wall.as_millis());
+        self.set(Gauge::LastTickWaited, self.get(Gauge::WatcherWaited));
         self.set(Gauge::LastTickUptime, uptime.as_millis());
+    }
+
+    /// The keeper waits so long before it starts a watcher again.
+    pub fn keeps_watcher_away(&self, wait_ms: u64) {
+        self.add(Gauge::WatcherWaited, wait_ms);
+    }
+
+    /// For how long since the last tick the keeper itself kept the watcher away: that is no stall.
+    #[must_use]
+    pub fn waited_since_tick_ms(&self) -> u64 {
+        let waited = self.get(Gauge::WatcherWaited);
+        waited.saturating_sub(self.get(Gauge::LastTickWaited))
     }
 
     /// The last tick of the watchers of this keeper.
@@ -325,6 +342,7 @@ mod tests {
         let all = [
             WatcherPulse,
             RingRefused,
+            LastTickWaited,
             LastTickUptime,
             LastTickWall,
             ForwarderPulse,
@@ -339,6 +357,7 @@ mod tests {
             DiskFaults,
             DiskFaultErrno,
             LinesDropped,
+            WatcherWaited,
         ];
         let (_file, gauges) = Gauges::create().unwrap();
         for (value, gauge) in (1..).zip(all) {

@@ -371,6 +371,7 @@ impl Keeper {
         } else {
             failed(&mut self.watcher, now_ms, status)
         };
+        self.gauges.keeps_watcher_away(wait_ms);
         self.watcher.due_ms = Some(now_ms.saturating_add(wait_ms));
     }
 

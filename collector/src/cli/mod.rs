@@ -2,17 +2,24 @@
 //! print in [`json`].
 
 pub mod backup;
+pub mod handling;
 pub mod json;
 mod people;
+mod reload;
+mod responses;
+mod route;
 pub mod serve;
 
 use crate::clock::{self, utc};
+use crate::config::value::is_id;
 use crate::config::{self, Config};
+use crate::directory::Directory;
 use crate::exit::{CONFIG, DATA, FAILURE, Failure, IO, OK, USAGE};
 use crate::keys::{self, Masters};
 use crate::limit::{NAME_CHARACTERS, READINGS};
 use crate::logger;
 use crate::store::{Agent, AlertFilter, NewAgent, Range, SqliteStore, Store, StoreError};
+use crate::zone::Zone;
 use hansho::clock::WallTime;
 use hansho::frame::kind::AgentId;
 use lexopt::prelude::*;
@@ -40,6 +47,28 @@ usage: hansho-collector COMMAND [--config FILE] [options]
   frames AGENT [--json]       raw frames still kept
   losses AGENT [--json]       ranges that will never come, with the reason
   stats [--json]              what was stored, came again, was lost
+  route --agent AGENT --code HNS1002 [--subject S] [--at TIME] [--json]
+                              who gets such an alert, what they are told, and why
+  responses [--system CUSTOMER/SYSTEM] [--json]
+                              codes that a system can raise and that have no response yet
+
+  ack ALERT --by NAME [--recovery TIME] [--next-report TIME] [--text TEXT]
+                              take an alert, also from whoever has it
+  release ALERT --by NAME [--text TEXT]
+                              give it back
+  silence add --until TIME --reason TEXT --by NAME [--from TIME] and what is silenced, at least one of
+              --customer C, --system C/S, --agent AGENT, --code CODE, --subject PATTERN
+  silence list [--all] [--json], silence end ID --by NAME
+  window add --kind maintenance|event --from TIME --until TIME --ja TEXT --en TEXT --by NAME
+             [--days mon,thu [--zone +09:00] [--last TIME]] and where, one of
+             --customer C, --system C/S, --agent AGENT; --site C/SITE alone or beside --system
+  window list [--all] [--json], window end ID --by NAME [--for-good]
+  note add alert|agent|system TARGET --text TEXT --by NAME
+  note list alert|agent|system TARGET [--json]
+  audit --month 2026-11 [--customer C] [--json]
+                              who did what, as CSV
+  link rotate --by NAME       let a new secret sign the links in mails
+
   account add NAME --role ROLE [--customer CUSTOMER]... [--language ja|en] [--no-password]
                               add a person; the password is the first line of stdin. Without --customer all customers
   account list [--json]       list the accounts
@@ -51,7 +80,9 @@ usage: hansho-collector COMMAND [--config FILE] [options]
   token list [--json]         list the API tokens
   token revoke NAME           revoke an API token
 
-ROLE is viewer, operator or admin. AGENT is NAME, CUSTOMER/SYSTEM/NAME, or the agent's 16 hexadecimal digits.
+ROLE is viewer, operator or admin.
+TIME is 2026-11-24T03:20+09:00, 2026-11-24T03:20, 03:20 (the next one) or +30m, +2h, +1d.
+AGENT is NAME, CUSTOMER/SYSTEM/NAME, or the agent's 16 hexadecimal digits.
 --config FILE is ./collector.toml where it is not given. Every command takes --help.
 Reading commands work beside a running serve.
 
@@ -74,15 +105,23 @@ struct Arguments {
     key_file: Option<PathBuf>,
     since_ms: u64,
     people: people::Options,
+    agent: Option<String>,
+    code: Option<String>,
+    subject: Option<String>,
+    at: Option<String>,
 }
 
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
     logger::start(log::LevelFilter::Info);
-    let outcome = arguments(lexopt::Parser::from_env())
-        .map_err(|error| Failure::new(USAGE, format!("{error}; see --help")))
-        .and_then(|arguments| run(&arguments));
+    let outcome = if handling::asked(std::env::args_os()) {
+        handling::run(lexopt::Parser::from_env())
+    } else {
+        arguments(lexopt::Parser::from_env())
+            .map_err(|error| Failure::new(USAGE, format!("{error}; see --help")))
+            .and_then(|arguments| run(&arguments))
+    };
     match outcome {
         Ok(()) => ExitCode::from(OK),
         Err(failure) => {
@@ -116,6 +155,10 @@ fn arguments(mut parser: lexopt::Parser) -> Result<Arguments, lexopt::Error> {
             Long("language") => arguments.people.language = Some(parser.value()?.string()?),
             Long("no-password") => arguments.people.no_password = true,
             Long("days") => arguments.people.days = Some(parser.value()?.string()?),
+            Long("agent") => arguments.agent = Some(parser.value()?.string()?),
+            Long("code") => arguments.code = Some(parser.value()?.string()?),
+            Long("subject") => arguments.subject = Some(parser.value()?.string()?),
+            Long("at") => arguments.at = Some(parser.value()?.string()?),
             Value(word) => arguments.words.push(word.string()?),
             other => return Err(other.unexpected()),
         }
@@ -158,6 +201,8 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         ["token", rest @ ..] => {
             people::token(arguments, rest).unwrap_or_else(|| Err(no_command(&words)))
         }
+        ["route"] => route::route(arguments),
+        ["responses"] => responses::responses(arguments),
         [] => Err(Failure::new(USAGE, "no command; see --help")),
         other => Err(no_command(other)),
     }
@@ -179,7 +224,17 @@ fn misplaced(arguments: &Arguments, words: &[&str]) -> Result<(), Failure> {
         _ => !add && !matches!(command, "serve" | "check" | "backup" | "restore"),
     };
     let wrong = [
-        ("--system", arguments.system.is_some() && !add),
+        (
+            "--system",
+            arguments.system.is_some() && !add && command != "responses",
+        ),
+        ("--agent", arguments.agent.is_some() && command != "route"),
+        ("--code", arguments.code.is_some() && command != "route"),
+        (
+            "--subject",
+            arguments.subject.is_some() && command != "route",
+        ),
+        ("--at", arguments.at.is_some() && command != "route"),
         ("--key-file", arguments.key_file.is_some() && !add),
         ("--standby", arguments.standby && command != "serve"),
         (
@@ -214,11 +269,11 @@ fn print(text: &str) -> Result<(), Failure> {
 }
 
 fn configuration(arguments: &Arguments) -> Result<Config, Failure> {
-    let path = arguments
-        .config
-        .as_deref()
-        .unwrap_or(Path::new("collector.toml"));
-    config::read(path)
+    configuration_of(arguments.config.as_deref())
+}
+
+fn configuration_of(path: Option<&Path>) -> Result<Config, Failure> {
+    config::read(path.unwrap_or(Path::new("collector.toml")))
 }
 
 /// The exit code of a store's error.
@@ -241,6 +296,10 @@ fn reader(arguments: &Arguments) -> Result<SqliteStore, Failure> {
 }
 
 fn check(config: &Config) -> Result<(), Failure> {
+    let zone = config.pages.zone.clone().unwrap_or_else(Zone::of_host);
+    for warning in Directory::new(config, zone).warnings(clock::now()) {
+        log::warn!("{warning}");
+    }
     if let Some((certificate, key)) = &config.ingest.tls {
         crate::ingest::tls::acceptor(certificate, key)
             .map_err(|said| Failure::new(CONFIG, said))?;
@@ -266,11 +325,7 @@ fn check(config: &Config) -> Result<(), Failure> {
 
 /// A name that fits pages, mails, URLs and selectors.
 fn name(what: &str, text: &str) -> Result<String, Failure> {
-    let length = text.chars().count();
-    let fits = (1..=NAME_CHARACTERS).contains(&length)
-        && !text.chars().any(|c| c.is_control() || c == '/')
-        && text.trim() == text;
-    if fits {
+    if is_id(text) {
         Ok(text.to_owned())
     } else {
         Err(Failure::new(

@@ -1,9 +1,11 @@
 //! `serve`: wires ingest, store and pages, and stops them in order.
 
-use super::store_failure;
+use super::{reload, store_failure};
 use crate::clock;
 use crate::config::Config;
+use crate::directory::Current;
 use crate::exit::{CONFIG, Failure, IO};
+use crate::handling;
 use crate::ingest::request::{Intake, Patience};
 use crate::ingest::server::Server;
 use crate::ingest::{Keys, Metrics, Refusal, SignsOfLife, tls};
@@ -86,6 +88,7 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
     let (queue, jobs) = sync_channel(QUEUE_BATCHES);
     let metrics = Arc::new(Metrics::default());
     let signs = Arc::new(SignsOfLife::default());
+    first_link_secret(&*writing)?;
     let writer = Writer {
         store: Arc::clone(&writing),
         retention_days: config.retention_days,
@@ -118,19 +121,30 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::new(IO, format!("the runtime cannot be started: {error}")))?;
-    let gate = Gate::new(Arc::clone(&reading), writing, settings(config));
+    let zone = config.pages.zone.clone().unwrap_or_else(Zone::of_host);
+    let current = Arc::new(Current::new(config, zone.clone()));
+    reload::warn(&current);
+    let gate = Gate::new(Arc::clone(&reading), Arc::clone(&writing), settings(config));
     let (newest_known, newest) = watch::channel(0);
     let site = web::Site {
         store: reading,
+        writing,
         gate,
         queue,
         metrics,
         signs,
         now: clock::now,
-        zone: config.pages.zone.clone().unwrap_or_else(Zone::of_host),
+        zone,
         newest,
     };
-    let outcome = runtime.block_on(listen(config, acceptor, intake, site, newest_known));
+    let outcome = runtime.block_on(listen(
+        config,
+        acceptor,
+        intake,
+        site,
+        newest_known,
+        &current,
+    ));
     // Every sender of the queue is gone with the runtime; the writer stores what waits and ends.
     runtime.shutdown_timeout(std::time::Duration::from_secs(5));
     if thread.join().is_err() {
@@ -191,6 +205,14 @@ fn writer(config: &Config, standby: bool) -> Result<SqliteStore, Failure> {
     }
 }
 
+/// Makes the secret that signs links, at the first start.
+fn first_link_secret(store: &dyn Store) -> Result<(), Failure> {
+    let random = crate::keys::random()?;
+    store
+        .transact(&mut |rows| handling::link::ensure(rows, random, clock::now()).map(drop))
+        .map_err(|error| store_failure(&error))
+}
+
 async fn bind(what: &str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
     let failed =
         |error: std::io::Error| Failure::new(IO, format!("[{what}] listen {address}: {error}"));
@@ -205,10 +227,12 @@ async fn listen(
     intake: Arc<Intake>,
     site: web::Site,
     newest_known: watch::Sender<u64>,
+    current: &Current,
 ) -> Result<(), Failure> {
     let no_signal = |error: std::io::Error| Failure::new(IO, format!("signals: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(no_signal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signal)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(no_signal)?;
     let (ingest, ingest_address) = bind("ingest", config.ingest.listen).await?;
     let (pages, pages_address) = bind("pages", config.pages.listen).await?;
     let (stop, stopping) = watch::channel(false);
@@ -233,9 +257,18 @@ async fn listen(
     super::print(&format!(
         "listening ingest={ingest_address} pages={pages_address}\n"
     ))?;
-    tokio::select! {
-        _ = terminate.recv() => log::info!("SIGTERM: stopping"),
-        _ = interrupt.recv() => log::info!("SIGINT: stopping"),
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => {
+                log::info!("SIGTERM: stopping");
+                break;
+            }
+            _ = interrupt.recv() => {
+                log::info!("SIGINT: stopping");
+                break;
+            }
+            _ = hangup.recv() => reload::reload(&config.file, current),
+        }
     }
     // A receiver that is gone has stopped already.
     stop.send(true).ok();

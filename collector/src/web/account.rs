@@ -164,7 +164,7 @@ pub async fn change_password(
     let outcome = waiting(&site, move |site| {
         let session = match &way {
             Way::Session(secret) => Some(secret),
-            Way::Proxy | Way::Token => None,
+            Way::Proxy | Way::Token | Way::Link => None,
         };
         let (old, new) = (fields.get("old"), fields.get("new"));
         site.gate

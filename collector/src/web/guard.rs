@@ -6,7 +6,7 @@ use crate::handling::Who;
 use crate::limit::SESSION_MS;
 use crate::people::proxy::{self, Told};
 use crate::people::secret::Secret;
-use crate::people::{Action, Gate, Refused, Viewer, csrf};
+use crate::people::{Action, Gate, Refused, Role, Scope, Viewer, csrf};
 use crate::store::{StoreError, Via};
 use axum::extract::{ConnectInfo, Form, FromRequest as _, Query, Request};
 use axum::http::header::{AUTHORIZATION, COOKIE, LOCATION, SET_COOKIE, WWW_AUTHENTICATE};
@@ -15,7 +15,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use hansho::code::Language;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// What a route asks of whoever comes.
@@ -44,6 +44,8 @@ pub enum Way {
     Proxy,
     /// With an API token.
     Token,
+    /// By the signed link of a mail: to one alert, and nowhere else.
+    Link,
 }
 
 /// Who came in.
@@ -60,12 +62,28 @@ pub struct Entered {
 }
 
 impl Entered {
+    /// Whoever has the signed link of a mail. Which alert it shows, the link says; beyond that nothing is seen.
+    #[must_use]
+    pub fn by_link() -> Self {
+        Self {
+            viewer: Viewer {
+                name: String::new(),
+                role: Role::Viewer,
+                scope: Scope::Customers(BTreeSet::new()),
+            },
+            way: Way::Link,
+            language: None,
+            csrf: String::new(),
+        }
+    }
+
     /// Whoever came in, as one who acts: what `handling` asks for, and the audit names.
     #[must_use]
     pub fn who(&self) -> Who {
         self.viewer.who(match self.way {
             Way::Session(_) | Way::Proxy => Via::Page,
             Way::Token => Via::Api,
+            Way::Link => Via::Link,
         })
     }
 }
@@ -320,7 +338,7 @@ pub async fn guard(site: Arc<Site>, needs: Needs, mut request: Request, next: Ne
     let (secret, viewer, exempt) = match &who {
         Found::Somebody(entered) => match &entered.way {
             Way::Session(secret) => (secret.clone(), entered.viewer.name.clone(), false),
-            Way::Proxy => (form.clone(), entered.viewer.name.clone(), false),
+            Way::Proxy | Way::Link => (form.clone(), entered.viewer.name.clone(), false),
             // No browser sends it by itself, so no other site can make one send it.
             Way::Token => (form.clone(), entered.viewer.name.clone(), true),
         },

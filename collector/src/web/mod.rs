@@ -3,7 +3,7 @@
 //! [`routes`] the table of all addresses and what each needs; [`guard`] before each of them; [`login`], [`account`] and [`accounts`]
 //! how people come in. [`home`], [`agent`], [`alert`], [`code`] one page each, inside the [`frame`] of all; [`words`] and
 //! [`words_people`] the two languages;
-//! [`names`] of what is measured; [`reason`] why an alert stands as it does; [`life`] whether an agent is silent;
+//! [`names`] of what is measured; [`reason`] why an alert stands as it does; [`life`] whether an agent is silent; [`link`] the page behind a mail's signed link;
 //! [`listen`] bounds on connections; [`values`] numbers with units; [`health`] what machines ask. Everything is escaped by maud.
 
 pub mod account;
@@ -19,6 +19,8 @@ pub mod guard;
 pub mod health;
 pub mod home;
 pub mod life;
+pub mod link;
+pub mod link_words;
 pub mod listen;
 pub mod live;
 pub mod login;
@@ -47,8 +49,8 @@ use guard::{Entered, Needs, Peer};
 use hansho::clock::WallTime;
 use maud::Markup;
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use words::Words;
@@ -57,6 +59,8 @@ use words::Words;
 pub struct Site {
     /// For reading.
     pub store: Arc<dyn Store>,
+    /// For what people do.
+    pub writing: Arc<dyn Store>,
     /// To ask the writer whether it works.
     pub queue: SyncSender<Job>,
     /// Counters of the process.
@@ -93,6 +97,13 @@ pub fn service(site: Arc<Site>) -> IntoMakeServiceWithConnectInfo<Router, Peer> 
 
 /// The routes, as the table has them: none without what it [`Needs`].
 pub fn router(site: Arc<Site>) -> Router {
+    let links = link::router(Arc::new(link::Links {
+        reading: Arc::clone(&site.store),
+        writing: Arc::clone(&site.writing),
+        now: site.now,
+        zone: site.zone.clone(),
+        uses: Mutex::default(),
+    }));
     let guarded = |needs: Needs, site: &Arc<Site>| {
         let site = Arc::clone(site);
         middleware::from_fn(move |request: Request, next: Next| {
@@ -109,8 +120,9 @@ pub fn router(site: Arc<Site>) -> Router {
     router
         .fallback_service(nothing.with_state(Arc::clone(&site)))
         .layer(DefaultBodyLimit::max(FORM_BYTES))
-        .layer(middleware::from_fn(with_headers))
         .with_state(site)
+        .merge(links)
+        .layer(middleware::from_fn(with_headers))
 }
 
 /// Headers on every answer: nothing is loaded from anywhere, nothing runs, forms go to ourselves only, nobody frames it, nothing

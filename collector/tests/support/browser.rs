@@ -57,6 +57,7 @@ pub fn serve_with(now: fn() -> WallTime, settings: Settings) -> Served {
     let (queue, _) = sync_channel(4);
     let site = Site {
         store: shared(),
+        writing: shared(),
         gate: Gate::new(shared(), shared(), settings),
         queue,
         metrics: Arc::new(Metrics::default()),
