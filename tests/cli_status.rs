@@ -10,6 +10,7 @@ mod cli_common;
 
 use cli_common::{Ended, Folder, hansho, json_lines};
 use hansho::clock::{Anchor, Uptime, WallTime};
+use hansho::frame::body::StopReason;
 use hansho::frame::{AgentId, BootId, RunId, Stream};
 use hansho::keeper::control::{accept, listen_at, receive, tell};
 use hansho::limit::MESSAGE_BYTES;
@@ -102,8 +103,7 @@ fn ring(config: &str, boot: u64, checkpoint_last: bool, goodbye: bool) -> Vec<u8
     }
     if goodbye {
         let stop = Input::Stop {
-            planned_ms: 0,
-            text: "",
+            reason: StopReason::Ordered,
         };
         machine.step(now, stop, &mut Recorder(&mut ring));
     }

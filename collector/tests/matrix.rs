@@ -444,7 +444,6 @@ fn no_route_stands_outside_the_table() {
             "link.rs: .route(\"/l/{token}\", get(open).post(take))",
             "mod.rs: .fallback_service(nothing.with_state(Arc::clone(&site)))",
             "mod.rs: router = router.route(route.path, handler);",
-            "mod.rs: router(site).into_make_service_with_connect_info::<Peer>()",
         ]
     );
 }

@@ -575,7 +575,7 @@ fn healthz_is_what_the_writer_says() {
         for healthy in [true, false] {
             match jobs.recv().unwrap() {
                 Job::Ping(reply) => reply.send(healthy).unwrap(),
-                Job::Batch(..) => unreachable!("nobody posts"),
+                Job::Batch(..) | Job::Join(..) => unreachable!("nobody posts"),
             }
         }
     });

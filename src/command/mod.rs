@@ -9,6 +9,7 @@ mod exit;
 mod explain;
 mod file;
 mod forward;
+mod leave;
 mod moment;
 mod output;
 mod plan;
@@ -51,6 +52,7 @@ const COMMANDS: &[Command] = &[
     replay::COMMAND,
     decode::COMMAND,
     test::COMMAND,
+    leave::COMMAND,
     forward::COMMAND,
 ];
 

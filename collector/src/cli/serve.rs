@@ -1,16 +1,17 @@
 //! `serve`: wires ingest, store and pages, and stops them in order.
 
 use super::{reload, store_failure};
-use crate::clock;
+use crate::clock::{self, Moment};
 use crate::config::Config;
 use crate::directory::Current;
 use crate::exit::{CONFIG, Failure, IO};
 use crate::handling;
+use crate::ingest::join::JoinGate;
 use crate::ingest::request::{Intake, Patience};
 use crate::ingest::server::Server;
 use crate::ingest::{Keys, Metrics, Refusal, SignsOfLife, tls};
 use crate::keys::Masters;
-use crate::limit::{KEY_CACHE, QUEUE_BATCHES, SETUP_MS, STANDBY_POLL_MS, STOP_MS};
+use crate::limit::{KEY_CACHE, KEY_FRESH_MS, QUEUE_BATCHES, SETUP_MS, STANDBY_POLL_MS, STOP_MS};
 use crate::people::{Gate, NotDone, Settings, TrustedProxy};
 use crate::store::writer::Writer;
 use crate::store::{SqliteStore, Store, StoreError};
@@ -31,11 +32,14 @@ use tokio::sync::watch;
 struct StoredKeys {
     store: Arc<dyn Store>,
     masters: Masters,
-    known: Mutex<HashMap<(AgentId, u8), AgentKey>>,
+    known: Mutex<Known>,
 }
 
+/// Keys, and when each was found.
+type Known = HashMap<(AgentId, u8), (Moment, AgentKey)>;
+
 impl StoredKeys {
-    fn remembered(&self) -> MutexGuard<'_, HashMap<(AgentId, u8), AgentKey>> {
+    fn remembered(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -44,14 +48,21 @@ impl Keys for StoredKeys {
     fn key(&self, agent: AgentId, epoch: u8) -> Result<Option<AgentKey>, Refusal> {
         let place = (agent, epoch);
         // Not held while the store is asked: other agents' posts go on.
-        if let Some(key) = self.remembered().get(&place) {
+        let fresh = std::time::Duration::from_millis(KEY_FRESH_MS);
+        if let Some((found, key)) = self.remembered().get(&place)
+            && found.elapsed() < fresh
+        {
             return Ok(Some(key.clone()));
         }
-        let master = self.store.master_of(agent, epoch).map_err(|error| {
-            log::error!("the key of agent {agent} cannot be looked up: {error}");
-            Refusal::Store
-        })?;
+        let master = self
+            .store
+            .master_of(agent, epoch, clock::now())
+            .map_err(|error| {
+                log::error!("the key of agent {agent} cannot be looked up: {error}");
+                Refusal::Store
+            })?;
         let Some(master) = master else {
+            self.remembered().remove(&place);
             return Ok(None);
         };
         let Some(key) = self.masters.key(master, agent, epoch) else {
@@ -62,8 +73,14 @@ impl Keys for StoredKeys {
         if known.len() >= KEY_CACHE {
             known.clear();
         }
-        known.insert(place, key.clone());
+        known.insert(place, (Moment::now(), key.clone()));
         Ok(Some(key))
+    }
+
+    fn of_new(&self, agent: AgentId, epoch: u8) -> Option<(u32, AgentKey)> {
+        let master = self.masters.newest();
+        let key = self.masters.key(master, agent, epoch)?;
+        Some((master, key))
     }
 }
 
@@ -111,6 +128,7 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         signs: Arc::clone(&signs),
         now: clock::now,
         patience: Patience::default(),
+        joins: JoinGate::default(),
     });
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(

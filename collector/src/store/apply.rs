@@ -38,7 +38,11 @@ pub fn accept<R: Rows>(
     now: WallTime,
 ) -> Result<Answer, StoreError> {
     let header = *batch.header();
-    let agent = rows.agent(header.agent)?.ok_or(StoreError::NoAgent)?;
+    let mut agent = rows.agent(header.agent)?.ok_or(StoreError::NoAgent)?;
+    if header.key_epoch > agent.used_epoch {
+        agent.used_epoch = header.key_epoch;
+        rows.key_used(agent.id, header.key_epoch, now)?;
+    }
     let mut applying = Applying {
         rows,
         agent,
@@ -536,8 +540,14 @@ impl<R: Rows> Applying<'_, R> {
                 counts.skipped = counts.skipped.saturating_add(1);
                 Ok(())
             }
-            // Kept raw: a Config of an older run is history, presence reads Goodbyes, History is read on demand.
-            Body::Config(_) | Body::Goodbye(_) | Body::History(_) | Body::Loss(_) => Ok(()),
+            // Kept raw: a Config of an older run is history, presence reads Boot, Leave and Goodbye, History is read on
+            // demand.
+            Body::Config(_)
+            | Body::Boot(_)
+            | Body::Leave(_)
+            | Body::Goodbye(_)
+            | Body::History(_)
+            | Body::Loss(_) => Ok(()),
         }
     }
 
