@@ -12,7 +12,7 @@ mod route;
 pub mod serve;
 
 use crate::clock::{self, utc};
-use crate::config::value::is_id;
+use crate::config::value::{duration_ms, is_id};
 use crate::config::{self, Config};
 use crate::directory::Directory;
 use crate::exit::{CONFIG, DATA, FAILURE, Failure, IO, OK, USAGE};
@@ -195,7 +195,7 @@ fn arguments(mut parser: lexopt::Parser) -> Result<Arguments, lexopt::Error> {
 /// The value of the option just read, as a span.
 fn span(parser: &mut lexopt::Parser) -> Result<u64, lexopt::Error> {
     let text = parser.value()?.string()?;
-    agents::span_ms(&text).ok_or_else(|| format!("{text:?}: a time like 30m, 12h or 7d").into())
+    duration_ms(&text).ok_or_else(|| format!("{text:?}: a time like 30m, 12h or 7d").into())
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
