@@ -2,7 +2,7 @@
 //!
 //! The map. Data flows to the right, and a room imports only what stands left of it:
 //!
-//! `ingest → store → web → cli` (presence, notify and report come between store and web, and beside it)
+//! `ingest → store → presence → web → cli` (handling, notify and people come between presence and web)
 //!
 //! All may import [`limit`], [`clock`], [`config`], [`keys`], [`zone`] and [`planted`]; [`cli`] wires everything.
 #![forbid(unsafe_code)]
@@ -16,6 +16,7 @@ pub mod keys;
 pub mod limit;
 pub mod logger;
 pub mod planted;
+pub mod presence;
 pub mod store;
 pub mod web;
 pub mod zone;

@@ -18,10 +18,10 @@
 
 use super::StoreError;
 use super::news::{bounded, follows};
-use super::rows::Rows;
-use super::types::{Agent, Boot, Dated, Run, signed};
+use super::rows::AllRows;
+use super::types::{Agent, AgentFacts, Boot, Dated, Run, signed};
 use crate::ingest::{AuthenticatedBatch, Section};
-use crate::limit::{BATCH_READINGS, CLAIMS, NAMED_MS, NUMBER_LIMIT};
+use crate::limit::{BATCH_READINGS, CLAIMS, FRAME_COMPARES, NAMED_MS, NUMBER_LIMIT};
 use hansho::clock::{Anchor, Uptime, WallTime};
 use hansho::frame::answer::Answer;
 use hansho::frame::batch::BatchHeader;
@@ -31,7 +31,7 @@ use hansho::frame::kind::{BootId, RunId, Stream};
 ///
 /// # Errors
 /// [`StoreError`]; the transaction must be rolled back.
-pub fn accept<R: Rows>(
+pub fn accept<R: AllRows>(
     rows: &mut R,
     batch: &AuthenticatedBatch,
     now: WallTime,
@@ -46,6 +46,8 @@ pub fn accept<R: Rows>(
         told: Vec::new(),
         losing: false,
         readings_left: BATCH_READINGS,
+        facts: None,
+        compares_left: FRAME_COMPARES,
     };
     for section in batch.sections() {
         applying.know(section, header.run)?;
@@ -73,6 +75,7 @@ pub fn accept<R: Rows>(
     if applying.losing {
         applying.bound_losses()?;
     }
+    applying.keep_facts()?;
     let agent = applying.agent;
     rows.put_agent(&agent)?;
     Ok(answer)
@@ -82,7 +85,11 @@ pub fn accept<R: Rows>(
 ///
 /// # Errors
 /// [`StoreError`].
-pub fn alive<R: Rows>(rows: &mut R, header: &BatchHeader, now: WallTime) -> Result<(), StoreError> {
+pub fn alive<R: AllRows>(
+    rows: &mut R,
+    header: &BatchHeader,
+    now: WallTime,
+) -> Result<(), StoreError> {
     let Some(agent) = rows.agent(header.agent)? else {
         return Ok(());
     };
@@ -94,8 +101,11 @@ pub fn alive<R: Rows>(rows: &mut R, header: &BatchHeader, now: WallTime) -> Resu
         told: Vec::new(),
         losing: false,
         readings_left: 0,
+        facts: None,
+        compares_left: 0,
     };
     applying.hear(header, None)?;
+    applying.keep_facts()?;
     let agent = applying.agent;
     rows.put_agent(&agent)
 }
@@ -112,7 +122,7 @@ pub(super) enum Heard {
 }
 
 /// A batch being applied.
-pub(super) struct Applying<'r, R: Rows> {
+pub(super) struct Applying<'r, R: AllRows> {
     pub(super) rows: &'r mut R,
     pub(super) agent: Agent,
     pub(super) now: WallTime,
@@ -124,6 +134,10 @@ pub(super) struct Applying<'r, R: Rows> {
     pub(super) losing: bool,
     /// How many readings the frames of the batch may still bring.
     pub(super) readings_left: u32,
+    /// What is known of the agent's identity and clock, once it was looked up, and as it was then.
+    pub(super) facts: Option<(AgentFacts, AgentFacts)>,
+    /// How many repeated frames of the batch may still be compared with what is stored.
+    pub(super) compares_left: u32,
 }
 
 /// Where a frame stands.
@@ -146,7 +160,7 @@ impl Place {
     }
 }
 
-impl<R: Rows> Applying<'_, R> {
+impl<R: AllRows> Applying<'_, R> {
     /// Makes the run and boot of a section known.
     fn know(&mut self, section: &Section, sender: RunId) -> Result<(), StoreError> {
         let header = &section.header;
@@ -258,6 +272,9 @@ impl<R: Rows> Applying<'_, R> {
         let newer = run.last_sent.is_none_or(|last| sent_uptime > last);
         let current = self.agent.current_run == Some(run.id);
         if run.followed || (current && !newer) {
+            if run.followed && newer {
+                self.rival(run.id, sent_uptime)?;
+            }
             return Ok(Heard::Old);
         }
         if !newer {
@@ -268,11 +285,13 @@ impl<R: Rows> Applying<'_, R> {
         self.rows.put_run(id, &run)?;
         if !current {
             if !follows && !claimed {
+                self.rival(run.id, sent_uptime)?;
                 return Ok(Heard::Undecided);
             }
             self.take_over(run.id)?;
         }
         self.agent.last_seen = Some(self.now);
+        self.note_clock(header.sent_wall)?;
         let offset_ms =
             signed(self.now.as_millis()).saturating_sub(signed(sent_uptime.as_millis()));
         let boot = self.rows.boot(id, header.boot)?;

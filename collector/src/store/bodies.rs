@@ -2,12 +2,12 @@
 
 use super::StoreError;
 use super::apply::{Applying, Place};
-use super::rows::{ConfigPart, Latest, Rows};
+use super::rows::{AllRows, ConfigPart, Latest};
 use super::types::{Counts, Inventory, Run};
 use crate::limit::INVENTORY_CHARACTERS;
 use hansho::frame::body::{Body, Hello};
 
-impl<R: Rows> Applying<'_, R> {
+impl<R: AllRows> Applying<'_, R> {
     pub(super) fn body(
         &mut self,
         place: &Place,
@@ -37,8 +37,9 @@ impl<R: Rows> Applying<'_, R> {
                 counts.skipped = counts.skipped.saturating_add(1);
                 Ok(())
             }
-            // Kept raw: a Config of an older run is history, presence reads Goodbyes, History is read on demand.
-            Body::Config(_) | Body::Goodbye(_) | Body::History(_) | Body::Loss(_) => Ok(()),
+            Body::Goodbye(goodbye) => self.goodbye(place, goodbye),
+            // Kept raw: a Config of an older run is history, History is read on demand.
+            Body::Config(_) | Body::History(_) | Body::Loss(_) => Ok(()),
         }
     }
 
@@ -55,6 +56,9 @@ impl<R: Rows> Applying<'_, R> {
         self.rows.put_run(self.agent.id, &run)?;
         if self.speaks(place) || self.agent.inventory.is_none() {
             self.agent.inventory = Some(inventory(hello));
+        }
+        if self.speaks(place) {
+            self.note_machine(hello.machine_id_hash)?;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! What is kept, and the decisions about it.
 //!
 //! [`types`] the plain values; [`check`] which frames are taken; [`apply`], [`sections`], [`bodies`], [`alerts`], [`states`], [`losses`] what a batch changes,
-//! [`news`] whether it is any,
+//! [`news`] whether it is any, [`facts`] what it tells of who sends it; [`raise`] the alerts of the collector itself,
 //! on the single rows of [`rows`]; [`dating`] how uptimes become dates; [`decode`] what frames say when they are read back; [`sqlite`] and [`memory`] the two stores; [`writer`] the one thread that writes;
 //! `tests/conformance.rs` is the suite that both stores pass.
 
@@ -11,9 +11,11 @@ pub mod bodies;
 pub mod check;
 pub mod dating;
 pub mod decode;
+pub mod facts;
 pub mod losses;
 pub mod memory;
 pub mod news;
+pub mod raise;
 pub mod rows;
 pub mod sections;
 pub mod sqlite;

@@ -1,7 +1,7 @@
 //! The sections of a batch: which of their frames are new, what is lost between them, how far a (run, stream) is stored.
 
 use super::apply::{Applying, Heard, Place};
-use super::rows::{Rows, Watermark};
+use super::rows::{AllRows, Watermark};
 use super::types::{Boot, Counts, LostReason, StoredFrame};
 use super::{StoreError, check};
 use crate::ingest::Section;
@@ -11,7 +11,7 @@ use hansho::frame::answer::{Answer, Refused, RefusedReason, Stored};
 use hansho::frame::body::{Body, LossReason};
 use hansho::frame::kind::{RunId, Stream};
 
-impl<R: Rows> Applying<'_, R> {
+impl<R: AllRows> Applying<'_, R> {
     /// Answers a section of which nothing is stored.
     pub(super) fn unchanged(
         &mut self,
@@ -45,6 +45,7 @@ impl<R: Rows> Applying<'_, R> {
         for frame in &section.frames {
             if frame.last < next && !planted::no_dedup() {
                 counts.duplicates = counts.duplicates.saturating_add(1);
+                self.compare(run_id, stream, frame)?;
                 continue;
             }
             // No frame is dated by the clock of a boot that it is not of.
@@ -84,6 +85,7 @@ impl<R: Rows> Applying<'_, R> {
                 }
                 let gap = (next, frame.sequence.saturating_sub(1));
                 self.lose(run_id, stream, gap, LostReason::Gap, &mut counts)?;
+                self.note_gap(stream, gap)?;
             }
             let Some(place) = place.map(|place| Place {
                 sequence: frame.sequence,

@@ -1,8 +1,13 @@
 //! What the store keeps, as plain values.
 
 mod event;
+mod presence;
 
 pub use event::{Event, EventKind};
+pub use presence::{
+    AgentFacts, AlertCause, BackCause, BootReason, CollectorLife, DoubleSign, Presence, Presumed,
+    Rebooted, Rival, SilenceCause, SilentSite, Standing, StoredGoodbye,
+};
 
 use super::dating::Offsets;
 use hansho::clock::{Anchor, AnchorQuality, Uptime, WallTime};
@@ -291,6 +296,13 @@ pub struct StoredAlert {
     /// How it came to be as it is, where not by its own frames.
     pub by: By,
 }
+
+/// Run of the alerts that the collector raises itself.
+pub const COLLECTOR_RUN: RunId = RunId(0);
+/// Agent of the alerts that belong to no agent: a site, a receiver.
+pub const COLLECTOR_AGENT: AgentId = AgentId(0);
+/// Flag of a stored alert that no frame has: it is unknown because its agent is absent.
+pub const FLAG_ABSENT: u8 = 64;
 
 /// What about an alert was concluded instead of told by its own frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
