@@ -11,7 +11,7 @@ CREATE TABLE collector_life (    -- one row: the collector's own life, so that i
 CREATE TABLE presence (          -- how the sweep judged each agent last: the same silence is told once
   shard       INTEGER NOT NULL,
   agent       INTEGER NOT NULL,
-  standing    TEXT NOT NULL,     -- never, present, silent, planned (9004 open), absent (9001 open), site (9005 open)
+  standing    TEXT NOT NULL,     -- never, present, silent, planned (9004 open), absent (9001 open), site (9005 open), retired
   run         INTEGER,           -- run and
   boot        INTEGER,           -- boot that spoke for it then: what is other tells why it is back
   seen_ms     INTEGER,           -- while silent, its last sign of life: another one means that it is back

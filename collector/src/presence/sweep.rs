@@ -84,6 +84,13 @@ pub fn sweep(
     };
     sweep.quiet()?;
     for one in &mut all {
+        if one.presence.standing == Standing::Retired {
+            if one.agent.last_seen == one.presence.seen {
+                continue;
+            }
+            one.presence.standing = Standing::Never;
+            one.presence.seen = None;
+        }
         sweep.returned(one)?;
         sweep.silence(one)?;
         sweep.identity(one)?;
@@ -407,12 +414,14 @@ pub fn retire(
             why: Why::Retired,
         });
     }
-    if let Some(known) = rows.presence(agent)? {
-        rows.put_presence(&Presence {
-            gaps_told: known.gaps_told,
-            double_told: known.double_told,
-            ..Presence::new(agent)
-        })?;
-    }
+    let known = rows.agent(agent)?.ok_or(StoreError::NoAgent)?;
+    let before = rows.presence(agent)?;
+    rows.put_presence(&Presence {
+        standing: Standing::Retired,
+        seen: known.last_seen,
+        gaps_told: before.as_ref().map_or(0, |before| before.gaps_told),
+        double_told: before.and_then(|before| before.double_told),
+        ..Presence::new(agent)
+    })?;
     Ok(decisions)
 }

@@ -113,16 +113,19 @@ pub enum Standing {
     Absent,
     /// Silent with its site: 9005 is open, and stands for its 9001.
     Site,
+    /// Taken out of service: not judged until it is heard again.
+    Retired,
 }
 
 impl Standing {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Never,
         Self::Present,
         Self::Silent,
         Self::Planned,
         Self::Absent,
         Self::Site,
+        Self::Retired,
     ];
 
     /// The word in JSON and in the store.
@@ -135,6 +138,7 @@ impl Standing {
             Self::Planned => "planned",
             Self::Absent => "absent",
             Self::Site => "site",
+            Self::Retired => "retired",
         }
     }
 
@@ -166,7 +170,7 @@ pub struct Presence {
     pub run: Option<RunId>,
     /// Boot of that run.
     pub boot: Option<BootId>,
-    /// While it is silent: its last sign of life.
+    /// While it is silent or retired: its last sign of life.
     pub seen: Option<WallTime>,
     /// While it is silent: end of the absence that was announced, or of the window.
     pub planned_until: Option<WallTime>,
