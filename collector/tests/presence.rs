@@ -528,7 +528,7 @@ fn a_clock_of_the_collector_that_steps_either_way_tells_nothing() {
             // It is set right again.
             script.collector_ms -= step_ms;
             script.run(2000);
-            assert_eq!(script.codes(), [9001]);
+            assert_eq!(script.codes(), [9001], "{step_ms} {:?}", script.told);
         });
     }
 }
