@@ -82,9 +82,6 @@ pub const SILENT_INTERVALS: u64 = 3;
 /// The little: jitter of a post, and its way.
 pub const SILENT_MARGIN_MS: u64 = 5_000;
 
-/// People are told of a silence after this, if the agent's promise does not allow more: a host that restarts by itself in two
-/// minutes wakes nobody.
-pub const NOTIFY_AFTER_MS: u64 = 180_000;
 /// Longest absence that an agent may announce for itself: a month. What is longer is taken as this.
 pub const PLANNED_MS: u64 = 31 * 24 * 60 * 60 * 1000;
 /// How often presence is judged.
@@ -102,12 +99,6 @@ pub const BACKOFFS: u64 = 3;
 /// After a longer outage of its own the collector does not wake people for reboots of that time: where it was restored from a
 /// backup they were told, else they are history.
 pub const AWAY_TOLD_MS: u64 = 60 * 60 * 1000;
-/// Agents of a site that must fall silent together to be one incident, at least.
-pub const SITE_AGENTS: usize = 5;
-/// And their share of the site, in per cent.
-pub const SITE_PERCENT: usize = 30;
-/// Within this from one another.
-pub const SITE_WINDOW_MS: u64 = 120_000;
 /// When the first agents of a silent site are back, the others have this to follow: three backoffs and a post's way.
 pub const SITE_RETURN_MS: u64 = BACKOFFS * BACKOFF_CAP_MS + SILENT_MARGIN_MS;
 /// An event of the collector ends after this without another, as those of agents do.
@@ -133,6 +124,8 @@ pub const PRESUME_MS: u64 = 10 * 60 * 1000;
 /// Memory in use from which on, permille, its lack is presumed to have led to a silence: the level of 1002.
 pub const PRESUME_PERMILLE: u64 = 950;
 
+/// How often a standby looks whether the store is free: agents try again within seconds anyway.
+pub const STANDBY_POLL_MS: u64 = 200;
 /// How long a command waits for another one's transaction.
 pub const BUSY_MS: u64 = 5_000;
 /// Simultaneous connections to the pages: a team and its monitors; the store is asked for each.
@@ -144,6 +137,10 @@ pub const PAGE_CONNECTION_MS: u64 = 60_000;
 pub const STOP_MS: u64 = 5_000;
 /// Alerts shown on the main page; the rest is counted there.
 pub const PAGE_ALERTS: usize = 200;
+/// Points of a chart at most: more than a wide screen has pixels for.
+pub const CHART_POINTS: u64 = 1500;
+/// How often is looked for events that open pages should hear of: an alert is on an open page within 2 s of its rule's time.
+pub const LIVE_POLL_MS: u64 = 300;
 /// Resolved alerts shown on the main page.
 pub const PAGE_RESOLVED: usize = 20;
 /// Readings that one query returns at most: a month of one agent at 10 s is 259,200.
@@ -162,3 +159,64 @@ pub const SWEEP_JUMP_DAYS: u64 = 2;
 pub const SWEEP_MS: u64 = 10 * 60 * 1000;
 /// Without an answer of the writer within this, `/healthz` says 503.
 pub const PING_MS: u64 = 3_000;
+
+/// Bytes of collector.toml at most: 10,000 rows of 400 bytes.
+pub const CONFIG_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes of a roster or of the holidays at most: that of the Cabinet Office, since 1955, has 21 KiB; a roster of three years
+/// with three changes a day 200 KiB.
+pub const CSV_BYTES: usize = 1024 * 1024;
+/// Bytes of a file with a password at most.
+pub const SECRET_BYTES: usize = 4096;
+/// Rows of one array of tables: more customers, systems or hosts than one collector has agents for.
+pub const TABLE_ROWS: usize = 10_000;
+/// Items of a list in a row: receivers of a team, addresses of a receiver, steps of a response. More people than that are
+/// a mailing list.
+pub const LIST_ITEMS: usize = 32;
+/// Characters of a text of several lines: a step of a response with its commands, three screens of a telephone.
+pub const TEXT_CHARACTERS: usize = 2000;
+/// Characters of a short text of one line: a telephone number, a document's number.
+pub const SHORT_CHARACTERS: usize = 128;
+/// Days that are looked through for the next digest: beyond the longest row of holidays by far, so that none in it means never.
+pub const DIGEST_DAYS: u64 = 400;
+/// Mistakes that are told at once; a file of another format has one a line.
+pub const MISTAKES: usize = 1000;
+/// Longest text of an acknowledgement, a reason or a title, in characters: it stands in a mail's thread, beside what matters.
+pub const REMARK_CHARACTERS: usize = 1_000;
+/// Longest note, in characters: a page of a hand-over. What is longer is a document, and the note names it.
+pub const NOTE_CHARACTERS: usize = 4_000;
+/// Longest name of a request, in characters: twice what a random identity needs.
+pub const REQUEST_CHARACTERS: usize = 64;
+/// Longest silence: what is silenced longer than a month is a rule to change.
+pub const SILENCE_MS: u64 = 30 * 24 * 60 * 60 * 1000;
+/// Longest single maintenance, for the same reason: it silences.
+pub const MAINTENANCE_MS: u64 = 30 * 24 * 60 * 60 * 1000;
+/// Longest single event: it silences nothing, and a campaign may run for a year.
+pub const EVENT_MS: u64 = 366 * 24 * 60 * 60 * 1000;
+/// How far ahead a silence or window may begin: a year of plans.
+pub const AHEAD_MS: u64 = 366 * 24 * 60 * 60 * 1000;
+/// How far ahead a recovery or report may be promised; beyond it a digit was mistyped.
+pub const PROMISE_MS: u64 = 30 * 24 * 60 * 60 * 1000;
+/// Silences that hold or are to come: each is looked at for each alert.
+pub const SILENCES: usize = 1_000;
+/// Windows that cover a time or are to come, for the same reason; a customer has some, and there are hundreds of customers.
+pub const WINDOWS: usize = 5_000;
+/// Times that one alert can be taken or renewed: people do so a few times a night, a script that loops is stopped here.
+pub const ACKNOWLEDGEMENTS: u32 = 500;
+/// Notes on one alert, agent or system.
+pub const NOTES: usize = 1_000;
+/// How long a signed link works: a night and the morning after it.
+pub const LINK_MS: u64 = 24 * 60 * 60 * 1000;
+/// Longest token of a link that is looked at: a receiver of 64 characters with four bytes each makes 388.
+pub const LINK_CHARACTERS: usize = 400;
+/// Posts of one link within a minute: people press a few times, a script that loops is stopped here.
+pub const LINK_POSTS: u32 = 10;
+/// Times within a minute that one link is opened: mail scanners of a whole team open it some ten times.
+pub const LINK_GETS: u32 = 120;
+/// Refused links within a minute that are answered with a page; the rest costs one line. Nobody guesses a mac of 16 bytes.
+pub const LINK_REFUSALS: u32 = 60;
+/// Links whose use within a minute is remembered; when there are more, all are forgotten: each may be used anew.
+pub const LINKS_COUNTED: usize = 4_096;
+/// Longest body of a form behind a link: its texts, percent-encoded (nine bytes for a character of Japanese).
+pub const LINK_FORM_BYTES: usize = 16 * 1024;
+/// Entries of the audit that are read at once.
+pub const AUDIT_PAGE: usize = 1_000;

@@ -205,7 +205,7 @@ impl Sweep<'_> {
             seen,
             resumed: self.life.resumed.unwrap_or(self.now),
             promised_ms,
-            notify_after_ms: self.policy.notify_after_ms,
+            notify_after_ms: self.policy.when.notify_after_ms,
             announced,
             stopped,
         };

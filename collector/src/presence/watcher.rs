@@ -1,12 +1,15 @@
 //! The thread that looks at everybody about each second.
 
 use super::life::Resumed;
-use super::{Decision, Done, Policy, Swept, sweep, system_of};
+use super::{Decision, Done, Planned, Policy, Swept, sweep, system_of};
+use crate::config::{Customer, Presence as When};
 use crate::ingest::SignsOfLife;
-use crate::limit::{NOTIFY_AFTER_MS, PRESENCE_MS};
-use crate::store::{Store, StoreError};
+use crate::limit::PRESENCE_MS;
+use crate::store::window::planned;
+use crate::store::{Agent, Place, Store, StoreError};
 use hansho::clock::WallTime;
 use hansho::code::display;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
@@ -17,11 +20,24 @@ pub struct Watcher {
     pub store: Arc<dyn Store>,
     /// Signs of life that the store could not note yet.
     pub signs: Arc<SignsOfLife>,
+    /// When people are told.
+    pub when: When,
+    /// Where the hosts of each customer stand.
+    pub customers: BTreeMap<String, Customer>,
     /// The clock.
     pub now: fn() -> WallTime,
 }
 
 impl Watcher {
+    /// The site of an agent, if one is configured.
+    fn site(&self, agent: &Agent) -> Option<&str> {
+        let customer = self.customers.get(&agent.customer)?;
+        let system = customer.systems.get(&agent.system)?;
+        let host = system.hosts.get(&agent.name);
+        let of_host = host.and_then(|host| host.site.as_deref());
+        of_host.or(system.place.site.as_deref())
+    }
+
     /// Works until the sender of `stop` is gone.
     pub fn run(&self, stop: &Receiver<()>) {
         let mut failing: Option<StoreError> = None;
@@ -57,14 +73,30 @@ impl Watcher {
     /// [`StoreError`]: nothing was judged then.
     pub fn once(&self) -> Result<Swept, StoreError> {
         let now = (self.now)();
-        let policy = Policy {
-            notify_after_ms: NOTIFY_AFTER_MS,
-            planned: &|_, _| None,
-            site: &system_of,
-            heard: &|agent| self.signs.of(agent),
-        };
         let mut swept = Swept::default();
         self.store.transact(&mut |rows| {
+            let windows = rows.windows(now)?;
+            let policy = Policy {
+                when: self.when,
+                planned: &|agent, now| {
+                    let place = Place {
+                        customer: &agent.customer,
+                        system: &agent.system,
+                        site: self.site(agent).unwrap_or(""),
+                        agent: &agent.name,
+                    };
+                    let (window, occurrence) = planned(&windows, &place, now)?;
+                    Some(Planned {
+                        until: occurrence.until,
+                        text: window.texts.ja().to_owned(),
+                    })
+                },
+                site: &|agent| match self.site(agent) {
+                    Some(site) => format!("{}/{site}", agent.customer),
+                    None => system_of(agent),
+                },
+                heard: &|agent| self.signs.of(agent),
+            };
             swept = sweep(rows, &policy, now)?;
             Ok(())
         })?;

@@ -202,7 +202,7 @@ impl<'s> Script<'s> {
             })
         };
         let policy = Policy {
-            notify_after_ms: 180_000,
+            when: hansho_collector::config::Presence::default(),
             planned: &planned,
             site: &hansho_collector::presence::system_of,
             heard: &|_| None,

@@ -50,6 +50,7 @@ struct Tables {
     presence: presence::PresenceTables,
     /// Day of the newest batch: as the open day file.
     written: u64,
+    handling: handling::HandlingTables,
 }
 
 /// Effective rules: hash, number of parts, and the parts that came.
@@ -512,6 +513,10 @@ impl Rows for Tables {
     fn events_after(&mut self, number: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
         let later = self.events.iter().filter(|event| event.number > number);
         Ok(later.take(limit).copied().collect())
+    }
+
+    fn newest_event(&mut self) -> Result<u64, StoreError> {
+        Ok(self.events.last().map_or(0, |event| event.number))
     }
 
     fn events_of(&mut self, alert: AlertId) -> Result<Vec<Event>, StoreError> {

@@ -1,12 +1,21 @@
 //! What the store keeps, as plain values.
 
 mod event;
+mod handling;
 mod presence;
+pub mod window;
 
 pub use event::{Event, EventKind};
+pub use handling::{
+    AckEnd, AckEnding, Acknowledgement, AuditEntry, AuditFilter, Facts, LinkSecret, Matcher, Note,
+    NoteOn, Silence, Via,
+};
 pub use presence::{
     AgentFacts, AlertCause, BackCause, BootReason, CollectorLife, DoubleSign, Presence, Presumed,
     Rebooted, Rival, SilenceCause, SilentSite, Standing, StoredGoodbye,
+};
+pub use window::{
+    Days, Occurrence, Place, Schedule, Texts, Weekly, Window, WindowKind, WindowScope,
 };
 
 use super::dating::Offsets;
