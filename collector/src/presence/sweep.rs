@@ -156,13 +156,15 @@ impl Sweep<'_> {
             .open_of_codes(&[ALERTS_LOST, REBOOT, DOUBLE, CLOCK_OFF])?
         {
             let (agent, code) = (alert.agent, alert.identity.code);
-            let quiet_ms = self
-                .now
-                .as_millis()
-                .saturating_sub(alert.updated.as_millis());
+            // Counted before the collector's clock was set back: quiet since then, for all that is known.
+            let last = if alert.updated > self.now {
+                self.life.resumed.unwrap_or(self.now)
+            } else {
+                alert.updated
+            };
+            let quiet_ms = self.now.as_millis().saturating_sub(last.as_millis());
             let event = code != CLOCK_OFF && alert.last_run == COLLECTOR_RUN;
             if event && quiet_ms >= QUIET_MS {
-                let last = alert.updated;
                 let id = raise::end(self.rows, alert, last, Reason::Quiet, self.now)?;
                 self.decided(agent, Some((code, id)), Done::Resolved, Why::Quiet);
             } else {
