@@ -622,3 +622,103 @@ fn an_agent_that_is_retired_ends_what_was_raised_and_is_judged_anew_when_it_is_h
         assert_eq!(script.codes(), [9001, 9001]);
     });
 }
+
+/// The agents send again what their rings hold, gaps are named, and nobody is woken for what was told yesterday.
+#[test]
+fn a_collector_restored_from_yesterdays_backup_repeats_nothing() {
+    let (live, backup) = (Folder::new("live"), Folder::new("backup"));
+    let copy = |from: &Folder, to: &Folder| {
+        for entry in std::fs::read_dir(from.path()).unwrap() {
+            let path = entry.unwrap().path();
+            std::fs::copy(&path, to.path().join(path.file_name().unwrap())).unwrap();
+        }
+    };
+    let store = SqliteStore::open_writer(live.path(), at(0)).unwrap();
+    let mut script = Script::new(&store, 3);
+    script.run(60);
+    let (hosts, saved_ms) = (script.hosts.clone(), script.true_ms);
+    drop(store);
+    copy(&live, &backup);
+    // A day of which the backup knows nothing: a reboot, a silence, an alert.
+    let store = SqliteStore::open_writer(live.path(), at(saved_ms)).unwrap();
+    let mut script = Script::over(&store);
+    script.hosts = hosts;
+    script.true_ms = saved_ms;
+    script.restart(0, true);
+    let uptime = script.true_ms;
+    script.say(1, &[alert(event(1001, 1, 1, uptime, uptime))]);
+    script.say(
+        2,
+        &[
+            alert(event(1001, 1, 1, uptime, uptime)),
+            alert(event(1001, 2, 1, uptime, uptime)),
+        ],
+    );
+    script.hosts[1].up = false;
+    script.run(400);
+    script.hosts[1].up = true;
+    script.run(60);
+    assert_eq!(script.codes(), [9003, 9001, 9002]);
+    let (hosts, lost_ms) = (script.hosts.clone(), script.true_ms);
+    drop(store);
+    // Restored a day later.
+    let store = SqliteStore::open_writer(backup.path(), at(lost_ms + 80_000_000)).unwrap();
+    let mut script = Script::over(&store);
+    script.hosts = hosts;
+    script.true_ms = lost_ms + 80_000_000;
+    script.sweep().unwrap();
+    assert!(matches!(script.swept.resumed, Some(Resumed::Away { .. })));
+    let told = |script: &Script<'_>, host: usize| {
+        script.post(&script.hosts[host], &[state(script.true_ms, 0, 1, &[])])
+    };
+    assert_eq!(
+        [told(&script, 0), told(&script, 1), told(&script, 2)],
+        [Some(0), Some(2), Some(2)]
+    );
+    script.true_ms += 1000;
+    // They go back: the first has all, the second its alert, the third only what says that it is lost.
+    let first = Host {
+        next: 0,
+        ..script.hosts[0].clone()
+    };
+    let words = script.first_words(&first);
+    assert_eq!(script.post(&first, &words), Some(2));
+    let second = Host {
+        next: 2,
+        ..script.hosts[1].clone()
+    };
+    let frame = alert(event(1001, 1, 1, uptime, uptime));
+    assert_eq!(script.post(&second, &[frame]), Some(3));
+    let third = script.hosts[2].clone();
+    let part = support::Part {
+        run: third.run,
+        boot: third.boot,
+        stream: hansho::frame::kind::Stream::Alerts,
+        first: 2,
+        items: vec![
+            support::Item::Loss { span: 2, reason: 1 },
+            support::Item::Frame(state(script.true_ms, 0, 1, &[])),
+        ],
+    };
+    let bytes = support::bytes_at(
+        3,
+        third.run,
+        third.boot,
+        script.true_ms,
+        at(script.true_ms),
+        &[part],
+    );
+    let batch =
+        hansho_collector::ingest::AuthenticatedBatch::open(&bytes, &support::key(3)).unwrap();
+    store.accept(&[&batch], script.now()).unwrap();
+    script.run(1200);
+    let raised = script
+        .happened()
+        .into_iter()
+        .filter(|(_, _, done)| *done == Done::Raised);
+    assert_eq!(raised.count(), 0, "{:?}", script.told);
+    // The reboot is in the record.
+    assert_eq!(script.codes(), [9003]);
+    assert_eq!(store.losses(AgentId(3)).unwrap()[0].last, 3);
+    assert_eq!(script.alerts(1001).len(), 1);
+}

@@ -89,16 +89,8 @@ impl<'s> Script<'s> {
             };
             store.add_agent(&agent, at(0)).unwrap();
         }
-        let mut script = Self {
-            store,
-            true_ms: 100_000,
-            collector_ms: 0,
-            listening: true,
-            hosts: (1..=agents).map(Host::new).collect(),
-            window: None,
-            told: Vec::new(),
-            swept: Swept::default(),
-        };
+        let mut script = Self::over(store);
+        script.hosts = (1..=agents).map(Host::new).collect();
         let mut hosts = script.hosts.clone();
         for host in &mut hosts {
             script.post(host, &script.first_words(host));
@@ -106,6 +98,20 @@ impl<'s> Script<'s> {
         }
         script.hosts = hosts;
         script
+    }
+
+    /// Without hosts, over a store that may have some.
+    pub fn over(store: &'s dyn Store) -> Self {
+        Self {
+            store,
+            true_ms: 100_000,
+            collector_ms: 0,
+            listening: true,
+            hosts: Vec::new(),
+            window: None,
+            told: Vec::new(),
+            swept: Swept::default(),
+        }
     }
 
     /// Hello and an empty State.
