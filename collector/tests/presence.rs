@@ -11,7 +11,7 @@ mod support;
 use hansho::frame::body::FLAG_UNKNOWN;
 use hansho::frame::kind::AgentId;
 use hansho_collector::presence::life::Resumed;
-use hansho_collector::presence::{Done, Why};
+use hansho_collector::presence::{Done, Registry, Why, registry};
 use hansho_collector::store::{
     BackCause, BootReason, ClockQuality, DoubleSign, EventKind, MemoryStore, Presumed,
     SilenceCause, SqliteStore, Standing, Store,
@@ -721,4 +721,37 @@ fn a_collector_restored_from_yesterdays_backup_repeats_nothing() {
     assert_eq!(script.codes(), [9003]);
     assert_eq!(store.losses(AgentId(3)).unwrap()[0].last, 3);
     assert_eq!(script.alerts(1001).len(), 1);
+}
+
+#[test]
+fn an_agent_whose_posts_cannot_be_stored_is_not_silent() {
+    on_both(2, |script| {
+        for host in &mut script.hosts {
+            host.up = false;
+        }
+        script.unstored = Some(0);
+        script.run(600);
+        assert_eq!(script.codes(), [9001]);
+        assert_eq!(script.alerts(9001)[0].agent, AgentId(2));
+        assert_eq!(script.standing(1), Standing::Present);
+    });
+}
+
+#[test]
+fn a_registry_of_another_version_is_shown_and_not_alerted() {
+    let store = MemoryStore::default();
+    let script = Script::new(&store, 1);
+    let mut agent = store.agents().unwrap().remove(0);
+    // The Hello of the test's agents has version 1 and a hash of nothing.
+    assert_eq!(registry(&agent), Registry::Other(1));
+    let told = agent.inventory.as_mut().unwrap();
+    told.registry_hash = hansho::code::registry_hash();
+    assert_eq!(registry(&agent), Registry::Same);
+    agent.inventory.as_mut().unwrap().registry_version = 0;
+    assert_eq!(registry(&agent), Registry::Older(0));
+    agent.inventory.as_mut().unwrap().registry_version = u16::MAX;
+    assert_eq!(registry(&agent), Registry::Newer(u16::MAX));
+    agent.inventory = None;
+    assert_eq!(registry(&agent), Registry::Unknown);
+    script.nothing();
 }

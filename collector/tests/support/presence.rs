@@ -2,7 +2,7 @@
 
 use super::{Item, MASTER, Part, at, bytes_at, goodbye, hello_of, state};
 use hansho::clock::WallTime;
-use hansho::frame::kind::{AgentId, RunId, Stream};
+use hansho::frame::kind::{AgentId, Stream};
 use hansho::frame::seal::derive;
 use hansho_collector::ingest::AuthenticatedBatch;
 use hansho_collector::presence::{Decision, Done, Planned, Policy, Swept, Why, sweep};
@@ -74,6 +74,8 @@ pub struct Script<'s> {
     /// Everything decided, with the second.
     pub told: Vec<(u64, Decision)>,
     pub swept: Swept,
+    /// A host whose posts are authentic and cannot be stored: an overloaded collector.
+    pub unstored: Option<usize>,
 }
 
 impl<'s> Script<'s> {
@@ -111,6 +113,7 @@ impl<'s> Script<'s> {
             window: None,
             told: Vec::new(),
             swept: Swept::default(),
+            unstored: None,
         }
     }
 
@@ -211,7 +214,12 @@ impl<'s> Script<'s> {
             when: hansho_collector::config::Presence::default(),
             planned: &planned,
             site: &hansho_collector::presence::system_of,
-            heard: &|_| None,
+            heard: &|agent| {
+                let host = self.unstored?;
+                let host = self.hosts.get(host)?;
+                let batch = self.batch(host, &[]);
+                (host.agent == agent.0).then(|| (*batch.header(), now))
+            },
         };
         let mut swept = Swept::default();
         self.store.transact(&mut |rows| {
@@ -321,5 +329,4 @@ pub fn one_open_of_each(store: &dyn Store) {
             assert_eq!(open.insert(key, alert.id), None);
         }
     }
-    let _ = RunId(0);
 }
