@@ -1,14 +1,17 @@
 //! `serve`: wires ingest, store and pages, and stops them in order.
 
-use super::store_failure;
-use crate::clock;
+use super::{reload, store_failure};
+use crate::clock::{self, Moment};
 use crate::config::Config;
+use crate::directory::Current;
 use crate::exit::{CONFIG, Failure, IO};
+use crate::handling;
+use crate::ingest::join::JoinGate;
 use crate::ingest::request::{Intake, Patience};
 use crate::ingest::server::Server;
 use crate::ingest::{Keys, Metrics, Refusal, SignsOfLife, tls};
 use crate::keys::Masters;
-use crate::limit::{KEY_CACHE, QUEUE_BATCHES, STANDBY_POLL_MS, STOP_MS};
+use crate::limit::{KEY_CACHE, KEY_FRESH_MS, QUEUE_BATCHES, STANDBY_POLL_MS, STOP_MS};
 use crate::presence::watcher::Watcher;
 use crate::store::writer::Writer;
 use crate::store::{SqliteStore, Store, StoreError};
@@ -28,11 +31,14 @@ use tokio::sync::watch;
 struct StoredKeys {
     store: Arc<dyn Store>,
     masters: Masters,
-    known: Mutex<HashMap<(AgentId, u8), AgentKey>>,
+    known: Mutex<Known>,
 }
 
+/// Keys, and when each was found.
+type Known = HashMap<(AgentId, u8), (Moment, AgentKey)>;
+
 impl StoredKeys {
-    fn remembered(&self) -> MutexGuard<'_, HashMap<(AgentId, u8), AgentKey>> {
+    fn remembered(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -41,14 +47,21 @@ impl Keys for StoredKeys {
     fn key(&self, agent: AgentId, epoch: u8) -> Result<Option<AgentKey>, Refusal> {
         let place = (agent, epoch);
         // Not held while the store is asked: other agents' posts go on.
-        if let Some(key) = self.remembered().get(&place) {
+        let fresh = std::time::Duration::from_millis(KEY_FRESH_MS);
+        if let Some((found, key)) = self.remembered().get(&place)
+            && found.elapsed() < fresh
+        {
             return Ok(Some(key.clone()));
         }
-        let master = self.store.master_of(agent, epoch).map_err(|error| {
-            log::error!("the key of agent {agent} cannot be looked up: {error}");
-            Refusal::Store
-        })?;
+        let master = self
+            .store
+            .master_of(agent, epoch, clock::now())
+            .map_err(|error| {
+                log::error!("the key of agent {agent} cannot be looked up: {error}");
+                Refusal::Store
+            })?;
         let Some(master) = master else {
+            self.remembered().remove(&place);
             return Ok(None);
         };
         let Some(key) = self.masters.key(master, agent, epoch) else {
@@ -59,8 +72,14 @@ impl Keys for StoredKeys {
         if known.len() >= KEY_CACHE {
             known.clear();
         }
-        known.insert(place, key.clone());
+        known.insert(place, (Moment::now(), key.clone()));
         Ok(Some(key))
+    }
+
+    fn of_new(&self, agent: AgentId, epoch: u8) -> Option<(u32, AgentKey)> {
+        let master = self.masters.newest();
+        let key = self.masters.key(master, agent, epoch)?;
+        Some((master, key))
     }
 }
 
@@ -85,16 +104,9 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
     let (queue, jobs) = sync_channel(QUEUE_BATCHES);
     let metrics = Arc::new(Metrics::default());
     let signs = Arc::new(SignsOfLife::default());
-    let watcher = Watcher {
-        store: Arc::clone(&writing),
-        signs: Arc::clone(&signs),
-        when: config.presence,
-        customers: config.tables.customers.clone(),
-        now: clock::now,
-    };
-    let (stop_watching, watching) = sync_channel(0);
+    first_link_secret(&*writing)?;
     let writer = Writer {
-        store: writing,
+        store: Arc::clone(&writing),
         retention_days: config.retention_days,
         signs: Arc::clone(&signs),
         metrics: Arc::clone(&metrics),
@@ -104,10 +116,6 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         .name("writer".to_owned())
         .spawn(move || writer.run(&jobs))
         .map_err(|error| Failure::new(IO, format!("the writer cannot be started: {error}")))?;
-    let watcher = std::thread::Builder::new()
-        .name("presence".to_owned())
-        .spawn(move || watcher.run(&watching))
-        .map_err(|error| Failure::new(IO, format!("presence cannot be started: {error}")))?;
     let intake = Arc::new(Intake {
         keys: Arc::new(StoredKeys {
             store: looking_up,
@@ -119,6 +127,7 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         signs: Arc::clone(&signs),
         now: clock::now,
         patience: Patience::default(),
+        joins: JoinGate::default(),
     });
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(
@@ -129,17 +138,39 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::new(IO, format!("the runtime cannot be started: {error}")))?;
+    let zone = config.pages.zone.clone().unwrap_or_else(Zone::of_host);
+    let current = Arc::new(Current::new(config, zone.clone()));
+    reload::warn(&current);
+    let watcher = Watcher {
+        store: Arc::clone(&writing),
+        signs: Arc::clone(&signs),
+        current: Arc::clone(&current),
+        now: clock::now,
+    };
+    let (stop_watching, watching) = sync_channel(0);
+    let watcher = std::thread::Builder::new()
+        .name("presence".to_owned())
+        .spawn(move || watcher.run(&watching))
+        .map_err(|error| Failure::new(IO, format!("presence cannot be started: {error}")))?;
     let (newest_known, newest) = watch::channel(0);
     let site = web::Site {
         store: reading,
+        writing,
         queue,
         metrics,
         signs,
         now: clock::now,
-        zone: config.pages.zone.clone().unwrap_or_else(Zone::of_host),
+        zone,
         newest,
     };
-    let outcome = runtime.block_on(listen(config, acceptor, intake, site, newest_known));
+    let outcome = runtime.block_on(listen(
+        config,
+        acceptor,
+        intake,
+        site,
+        newest_known,
+        &current,
+    ));
     drop(stop_watching);
     if watcher.join().is_err() {
         return Err(Failure::new(IO, "presence failed"));
@@ -175,6 +206,14 @@ fn writer(config: &Config, standby: bool) -> Result<SqliteStore, Failure> {
     }
 }
 
+/// Makes the secret that signs links, at the first start.
+fn first_link_secret(store: &dyn Store) -> Result<(), Failure> {
+    let random = crate::keys::random()?;
+    store
+        .transact(&mut |rows| handling::link::ensure(rows, random, clock::now()).map(drop))
+        .map_err(|error| store_failure(&error))
+}
+
 async fn bind(what: &str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
     let failed =
         |error: std::io::Error| Failure::new(IO, format!("[{what}] listen {address}: {error}"));
@@ -189,10 +228,12 @@ async fn listen(
     intake: Arc<Intake>,
     site: web::Site,
     newest_known: watch::Sender<u64>,
+    current: &Current,
 ) -> Result<(), Failure> {
     let no_signal = |error: std::io::Error| Failure::new(IO, format!("signals: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(no_signal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signal)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(no_signal)?;
     let (ingest, ingest_address) = bind("ingest", config.ingest.listen).await?;
     let (pages, pages_address) = bind("pages", config.pages.listen).await?;
     let (stop, stopping) = watch::channel(false);
@@ -214,9 +255,18 @@ async fn listen(
     super::print(&format!(
         "listening ingest={ingest_address} pages={pages_address}\n"
     ))?;
-    tokio::select! {
-        _ = terminate.recv() => log::info!("SIGTERM: stopping"),
-        _ = interrupt.recv() => log::info!("SIGINT: stopping"),
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => {
+                log::info!("SIGTERM: stopping");
+                break;
+            }
+            _ = interrupt.recv() => {
+                log::info!("SIGINT: stopping");
+                break;
+            }
+            _ = hangup.recv() => reload::reload(&config.file, current),
+        }
     }
     // A receiver that is gone has stopped already.
     stop.send(true).ok();

@@ -119,7 +119,11 @@ pub fn said(
             let until = after(planned_ms.min(PLANNED_MS));
             ((seen <= until).then_some(until), false)
         }
-        None => (None, seen <= after(allowed_ms(promised_ms))),
+        // Reason 0 only announces, and what it announced was ended.
+        None => (
+            None,
+            goodbye.reason != 0 && seen <= after(allowed_ms(promised_ms)),
+        ),
     }
 }
 

@@ -2,14 +2,13 @@
 
 use super::life::Resumed;
 use super::{Decision, Done, Planned, Policy, Swept, sweep, system_of};
-use crate::config::{Customer, Presence as When};
+use crate::directory::live::Current;
 use crate::ingest::SignsOfLife;
 use crate::limit::PRESENCE_MS;
 use crate::store::window::planned;
 use crate::store::{Agent, Place, Store, StoreError};
 use hansho::clock::WallTime;
 use hansho::code::display;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
@@ -20,24 +19,13 @@ pub struct Watcher {
     pub store: Arc<dyn Store>,
     /// Signs of life that the store could not note yet.
     pub signs: Arc<SignsOfLife>,
-    /// When people are told.
-    pub when: When,
-    /// Where the hosts of each customer stand.
-    pub customers: BTreeMap<String, Customer>,
+    /// When people are told, and where hosts stand.
+    pub current: Arc<Current>,
     /// The clock.
     pub now: fn() -> WallTime,
 }
 
 impl Watcher {
-    /// The site of an agent, if one is configured.
-    fn site(&self, agent: &Agent) -> Option<&str> {
-        let customer = self.customers.get(&agent.customer)?;
-        let system = customer.systems.get(&agent.system)?;
-        let host = system.hosts.get(&agent.name);
-        let of_host = host.and_then(|host| host.site.as_deref());
-        of_host.or(system.place.site.as_deref())
-    }
-
     /// Works until the sender of `stop` is gone.
     pub fn run(&self, stop: &Receiver<()>) {
         let mut failing: Option<StoreError> = None;
@@ -73,16 +61,25 @@ impl Watcher {
     /// [`StoreError`]: nothing was judged then.
     pub fn once(&self) -> Result<Swept, StoreError> {
         let now = (self.now)();
+        // One configuration for the whole sweep.
+        let live = self.current.get();
+        let site = |agent: &Agent| {
+            let owner = live
+                .directory
+                .owner(&agent.customer, &agent.system, &agent.name);
+            owner.site.map(|site| site.id)
+        };
         let mut swept = Swept::default();
         self.store.transact(&mut |rows| {
             let windows = rows.windows(now)?;
             let policy = Policy {
-                when: self.when,
+                when: live.presence,
                 planned: &|agent, now| {
+                    let site = site(agent);
                     let place = Place {
                         customer: &agent.customer,
                         system: &agent.system,
-                        site: self.site(agent).unwrap_or(""),
+                        site: site.as_deref().unwrap_or(""),
                         agent: &agent.name,
                     };
                     let (window, occurrence) = planned(&windows, &place, now)?;
@@ -91,7 +88,7 @@ impl Watcher {
                         text: window.texts.ja().to_owned(),
                     })
                 },
-                site: &|agent| match self.site(agent) {
+                site: &|agent| match site(agent) {
                     Some(site) => format!("{}/{site}", agent.customer),
                     None => system_of(agent),
                 },

@@ -4,7 +4,7 @@ use super::Dated;
 use hansho::clock::{Uptime, WallTime};
 use hansho::frame::kind::{AgentId, BootId, RunId};
 
-/// What an agent said when it stopped: its Goodbye, one a run.
+/// What an agent said last of its absence: its Goodbye, or a Leave that announced or ended one. One a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredGoodbye {
     /// The run that stopped.
@@ -13,7 +13,7 @@ pub struct StoredGoodbye {
     pub sequence: u64,
     /// When it was said.
     pub at: Dated,
-    /// 1: stopped in order. Others are of newer agents.
+    /// `hansho::frame::body::StopReason` of the Goodbye; 0 for a Leave: it has not stopped.
     pub reason: u8,
     /// Announced length of the absence, milliseconds; `None` where none was announced.
     pub planned_ms: Option<u64>,
