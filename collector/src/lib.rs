@@ -21,6 +21,7 @@ pub mod logger;
 pub mod notify;
 pub mod people;
 pub mod planted;
+pub mod presence;
 pub mod store;
 pub mod web;
 pub mod zone;
