@@ -27,6 +27,16 @@ pub const CLAIM_REACH_MS: u64 = 120_000;
 /// malice writes, would unpack to four times as many.
 pub const BATCH_READINGS: u32 = 32_768;
 
+/// Repeated frames of one batch that are compared with what is stored: an answer lost on the way repeats some, each a look into
+/// the day file. Two agents with one identity repeat again and again, so that few suffice.
+pub const FRAME_COMPARES: u32 = 4;
+/// Runs remembered of an agent that send while another one speaks for it: a clone or two, each with the run before it.
+pub const RIVALS: usize = 4;
+/// Longest text of a Goodbye that is kept, in characters: a line of a mail.
+pub const GOODBYE_CHARACTERS: usize = 200;
+/// Change of a clock's offset that is stored anew: below what ends 9007, so that a steady clock costs no write.
+pub const CLOCK_NOTED_MS: u64 = 2_000;
+
 /// Batches that wait for the writer. 1,024 of 64 KiB are 64 MiB at worst; more means overload: 503.
 pub const QUEUE_BATCHES: usize = 1024;
 /// Batches of one transaction: bounds how long the first of them waits for its answer.
@@ -93,6 +103,48 @@ pub const SILENT_INTERVALS: u64 = 3;
 /// The little: jitter of a post, and its way.
 pub const SILENT_MARGIN_MS: u64 = 5_000;
 
+/// Longest absence that an agent may announce for itself: a month. What is longer is taken as this.
+pub const PLANNED_MS: u64 = 31 * 24 * 60 * 60 * 1000;
+/// How often presence is judged.
+pub const PRESENCE_MS: u64 = 1_000;
+/// How often the collector proves its own life: each is a write to the disk.
+pub const PROOF_MS: u64 = 10_000;
+/// Without a proof for this the collector was away: three proofs.
+pub const OUTAGE_MS: u64 = 3 * PROOF_MS;
+/// A clock that went back by less than this was only slowed down.
+pub const CLOCK_BACK_MS: u64 = 2_000;
+/// Greatest backoff of an agent that cannot post, where its post interval is not longer (docs/FORWARD.md).
+pub const BACKOFF_CAP_MS: u64 = 30_000;
+/// Backoffs that agents have after the collector's own outage: the first may fall just before it, the second into the rush.
+pub const BACKOFFS: u64 = 3;
+/// After a longer outage of its own the collector does not wake people for reboots of that time: where it was restored from a
+/// backup they were told, else they are history.
+pub const AWAY_TOLD_MS: u64 = 60 * 60 * 1000;
+/// When the first agents of a silent site are back, the others have this to follow: three backoffs and a post's way.
+pub const SITE_RETURN_MS: u64 = BACKOFFS * BACKOFF_CAP_MS + SILENT_MARGIN_MS;
+/// An event of the collector ends after this without another, as those of agents do.
+pub const QUIET_MS: u64 = 30 * 60 * 1000;
+/// Signs of two agents with one identity count in the open alert this often at most.
+pub const DOUBLE_MS: u64 = 10 * 60 * 1000;
+/// A machine id that comes back within this was alternating; later, a machine was restored.
+pub const MACHINE_RETURN_MS: u64 = 24 * 60 * 60 * 1000;
+/// A batch of the run before that comes later than this after it was followed is no straggler: a post ends within it.
+pub const STRAGGLER_MS: u64 = 10_000;
+/// A boot that began so much before the last sign of the one before cannot have followed it: more than dates are off.
+pub const OVERLAP_MS: u64 = 2_000;
+/// A clock that is off by this,
+pub const CLOCK_OFF_MS: u64 = 30_000;
+/// and until it is off by no more than this,
+pub const CLOCK_RIGHT_MS: u64 = 5_000;
+/// each for this long.
+pub const CLOCK_HOLD_MS: u64 = 10 * 60 * 1000;
+/// Agents that must agree before the collector takes its own clock for the one that is off.
+pub const CLOCK_WITNESSES: usize = 3;
+/// An OOM kill this shortly before a silence is presumed to have led to it.
+pub const PRESUME_MS: u64 = 10 * 60 * 1000;
+/// Memory in use from which on, permille, its lack is presumed to have led to a silence: the level of 1002.
+pub const PRESUME_PERMILLE: u64 = 950;
+
 /// How often a standby looks whether the store is free: agents try again within seconds anyway.
 pub const STANDBY_POLL_MS: u64 = 200;
 /// How long a command waits for another one's transaction.
@@ -128,6 +180,52 @@ pub const SWEEP_JUMP_DAYS: u64 = 2;
 pub const SWEEP_MS: u64 = 10 * 60 * 1000;
 /// Without an answer of the writer within this, `/healthz` says 503.
 pub const PING_MS: u64 = 3_000;
+
+/// Longest text of a host, person or server in one place of a message, in characters: notes and impacts are sentences;
+/// more belongs on the page.
+pub const MAIL_TEXT_CHARACTERS: usize = 1_000;
+/// Longest name in a message, in characters: as [`NAME_CHARACTERS`], and a subject or unit beside it.
+pub const MAIL_NAME_CHARACTERS: usize = 96;
+/// Longest subject of a mail, in characters: clients show some 70, gateways take 998 bytes a header line.
+pub const MAIL_SUBJECT_CHARACTERS: usize = 160;
+/// Longest text of a mail, in characters: gateways of Japanese carriers and ticket systems cut at 20,000.
+pub const MAIL_CHARACTERS: usize = 20_000;
+/// Lines are broken at this many columns, as mail readers of 80 columns show them.
+pub const MAIL_COLUMNS: usize = 78;
+/// Entries of any list in a message (steps, happenings, suspects, hosts, addresses): more is not read at night.
+pub const MAIL_LIST: usize = 30;
+/// Rows of a digest or summary; the rest is counted.
+pub const MAIL_ROWS: usize = 100;
+
+/// One answer of a mail server comes within this: RFC 5321 asks for minutes, but people wait; a mail whose last answer
+/// came later is sent once more, with the same Message-ID.
+pub const SMTP_ANSWER_MS: u64 = 30_000;
+/// A whole mail is handed over within this, or given up and tried later.
+pub const SMTP_MAIL_MS: u64 = 120_000;
+/// Mails begun and not ended, those included that were given up and whose connection still hangs; beyond it none is begun.
+pub const SMTP_STUCK: usize = 4;
+/// Longest words of a server that are kept, in characters: the enhanced status and a sentence.
+pub const SERVER_SAYS_CHARACTERS: usize = 300;
+/// Longest Message-ID: with its name it fits a header line of 998 bytes many times (RFC 5322, 2.1.1).
+pub const MESSAGE_ID_BYTES: usize = 200;
+/// Message-IDs in References: the thread's first and the newest suffice to every mail reader.
+pub const REFERENCES: usize = 20;
+/// Recipients of one mail: RFC 5321 (4.5.3.1.8) promises 100.
+pub const RECIPIENTS: usize = 100;
+/// A hook or an Alertmanager answers within this, connection and TLS included.
+pub const HOOK_MS: u64 = 10_000;
+/// Bytes of its answer that are read: they are only words for a person.
+pub const HOOK_ANSWER_BYTES: u64 = 16 * 1024;
+/// Longest file of authorities: Debian's has 220 kB.
+pub const CA_FILE_BYTES: u64 = 4 * 1024 * 1024;
+/// Longest template of a mail: far above what its text may become.
+pub const TEMPLATE_BYTES: u64 = 64 * 1024;
+/// Steps and output that a template may use, in minijinja's fuel: a mail of 20,000 characters needs some thousand, and an
+/// endless loop ends within milliseconds.
+pub const TEMPLATE_FUEL: u64 = 200_000;
+/// How long an Alertmanager keeps an alert that it hears nothing more of: it would end after five minutes by default
+/// (`resolve_timeout`), while a collector tells it of changes and repeats only.
+pub const ALERTMANAGER_HOLD_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// Bytes of collector.toml at most: 10,000 rows of 400 bytes.
 pub const CONFIG_BYTES: usize = 4 * 1024 * 1024;
@@ -189,3 +287,43 @@ pub const LINKS_COUNTED: usize = 4_096;
 pub const LINK_FORM_BYTES: usize = 16 * 1024;
 /// Entries of the audit that are read at once.
 pub const AUDIT_PAGE: usize = 1_000;
+
+/// Accounts, and API tokens as many again: a large operations centre has some hundred people. Lists of them are one page.
+pub const ACCOUNTS: usize = 1000;
+/// Customers in the scope of one account or token: whoever needs more of them sees all.
+pub const SCOPE_CUSTOMERS: usize = 1000;
+/// Sessions of one account: the browsers of a person at work, on the telephone and at home. One more ends the one that was
+/// used longest ago.
+pub const SESSIONS_PER_ACCOUNT: usize = 8;
+/// A session ends so long after its password was given: within a day with its shifts and hand-over.
+pub const SESSION_MS: u64 = 24 * 60 * 60 * 1000;
+/// A session ends so long after its last use. Open pages fetch themselves again, so this is a browser that is closed or a
+/// machine that sleeps.
+pub const SESSION_IDLE_MS: u64 = 2 * 60 * 60 * 1000;
+/// Last uses of sessions and tokens are stored at most so often: pages are fetched every few seconds, and each would be a
+/// write to the disk.
+pub const USED_STEP_MS: u64 = 60 * 1000;
+/// A set-up link is good for so long; the next start of `serve` prints another.
+pub const SETUP_MS: u64 = 24 * 60 * 60 * 1000;
+/// Failed logins of one account within [`LOGIN_WINDOW_MS`]: a person mistypes some times; guesses at this pace are 350,000 a
+/// year.
+pub const LOGIN_FAILURES: u32 = 10;
+/// Failed logins from one address within [`LOGIN_WINDOW_MS`]: an office behind one address, not a list of names.
+pub const LOGIN_FAILURES_ADDRESS: u32 = 50;
+/// Failed logins are forgotten so long after the first of them.
+pub const LOGIN_WINDOW_MS: u64 = 15 * 60 * 1000;
+/// Names, and addresses, whose failed logins are remembered: bounds memory to some 500 KiB. Beyond it the one with the
+/// fewest failures is forgotten.
+pub const LOGIN_ENTRIES: usize = 4096;
+/// Shortest password, in characters: with [`LOGIN_FAILURES`] nobody guesses twelve that are no word.
+pub const PASSWORD_CHARACTERS: usize = 12;
+/// Longest password, in bytes: a sentence fits, and hashing it takes no longer.
+pub const PASSWORD_BYTES: usize = 256;
+/// Passwords hashed at once: each takes 19 MiB and a processor for some 20 ms; others wait.
+pub const HASHES_AT_ONCE: usize = 2;
+/// Longest form: the largest holds the customers of a scope.
+pub const FORM_BYTES: usize = 128 * 1024;
+/// Longest address that a login leads back to: of our own pages none is longer.
+pub const RETURN_BYTES: usize = 1024;
+/// Longest life of an API token that one can ask for: ten years; one without an end is said in as many words.
+pub const TOKEN_DAYS: u64 = 3650;

@@ -182,6 +182,7 @@ fn each_mistake_has_its_line_and_key() {
             "\"c/s\" again",
         ),
         ("[[host]]\nsite = \"s\"\n", 1, "[[host]] agent", "nothing"),
+        ("[[host]]\nagent = \"c/s/\"\n", 2, "[[host]] agent", "c/s/"),
         ("[[host]]\nagent = \"c/s\"\n", 2, "[[host]] agent", "c/s"),
         (
             "[[host]]\nagent = \"c/s/h\"\n",

@@ -1,9 +1,12 @@
-//! The command line: parsing and wiring. `serve` stands in [`serve`], what reading commands print in [`json`].
+//! The command line: parsing and wiring. `serve` stands in [`serve`], `account` and `token` in [`people`], what reading commands
+//! print in [`json`].
 
 mod agents;
 pub mod backup;
 pub mod handling;
 pub mod json;
+mod mail;
+mod people;
 mod reload;
 mod responses;
 mod route;
@@ -33,6 +36,7 @@ usage: hansho-collector COMMAND [--config FILE] [options]
 
   serve [--standby]           take frames and serve pages until SIGTERM or SIGINT; with --standby it waits
                               as long as another collector runs on the store, and then takes its place
+  migrate                     bring the store of an older version up to date, as serve does when it starts
   backup DIRECTORY [--without-keys]
                               copy store and masters, also beside a running serve
   restore DIRECTORY           bring a backup back; there must be no store yet
@@ -58,6 +62,10 @@ usage: hansho-collector COMMAND [--config FILE] [options]
   frames AGENT [--json]       raw frames still kept
   losses AGENT [--json]       ranges that will never come, with the reason
   stats [--json]              what was stored, came again, was lost
+  mail preview [--kind KIND] [--lang ja|en] [--code CODE] [--html] [--templates DIRECTORY]
+                              an example of a mail, by the templates of DIRECTORY or of --config where given
+  mail test ADDRESS [--lang ja|en]
+                              send a mail that says it is a test, and tell what became of it
   route --agent AGENT --code HNS1002 [--subject S] [--at TIME] [--json]
                               who gets such an alert, what they are told, and why
   responses [--system CUSTOMER/SYSTEM] [--json]
@@ -80,6 +88,18 @@ usage: hansho-collector COMMAND [--config FILE] [options]
                               who did what, as CSV
   link rotate --by NAME       let a new secret sign the links in mails
 
+  account add NAME --role ROLE [--customer CUSTOMER]... [--language ja|en] [--no-password]
+                              add a person; the password is the first line of stdin. Without --customer all customers
+  account list [--json]       list the accounts
+  account disable NAME, account enable NAME
+                              shut a person out, or let them in again
+  account password NAME       set a password, the first line of stdin
+  token add NAME --role ROLE [--customer CUSTOMER]... [--days N]
+                              make an API token and print it, once; without --days it has no end
+  token list [--json]         list the API tokens
+  token revoke NAME           revoke an API token
+
+ROLE is viewer, operator or admin.
 TIME is 2026-11-24T03:20+09:00, 2026-11-24T03:20, 03:20 (the next one) or +30m, +2h, +1d.
 AGENT is NAME, CUSTOMER/SYSTEM/NAME, or the agent's 16 hexadecimal digits.
 --config FILE is ./collector.toml where it is not given. Every command takes --help.
@@ -109,6 +129,7 @@ struct Arguments {
     file: Option<PathBuf>,
     key_file: Option<PathBuf>,
     since_ms: u64,
+    people: people::Options,
     agent: Option<String>,
     code: Option<String>,
     subject: Option<String>,
@@ -121,6 +142,8 @@ pub fn main() -> ExitCode {
     logger::start(log::LevelFilter::Info);
     let outcome = if handling::asked(std::env::args_os()) {
         handling::run(lexopt::Parser::from_env())
+    } else if mail::asked(std::env::args_os()) {
+        mail::run(lexopt::Parser::from_env())
     } else {
         arguments(lexopt::Parser::from_env())
             .map_err(|error| Failure::new(USAGE, format!("{error}; see --help")))
@@ -160,6 +183,11 @@ fn arguments(mut parser: lexopt::Parser) -> Result<Arguments, lexopt::Error> {
             Long("file") => arguments.file = Some(parser.value()?.into()),
             Long("key-file") => arguments.key_file = Some(parser.value()?.into()),
             Long("since-ms") => arguments.since_ms = parser.value()?.parse()?,
+            Long("role") => arguments.people.role = Some(parser.value()?.string()?),
+            Long("customer") => arguments.people.customers.push(parser.value()?.string()?),
+            Long("language") => arguments.people.language = Some(parser.value()?.string()?),
+            Long("no-password") => arguments.people.no_password = true,
+            Long("days") => arguments.people.days = Some(parser.value()?.string()?),
             Long("agent") => arguments.agent = Some(parser.value()?.string()?),
             Long("code") => arguments.code = Some(parser.value()?.string()?),
             Long("subject") => arguments.subject = Some(parser.value()?.string()?),
@@ -192,6 +220,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     misplaced(arguments, &words)?;
     match words.as_slice() {
         ["serve"] => serve::serve(&configuration(arguments)?, arguments.standby),
+        ["migrate"] => backup::migrate(&configuration(arguments)?),
         ["backup", directory] => backup::backup(
             &configuration(arguments)?,
             Path::new(directory),
@@ -214,14 +243,24 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         ["frames", agent] => frames(arguments, agent),
         ["losses", agent] => losses(arguments, agent),
         ["stats"] => stats(arguments),
+        ["account", rest @ ..] => {
+            people::account(arguments, rest).unwrap_or_else(|| Err(no_command(&words)))
+        }
+        ["token", rest @ ..] => {
+            people::token(arguments, rest).unwrap_or_else(|| Err(no_command(&words)))
+        }
         ["route"] => route::route(arguments),
         ["responses"] => responses::responses(arguments),
         [] => Err(Failure::new(USAGE, "no command; see --help")),
-        other => Err(Failure::new(
-            USAGE,
-            format!("no command `{}`; see --help", other.join(" ")),
-        )),
+        other => Err(no_command(other)),
     }
+}
+
+fn no_command(words: &[&str]) -> Failure {
+    Failure::new(
+        USAGE,
+        format!("no command `{}`; see --help", words.join(" ")),
+    )
 }
 
 /// An option that its command does not know is a mistake, not decoration.
@@ -231,14 +270,24 @@ fn misplaced(arguments: &Arguments, words: &[&str]) -> Result<(), Failure> {
     let of = |verb: &str| command == "agent" && words.get(1) == Some(&verb);
     let token = matches!(words, ["join-token", "add", ..]);
     let prints = match words {
-        ["agent" | "join-token", verb, ..] => *verb == "list",
-        _ => !matches!(command, "serve" | "check" | "backup" | "restore"),
+        ["agent" | "join-token" | "account" | "token", verb, ..] => *verb == "list",
+        _ => !matches!(
+            command,
+            "serve" | "check" | "backup" | "restore" | "migrate"
+        ),
     };
     let wrong = [
         (
             "--system",
             arguments.system.is_some() && !add && !token && !of("move") && command != "responses",
         ),
+        ("--agent", arguments.agent.is_some() && command != "route"),
+        ("--code", arguments.code.is_some() && command != "route"),
+        (
+            "--subject",
+            arguments.subject.is_some() && command != "route",
+        ),
+        ("--at", arguments.at.is_some() && command != "route"),
         (
             "--key-file",
             arguments.key_file.is_some() && !add && !of("rotate"),
@@ -249,13 +298,6 @@ fn misplaced(arguments: &Arguments, words: &[&str]) -> Result<(), Failure> {
         ("--uses", arguments.uses.is_some() && !token),
         ("--for", arguments.for_ms.is_some() && !token),
         ("--file", arguments.file.is_some() && !token),
-        ("--agent", arguments.agent.is_some() && command != "route"),
-        ("--code", arguments.code.is_some() && command != "route"),
-        (
-            "--subject",
-            arguments.subject.is_some() && command != "route",
-        ),
-        ("--at", arguments.at.is_some() && command != "route"),
         ("--standby", arguments.standby && command != "serve"),
         (
             "--without-keys",
@@ -269,6 +311,7 @@ fn misplaced(arguments: &Arguments, words: &[&str]) -> Result<(), Failure> {
         ("--json", arguments.json && !prints),
     ]
     .into_iter()
+    .chain(arguments.people.given(words))
     .find(|(_, wrong)| *wrong);
     match wrong {
         Some((option, _)) => Err(Failure::new(
@@ -301,6 +344,7 @@ pub(crate) fn store_failure(error: &StoreError) -> Failure {
         StoreError::Corrupt(_) | StoreError::Newer(_) => DATA,
         StoreError::Full(_) | StoreError::Io(_) | StoreError::Busy => IO,
         StoreError::Taken(_)
+        | StoreError::Older(_)
         | StoreError::Fenced
         | StoreError::IdTaken
         | StoreError::NameTaken
@@ -323,6 +367,7 @@ fn check(config: &Config) -> Result<(), Failure> {
         crate::ingest::tls::acceptor(certificate, key)
             .map_err(|said| Failure::new(CONFIG, said))?;
     }
+    mail::check(config)?;
     let main = config.directory.join(crate::store::sqlite::MAIN_FILE);
     let fresh = !main.exists();
     if !fresh || config.masters.exists() {

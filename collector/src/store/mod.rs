@@ -1,20 +1,24 @@
 //! What is kept, and the decisions about it.
 //!
-//! [`types`] the plain values; [`check`] which frames are taken; [`apply`], [`alerts`], [`states`], [`losses`] what a batch changes,
-//! [`news`] whether it is any,
+//! [`types`] the plain values; [`check`] which frames are taken; [`apply`], [`sections`], [`bodies`], [`alerts`], [`states`], [`losses`] what a batch changes,
+//! [`news`] whether it is any, [`facts`] what it tells of who sends it; [`raise`] the alerts of the collector itself,
 //! on the single rows of [`rows`]; [`dating`] how uptimes become dates; [`decode`] what frames say when they are read back; [`sqlite`] and [`memory`] the two stores; [`writer`] the one thread that writes;
 //! `tests/conformance.rs` is the suite that both stores pass.
 
 pub mod agents;
 pub mod alerts;
 pub mod apply;
+pub mod bodies;
 pub mod check;
 pub mod dating;
 pub mod decode;
+pub mod facts;
 pub mod losses;
 pub mod memory;
 pub mod news;
+pub mod raise;
 pub mod rows;
+pub mod sections;
 pub mod sqlite;
 pub mod states;
 pub mod types;
@@ -231,6 +235,8 @@ pub enum StoreError {
     Corrupt(String),
     /// The store is of a newer version of the collector.
     Newer(u32),
+    /// The store is of an older version and was not brought up to date yet.
+    Older(u32),
     /// The identity is or was in use.
     IdTaken,
     /// The system has an agent of this name.
@@ -255,6 +261,10 @@ impl core::fmt::Display for StoreError {
             Self::Newer(version) => write!(
                 f,
                 "the store has schema {version}, which a newer collector made"
+            ),
+            Self::Older(version) => write!(
+                f,
+                "the store has schema {version}, which this version brings up to date at `serve` or `migrate`"
             ),
             Self::IdTaken => write!(f, "the agent identity is or was in use"),
             Self::NameTaken => write!(f, "the system has an agent of this name"),

@@ -12,23 +12,13 @@ use super::open::read_only;
 use super::rows::{boot_of_run, unsigned, uptime, wall};
 use crate::clock::Date;
 use hansho::frame::kind::{AgentId, RunId, Stream};
-use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row, params};
+use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use std::path::Path;
 
 const AGENT_COLUMNS: &str = "agent, customer, system, name, created_ms, current_run, last_seen_ms, stated_run, stated_ms, \
     stated_clock, runs, alerts, version, host, kernel, architecture, cores, memory_total_kib, sample_interval_ms, \
-    report_interval_ms, post_interval_ms, registry_version, registry_hash, config_hash, machine_id_hash, flags";
-/// Further columns of an agent, and what stands for them in a file before schema 8, which a reader may meet: only the
-/// writer migrates.
-const LATER_COLUMNS: [&str; 2] = ["retired_ms, used_epoch", "NULL, 0"];
-
-/// A statement over agents.
-fn of_agents<'c>(main: &'c Connection, clause: &str) -> rusqlite::Result<CachedStatement<'c>> {
-    let [now, before] =
-        LATER_COLUMNS.map(|later| format!("SELECT {AGENT_COLUMNS}, {later} FROM agents {clause}"));
-    main.prepare_cached(&now)
-        .or_else(|_| main.prepare_cached(&before))
-}
+    report_interval_ms, post_interval_ms, registry_version, registry_hash, config_hash, machine_id_hash, flags, \
+    retired_ms, used_epoch";
 
 /// Columns of an alert but for the shard, in the order of `alert_from` and of `put_alert`.
 pub(super) const ALERT_COLUMNS: &str = "alert, agent, code, subject, test, episode, firing, run, last_run, fired_ms, \
@@ -136,14 +126,16 @@ fn alert_from(row: &Row<'_>) -> rusqlite::Result<StoredAlert> {
 }
 
 pub(super) fn agent(main: &Connection, agent: AgentId) -> Result<Option<Agent>, StoreError> {
-    let mut statement = of_agents(main, "WHERE shard = ?1 AND agent = ?2")?;
+    let sql = format!("SELECT {AGENT_COLUMNS} FROM agents WHERE shard = ?1 AND agent = ?2");
+    let mut statement = main.prepare_cached(&sql)?;
     Ok(statement
         .query_row(params![shard(agent), agent.0.cast_signed()], agent_from)
         .optional()?)
 }
 
 pub(super) fn agents(main: &Connection) -> Result<Vec<Agent>, StoreError> {
-    let mut statement = of_agents(main, "ORDER BY customer, system, name")?;
+    let sql = format!("SELECT {AGENT_COLUMNS} FROM agents ORDER BY customer, system, name");
+    let mut statement = main.prepare_cached(&sql)?;
     let agents = statement
         .query_map([], agent_from)?
         .collect::<Result<_, _>>()?;
