@@ -2,7 +2,7 @@
 //!
 //! The map. Data flows to the right, and a room imports only what stands left of it:
 //!
-//! `ingest → store → web → cli` (presence, notify and report come between store and web, and beside it)
+//! `ingest → store → notify → web → cli` (presence, handling and people come between store and web too)
 //!
 //! All may import [`limit`], [`clock`], [`config`], [`keys`], [`zone`] and [`planted`]; [`cli`] wires everything.
 #![forbid(unsafe_code)]
@@ -15,6 +15,7 @@ pub mod ingest;
 pub mod keys;
 pub mod limit;
 pub mod logger;
+pub mod notify;
 pub mod planted;
 pub mod store;
 pub mod web;
