@@ -101,3 +101,48 @@ pub const SWEEP_JUMP_DAYS: u64 = 2;
 pub const SWEEP_MS: u64 = 10 * 60 * 1000;
 /// Without an answer of the writer within this, `/healthz` says 503.
 pub const PING_MS: u64 = 3_000;
+
+/// Events decided on in one transaction: bounds how long decisions hold up what is stored.
+pub const STEP_EVENTS: usize = 256;
+/// Threads looked at again in one transaction, for the same reason.
+pub const STEP_THREADS: usize = 256;
+/// An alert that comes this much after it fired says so; one that is over by then goes into a summary: a mail at once would
+/// send people after what is past.
+pub const LATE_MS: u64 = 15 * 60 * 1000;
+/// A summary of late alerts waits this long for more: rings are emptied in posts of seconds.
+pub const LATE_WAIT_MS: u64 = 60_000;
+/// Messages to a receiver within [`GROUP_SPAN_MS`] after which more of one system become one: a person reads no more than a few
+/// at once.
+pub const GROUP_AFTER: u64 = 5;
+/// Span over which they are counted.
+pub const GROUP_SPAN_MS: u64 = 60_000;
+/// A group waits this long for more.
+pub const GROUP_WAIT_MS: u64 = 10_000;
+/// Messages to a receiver within [`CEILING_SPAN_MS`] by default; more become one summary. A message every two minutes is more
+/// than anybody acts on.
+pub const CEILING: u64 = 30;
+/// Span over which they are counted.
+pub const CEILING_SPAN_MS: u64 = 60 * 60 * 1000;
+/// How often what a ceiling held back is summed up.
+pub const STORM_WAIT_MS: u64 = 10 * 60 * 1000;
+/// A thread that is kept quiet is looked at again after this: silences and windows can be ended early.
+pub const QUIET_LOOK_MS: u64 = 30_000;
+/// Alerts of one list; more of it follow in the next message of it.
+pub const LIST_ALERTS: usize = 1_000;
+/// Messages claimed at once.
+pub const CLAIMS_AT_ONCE: usize = 16;
+/// A claim ends after this, so that a message of a notifier that hangs is sent by another: longer than a whole delivery may take.
+pub const CLAIM_MS: u64 = 120_000;
+/// Waits before the second and later tries of a message; the last is repeated. Greylisting commonly asks for one to five
+/// minutes, and the third try comes within five.
+pub const RETRY_MS: [u64; 6] = [30_000, 90_000, 300_000, 600_000, 1_200_000, 1_800_000];
+/// A message that no server took in this time is given up. RFC 5321 (4.5.4.1) asks mail hosts for four to five days; an alarm of
+/// yesterday wakes nobody, and another receiver was told long ago.
+pub const GIVE_UP_MS: u64 = 24 * 60 * 60 * 1000;
+/// Tries after which an undelivered message is told to somebody else; with [`RETRY_MS`] the third ends two minutes after the
+/// first.
+pub const TRIES_TOLD: u32 = 3;
+/// Longest answer of a server that is kept, in characters.
+pub const SAID_CHARACTERS: usize = 300;
+/// The first message waits at most this long for evidence.
+pub const EVIDENCE_MS: u64 = 5_000;

@@ -47,6 +47,7 @@ struct Tables {
     configs: BTreeMap<AgentId, StoredConfig>,
     latest: BTreeMap<AgentId, Latest>,
     events: Vec<Event>,
+    told: notify::Told,
 }
 
 /// Effective rules: hash, number of parts, and the parts that came.

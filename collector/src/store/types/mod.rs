@@ -1,8 +1,12 @@
 //! What the store keeps, as plain values.
 
 mod event;
+mod notify;
 
 pub use event::{Event, EventKind};
+pub use notify::{
+    Channel, Decision, ListOf, Numbers, Outcome, Outgoing, Reason, Sending, Strand, Thread, Waiting,
+};
 
 use super::dating::Offsets;
 use hansho::clock::{Anchor, AnchorQuality, Uptime, WallTime};
