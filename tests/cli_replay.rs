@@ -129,22 +129,27 @@ fn counters_begin_anew_with_a_boot() {
 /// What a reading alone tells of the page cache is judged as in the agent.
 #[test]
 fn a_dropped_page_cache_is_seen() {
-    let line = |(second, cache_mib): (u64, u64)| {
+    let line = |(second, cache_mib, io_some): (u64, u64, u64)| {
         let sample = json!({
             "uptime_ms": second * 1000,
             "memory": { "total_kib": 1_024_000, "page_cache_kib": cache_mib * 1024 },
+            "pressure": { "io_some_permille": io_some },
         });
         format!("{sample}\n")
     };
-    let input: String = (0..70)
-        .map(|second| (second, 600))
-        .chain([(70, 200), (71, 200)])
-        .map(line)
-        .collect();
-    let told = json_lines(&replay(&input, &["--json"]).out);
+    let input = |io_some: u64| -> String {
+        (0..70)
+            .map(|second| (second, 600, 0))
+            .chain((70..90).map(|second| (second, 200, io_some)))
+            .map(line)
+            .collect()
+    };
+    let told = json_lines(&replay(&input(199), &["--json"]).out);
+    assert!(told.is_empty(), "nobody misses it: {told:?}");
+    let told = json_lines(&replay(&input(400), &["--json"]).out);
     assert_eq!(told.len(), 1, "{told:?}");
     assert_eq!(told[0]["code"], 3009);
-    assert_eq!(told[0]["uptime_ms"], 70_000);
+    assert_eq!(told[0]["uptime_ms"], 74_000, "five of ten seconds at 40 %");
     assert_eq!(
         told[0]["value"], 666,
         "permille of what was there, rounded down"

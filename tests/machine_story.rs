@@ -276,23 +276,35 @@ fn a_step_of_the_clock_is_told_but_not_just_after_boot() {
     assert_eq!(alert.value, Some(11_000));
 }
 
-/// 3009: the page cache is dropped, once.
+/// 3009: the page cache is dropped, once, and reads wait for the disk.
 #[test]
 fn a_drop_of_the_page_cache_is_told_once() {
-    let cache = |uptime_ms: u64, part: u64| {
+    let cache = |uptime_ms: u64, part: u64, waited_from_ms: u64| {
         let mut look = look(uptime_ms);
         look.memory.page_cache_kib = Some(TOTAL_KIB / part);
+        // Half of the time.
+        let waited_ms = uptime_ms.saturating_sub(waited_from_ms) / 2;
+        look.pressure.io_some_us = Some(waited_ms * 1000);
         look
     };
     let mut run = Run::builtin(1_000 * SECOND);
-    run.through(1_000..1_200, |now| cache(now, 2));
-    run.through(1_200..1_500, |now| cache(now, 20));
-    assert_eq!(run.out.short(), [(1_200, 3009, Firing)]);
+    run.through(1_000..1_200, |now| cache(now, 2, u64::MAX));
+    run.through(1_200..1_500, |now| cache(now, 20, 1_205 * SECOND));
+    assert_eq!(run.out.short(), [(1_209, 3009, Firing)]);
     let (_, alert) = run.out.alerts().next().unwrap();
     assert_eq!(alert.value, Some(900));
-    run.through(1_500..3_100, |now| cache(now, 20));
+    run.through(1_500..3_100, |now| cache(now, 20, u64::MAX));
     // Half an hour of quiet counts from where the comparison is known again, a minute after the drop.
     assert_eq!(run.out.short()[1..], [(3_058, 3009, Resolved)]);
+
+    let mut unhurt = Run::builtin(1_000 * SECOND);
+    unhurt.through(1_000..1_200, |now| cache(now, 2, u64::MAX));
+    unhurt.through(1_200..1_500, |now| cache(now, 20, 1_262 * SECOND));
+    assert_eq!(
+        unhurt.out.short(),
+        [],
+        "a cache that nobody misses in a minute"
+    );
 }
 
 fn without_vmstat(uptime_ms: u64) -> hansho::sample::Snapshot {

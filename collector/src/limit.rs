@@ -72,6 +72,8 @@ pub const SILENT_INTERVALS: u64 = 3;
 /// The little: jitter of a post, and its way.
 pub const SILENT_MARGIN_MS: u64 = 5_000;
 
+/// How often a standby looks whether the store is free: agents try again within seconds anyway.
+pub const STANDBY_POLL_MS: u64 = 200;
 /// How long a command waits for another one's transaction.
 pub const BUSY_MS: u64 = 5_000;
 /// Simultaneous connections to the pages: a team and its monitors; the store is asked for each.
@@ -83,6 +85,10 @@ pub const PAGE_CONNECTION_MS: u64 = 60_000;
 pub const STOP_MS: u64 = 5_000;
 /// Alerts shown on the main page; the rest is counted there.
 pub const PAGE_ALERTS: usize = 200;
+/// Points of a chart at most: more than a wide screen has pixels for.
+pub const CHART_POINTS: u64 = 1500;
+/// How often is looked for events that open pages should hear of: an alert is on an open page within 2 s of its rule's time.
+pub const LIVE_POLL_MS: u64 = 300;
 /// Resolved alerts shown on the main page.
 pub const PAGE_RESOLVED: usize = 20;
 /// Readings that one query returns at most: a month of one agent at 10 s is 259,200.

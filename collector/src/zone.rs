@@ -94,6 +94,12 @@ impl Zone {
         })
     }
 
+    /// Seconds to add to UTC.
+    #[must_use]
+    pub const fn offset_s(&self) -> i32 {
+        self.offset_s
+    }
+
     /// `2026-11-24 16:45:12 JST`.
     #[must_use]
     pub fn show(&self, moment: WallTime) -> String {

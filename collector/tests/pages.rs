@@ -18,7 +18,7 @@ use hansho_collector::store::{AlertFilter, MemoryStore, NewAgent, Store};
 use hansho_collector::web::{self, Site};
 use hansho_collector::zone::Zone;
 use std::fmt::Write as _;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -44,14 +44,16 @@ fn start_at(now: fn() -> WallTime) -> Pages {
     let signs = Arc::new(SignsOfLife::default());
     let store = Arc::new(MemoryStore::default());
     let (queue, jobs) = sync_channel(4);
-    let site = Site {
+    let (newest_known, newest) = watch::channel(0);
+    let site = Arc::new(Site {
         store: Arc::clone(&store) as Arc<dyn Store>,
         queue,
         metrics: Arc::new(Metrics::default()),
         signs: Arc::clone(&signs),
         now,
         zone: Zone::fixed("+09:00").unwrap(),
-    };
+        newest,
+    });
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -62,7 +64,12 @@ fn start_at(now: fn() -> WallTime) -> Pages {
         .unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopping) = watch::channel(false);
-    runtime.spawn(web::serve(listener, Arc::new(site), stopping));
+    runtime.spawn(web::live::watch(
+        Arc::clone(&site),
+        newest_known,
+        stopping.clone(),
+    ));
+    runtime.spawn(web::serve(listener, site, stopping));
     Pages {
         address,
         store,
@@ -120,6 +127,13 @@ fn busy(pages: &Pages) {
     send(store, &batch(5, 1000, &parts), at(1000));
 }
 
+/// Whether every script of a page is a file of the collector's own: nothing runs that stands in the page itself.
+fn only_own_scripts(page: &str) -> bool {
+    page.split("<script")
+        .skip(1)
+        .all(|rest| rest.starts_with(" src=\"/assets/") && rest.contains("></script>"))
+}
+
 #[test]
 fn the_first_page_says_what_fires_and_what_to_do_in_both_languages() {
     let pages = start();
@@ -162,7 +176,7 @@ fn the_first_page_says_what_fires_and_what_to_do_in_both_languages() {
         ] {
             assert!(page.contains(fact), "{fact}");
         }
-        assert!(!page.contains("<script"));
+        assert!(only_own_scripts(page));
     }
     use hansho::code::{Language, name, text};
     assert!(ja.contains(name(1002, Language::Ja).unwrap()));
@@ -506,7 +520,7 @@ fn nothing_that_an_agent_or_a_name_says_becomes_markup() {
     }
     for path in paths {
         let page = pages.body(&path);
-        assert!(!page.contains("<script"), "{path}");
+        assert!(only_own_scripts(&page), "{path}");
         assert!(
             page.contains("&lt;script&gt;alert(1)&lt;/script&gt;&quot;"),
             "{path}"
@@ -586,6 +600,7 @@ fn a_connection_to_the_pages_ends_at_its_time_and_places_come_back() {
         signs: Arc::new(SignsOfLife::default()),
         now: || at(0),
         zone: Zone::utc(),
+        newest: watch::channel(0).1,
     };
     runtime.spawn(async move { axum::serve(bounded, web::router(Arc::new(site))).await });
     // One that dawdles holds the only place; the next is served when its time is over.
@@ -604,4 +619,73 @@ fn a_connection_to_the_pages_ends_at_its_time_and_places_come_back() {
     assert!(page.starts_with("HTTP/1.1 200"), "{page}");
     let mut rest = Vec::new();
     assert_eq!(slow.read_to_end(&mut rest).unwrap_or(0), 0);
+}
+
+/// What a browser is given beside the pages: it may keep it for ever, since the address changes with the content.
+#[test]
+fn style_and_scripts_come_from_the_program_itself() {
+    let pages = start();
+    let home = pages.body("/");
+    let addresses: Vec<&str> = home
+        .split('"')
+        .filter(|text| text.starts_with("/assets/"))
+        .collect();
+    assert!(addresses.len() >= 2, "{addresses:?}");
+    for address in addresses {
+        let (head, body) = pages.get(address, "");
+        assert!(head.starts_with("http/1.1 200"), "{address}: {head}");
+        assert!(head.contains("immutable"), "{head}");
+        assert!(!body.is_empty());
+    }
+    let (head, _) = pages.get("/assets/nothing.js", "");
+    assert!(head.starts_with("http/1.1 404"), "{head}");
+}
+
+/// Charts: columns as JSON, of the span asked for, as long as the axis; a field that was not measured is null.
+#[test]
+fn charts_get_their_columns() {
+    let pages = start();
+    busy(&pages);
+    let body = pages.body("/charts/0000000000000001?hours=1");
+    let data: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(data["charts"].as_array().unwrap().len(), 3);
+    assert_eq!(data["offset_s"], 9 * 3600);
+    let points = data["time"].as_array().unwrap().len();
+    assert!(points > 0);
+    for (key, column) in data["columns"].as_object().unwrap() {
+        assert_eq!(column.as_array().unwrap().len(), points, "{key}");
+    }
+    assert_eq!(data["columns"]["cpu_steal"][0], serde_json::Value::Null);
+    let codes: Vec<&str> = data["alerts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|alert| alert["code"].as_str().unwrap())
+        .collect();
+    assert!(codes.contains(&"HNS1002-E"), "{codes:?}");
+    let (head, _) = pages.get("/charts/nobody", "");
+    assert!(head.starts_with("http/1.1 404"), "{head}");
+}
+
+/// An open page hears of what happens without asking.
+#[test]
+fn an_open_page_is_told_that_something_changed() {
+    let pages = start();
+    let mut stream = TcpStream::connect(pages.address).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .unwrap();
+    write!(stream, "GET /live HTTP/1.1\r\nHost: c\r\n\r\n").unwrap();
+    let mut lines = BufReader::new(stream).lines();
+    let mut next_state = || {
+        loop {
+            let line = lines.next().unwrap().unwrap();
+            if let Some(number) = line.strip_prefix("data: ") {
+                return number.parse::<u64>().unwrap();
+            }
+        }
+    };
+    assert_eq!(next_state(), 0);
+    busy(&pages);
+    assert!(next_state() > 0);
 }

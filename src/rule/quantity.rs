@@ -61,7 +61,7 @@ pub enum Quantity {
     /// Refaults a second.
     Refaults = 44,
     /// Drop of the page cache from its maximum of the last 60 s, permille of that maximum; counted only where
-    /// the drop is at least a tenth of total memory.
+    /// the drop is at least a tenth of total memory, and only when reads wait for disks within a minute of it.
     PageCacheDrop = 50,
     /// Readings frames discarded unsent since the last look.
     ReadingsDiscarded = 80,

@@ -1,5 +1,6 @@
 //! The command line: parsing and wiring. `serve` stands in [`serve`], what reading commands print in [`json`].
 
+pub mod backup;
 pub mod json;
 pub mod serve;
 
@@ -22,7 +23,11 @@ hansho-collector: receives the frames of hansho agents, keeps them, and shows wh
 
 usage: hansho-collector COMMAND [--config FILE] [options]
 
-  serve                       take frames and serve pages until SIGTERM or SIGINT
+  serve [--standby]           take frames and serve pages until SIGTERM or SIGINT; with --standby it waits
+                              as long as another collector runs on the store, and then takes its place
+  backup DIRECTORY [--without-keys]
+                              copy store and masters, also beside a running serve
+  restore DIRECTORY           bring a backup back; there must be no store yet
   check                       check configuration, certificate, masters and store
   agent add NAME --system CUSTOMER/SYSTEM [--key-file PATH]
                               add an agent; its key goes to PATH (mode 0600) or stdout
@@ -51,6 +56,8 @@ struct Arguments {
     all: bool,
     help: bool,
     version: bool,
+    standby: bool,
+    without_keys: bool,
     system: Option<String>,
     key_file: Option<PathBuf>,
     since_ms: u64,
@@ -84,6 +91,8 @@ fn arguments(mut parser: lexopt::Parser) -> Result<Arguments, lexopt::Error> {
             Long("config") => arguments.config = Some(parser.value()?.into()),
             Long("json") => arguments.json = true,
             Long("all") => arguments.all = true,
+            Long("standby") => arguments.standby = true,
+            Long("without-keys") => arguments.without_keys = true,
             Long("help") | Short('h') => arguments.help = true,
             Long("version") | Short('V') => arguments.version = true,
             Long("system") => arguments.system = Some(parser.value()?.string()?),
@@ -110,7 +119,13 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let words: Vec<&str> = arguments.words.iter().map(String::as_str).collect();
     misplaced(arguments, &words)?;
     match words.as_slice() {
-        ["serve"] => serve::serve(&configuration(arguments)?),
+        ["serve"] => serve::serve(&configuration(arguments)?, arguments.standby),
+        ["backup", directory] => backup::backup(
+            &configuration(arguments)?,
+            Path::new(directory),
+            !arguments.without_keys,
+        ),
+        ["restore", directory] => backup::restore(&configuration(arguments)?, Path::new(directory)),
         ["check"] => check(&configuration(arguments)?),
         ["agent", "add", name] => agent_add(arguments, name),
         ["agent", "list"] => agent_list(arguments),
@@ -131,10 +146,15 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
 fn misplaced(arguments: &Arguments, words: &[&str]) -> Result<(), Failure> {
     let add = matches!(words, ["agent", "add", ..]);
     let command = words.first().copied().unwrap_or("");
-    let prints = !add && !matches!(command, "serve" | "check");
+    let prints = !add && !matches!(command, "serve" | "check" | "backup" | "restore");
     let wrong = [
         ("--system", arguments.system.is_some() && !add),
         ("--key-file", arguments.key_file.is_some() && !add),
+        ("--standby", arguments.standby && command != "serve"),
+        (
+            "--without-keys",
+            arguments.without_keys && command != "backup",
+        ),
         ("--all", arguments.all && command != "alerts"),
         (
             "--since-ms",

@@ -8,9 +8,9 @@ use crate::ingest::request::{Intake, Patience};
 use crate::ingest::server::Server;
 use crate::ingest::{Keys, Metrics, Refusal, SignsOfLife, tls};
 use crate::keys::Masters;
-use crate::limit::{KEY_CACHE, QUEUE_BATCHES, STOP_MS};
+use crate::limit::{KEY_CACHE, QUEUE_BATCHES, STANDBY_POLL_MS, STOP_MS};
 use crate::store::writer::Writer;
-use crate::store::{SqliteStore, Store};
+use crate::store::{SqliteStore, Store, StoreError};
 use crate::web;
 use crate::zone::Zone;
 use core::net::SocketAddr;
@@ -67,7 +67,7 @@ impl Keys for StoredKeys {
 ///
 /// # Errors
 /// [`Failure`] where it cannot start.
-pub fn serve(config: &Config) -> Result<(), Failure> {
+pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
     let masters = Masters::read_or_create(&config.masters)?;
     let acceptor = match &config.ingest.tls {
         Some((certificate, key)) => {
@@ -75,9 +75,8 @@ pub fn serve(config: &Config) -> Result<(), Failure> {
         }
         None => None,
     };
-    let open = |error: crate::store::StoreError| store_failure(&error);
-    let writing: Arc<dyn Store> =
-        Arc::new(SqliteStore::open_writer(&config.directory, clock::now()).map_err(open)?);
+    let open = |error: StoreError| store_failure(&error);
+    let writing: Arc<dyn Store> = Arc::new(writer(config, standby)?);
     let reading: Arc<dyn Store> =
         Arc::new(SqliteStore::open_reader(&config.directory).map_err(open)?);
     let looking_up: Arc<dyn Store> =
@@ -117,6 +116,7 @@ pub fn serve(config: &Config) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::new(IO, format!("the runtime cannot be started: {error}")))?;
+    let (newest_known, newest) = watch::channel(0);
     let site = web::Site {
         store: reading,
         queue,
@@ -124,14 +124,38 @@ pub fn serve(config: &Config) -> Result<(), Failure> {
         signs,
         now: clock::now,
         zone: config.zone.clone().unwrap_or_else(Zone::of_host),
+        newest,
     };
-    let outcome = runtime.block_on(listen(config, acceptor, intake, site));
+    let outcome = runtime.block_on(listen(config, acceptor, intake, site, newest_known));
     // Every sender of the queue is gone with the runtime; the writer stores what waits and ends.
     runtime.shutdown_timeout(std::time::Duration::from_secs(5));
     if thread.join().is_err() {
         return Err(Failure::new(IO, "the writer failed"));
     }
     outcome
+}
+
+/// Opens the store for writing. A standby waits as long as another collector writes to it.
+fn writer(config: &Config, standby: bool) -> Result<SqliteStore, Failure> {
+    let mut told = false;
+    loop {
+        match SqliteStore::open_writer(&config.directory, clock::now()) {
+            Err(StoreError::Taken(_)) if standby => {
+                if !told {
+                    told = true;
+                    log::info!("another collector runs on this store; waiting to take its place");
+                }
+                std::thread::sleep(std::time::Duration::from_millis(STANDBY_POLL_MS));
+            }
+            Ok(store) => {
+                if told {
+                    log::warn!("the other collector is gone; this one takes its place");
+                }
+                return Ok(store);
+            }
+            Err(error) => return Err(store_failure(&error)),
+        }
+    }
 }
 
 async fn bind(what: &str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
@@ -147,6 +171,7 @@ async fn listen(
     tls: Option<tokio_rustls::TlsAcceptor>,
     intake: Arc<Intake>,
     site: web::Site,
+    newest_known: watch::Sender<u64>,
 ) -> Result<(), Failure> {
     let no_signal = |error: std::io::Error| Failure::new(IO, format!("signals: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(no_signal)?;
@@ -165,7 +190,10 @@ async fn listen(
         stop: stopping.clone(),
     };
     let ingest = tokio::spawn(server.run());
-    let pages = tokio::spawn(web::serve(pages, Arc::new(site), stopping));
+    let site = Arc::new(site);
+    let looking = web::live::watch(Arc::clone(&site), newest_known, stopping.clone());
+    tokio::spawn(looking);
+    let pages = tokio::spawn(web::serve(pages, site, stopping));
     super::print(&format!(
         "listening ingest={ingest_address} pages={pages_address}\n"
     ))?;

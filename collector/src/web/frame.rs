@@ -1,5 +1,6 @@
 //! What is around every page, and the pieces that several pages share.
 
+use super::assets;
 use super::codes::{self, Severity, Text};
 use super::reason::{self, Ending};
 use super::values;
@@ -7,7 +8,7 @@ use super::words::Words;
 use crate::store::{Agent, StoredAlert};
 use crate::zone::Zone;
 use hansho::clock::WallTime;
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{DOCTYPE, Markup, html};
 
 /// For whom a page is, and when.
 pub struct View {
@@ -29,22 +30,19 @@ impl View {
     }
 }
 
-/// The style sheet. Colours by theme; severity always has a letter and a word beside its colour.
-const STYLE: &str = "
-:root{color-scheme:light dark;--bg:#fff;--fg:#1a1a1a;--dim:#595959;--line:#d0d0d0;--card:#f6f6f6;--e:#a80020;--w:#7a4b00;--i:#0b4f8a;--t:#5a2d91}
-@media(prefers-color-scheme:dark){:root{--bg:#121212;--fg:#ececec;--dim:#b0b0b0;--line:#3c3c3c;--card:#1d1d1d;--e:#ff8a94;--w:#ffc261;--i:#8ec5ff;--t:#cfa9ff}}
-*{box-sizing:border-box}body{margin:0 auto;padding:.8rem;max-width:70rem;background:var(--bg);color:var(--fg);font:16px/1.55 system-ui,'Hiragino Sans','Noto Sans JP',sans-serif}
-a{color:inherit}a:focus-visible{outline:3px solid var(--i)}header{display:flex;gap:1rem;justify-content:space-between;flex-wrap:wrap;border-bottom:1px solid var(--line)}
-h1{font-size:1.25rem;margin:.2rem 0}h2{font-size:1.1rem;margin:1.4rem 0 .5rem}h3{font-size:1rem;margin:.7rem 0 .2rem}p{margin:.3rem 0}ol,ul{margin:.2rem 0;padding-left:1.4rem}
-.dim{color:var(--dim)}.alert{border:1px solid var(--line);border-left:.5rem solid var(--line);background:var(--card);padding:.5rem .8rem;margin:.6rem 0;border-radius:.3rem;overflow-wrap:anywhere}
-.E{border-left-color:var(--e)}.W{border-left-color:var(--w)}.I{border-left-color:var(--i)}.test{border-style:dashed;border-left-style:double}
-.code{font-weight:700;font-family:ui-monospace,monospace}.E .code{color:var(--e)}.W .code{color:var(--w)}.I .code{color:var(--i)}
-.badge{display:inline-block;border:2px solid var(--t);color:var(--t);font-weight:700;padding:0 .4rem;border-radius:.2rem}
-.doubt{border-color:var(--dim);color:var(--dim)}.doubtful{font-weight:700}.unknown{border-left-color:var(--dim)}.unknown dl,.stale,.stale th,.stale td{color:var(--dim)}
-.scroll{overflow-x:auto}table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid var(--line);vertical-align:top;overflow-wrap:anywhere}
-thead th{white-space:nowrap}tbody th{min-width:7.5rem}td.seen{min-width:15rem}th.n,td.n{text-align:right}td.n{font-variant-numeric:tabular-nums;white-space:nowrap}code{font-family:ui-monospace,monospace;background:var(--card);padding:0 .2rem;overflow-wrap:anywhere}
-dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem .8rem;margin:.3rem 0}dt{color:var(--dim)}dd{margin:0;overflow-wrap:anywhere}
-";
+/// What stands in the head of every page.
+fn head(title: &str, refresh: bool) -> Markup {
+    html! {
+        head {
+            meta charset="utf-8";
+            meta name="viewport" content="width=device-width,initial-scale=1";
+            @if refresh { noscript { meta http-equiv="refresh" content="5"; } }
+            title { (title) }
+            link rel="stylesheet" href=(assets::address("style.css"));
+            @if refresh { script src=(assets::address("live.js")) defer {} }
+        }
+    }
+}
 
 /// A page.
 pub fn page(view: &View, title: &str, path: &str, refresh: bool, content: Markup) -> Markup {
@@ -52,13 +50,7 @@ pub fn page(view: &View, title: &str, path: &str, refresh: bool, content: Markup
     html! {
         (DOCTYPE)
         html lang=(words.language.tag()) {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width,initial-scale=1";
-                @if refresh { meta http-equiv="refresh" content="2"; }
-                title { (title) " - " (words.title) }
-                style { (PreEscaped(STYLE)) }
-            }
+            (head(&format!("{title} - {}", words.title), refresh))
             body {
                 header {
                     h1 { a href=(link(view, "/")) { (words.title) } }
@@ -69,7 +61,7 @@ pub fn page(view: &View, title: &str, path: &str, refresh: bool, content: Markup
                         }
                     }
                 }
-                main { (content) }
+                main #main data-live { (content) }
             }
         }
     }
@@ -86,12 +78,7 @@ pub fn message(words: &'static Words, text: &str) -> Markup {
     html! {
         (DOCTYPE)
         html lang=(words.language.tag()) {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width,initial-scale=1";
-                title { (words.title) }
-                style { (PreEscaped(STYLE)) }
-            }
+            (head(words.title, false))
             body { main { p { (text) } p { a href=(link(&view, "/")) { (words.back) } } } }
         }
     }

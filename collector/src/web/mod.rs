@@ -6,6 +6,8 @@
 
 pub mod agent;
 pub mod alert;
+pub mod assets;
+pub mod charts;
 pub mod code;
 pub mod codes;
 pub mod frame;
@@ -13,6 +15,7 @@ pub mod health;
 pub mod home;
 pub mod life;
 pub mod listen;
+pub mod live;
 pub mod names;
 pub mod reason;
 pub mod values;
@@ -52,6 +55,8 @@ pub struct Site {
     pub now: fn() -> WallTime,
     /// The zone of the times.
     pub zone: Zone,
+    /// The newest event that open pages were told of.
+    pub newest: live::Newest,
 }
 
 /// Serves until told to stop.
@@ -74,6 +79,9 @@ pub fn router(site: Arc<Site>) -> Router {
         .route("/a/{id}", get(alert_page))
         .route("/codes/{code}", get(code_page))
         .route("/agents/{*agent}", get(agent_page))
+        .route("/charts/{*agent}", get(chart_data))
+        .route("/live", get(live::events))
+        .route("/assets/{name}", get(assets::serve))
         .route("/healthz", get(health::healthz))
         .route("/metrics", get(health::metrics))
         .fallback(not_found)
@@ -88,7 +96,8 @@ async fn guard(request: Request, next: Next) -> Response {
     for (name, value) in [
         (
             "content-security-policy",
-            "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+            "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; \
+             frame-ancestors 'none'",
         ),
         ("x-content-type-options", "nosniff"),
         ("x-frame-options", "DENY"),
@@ -101,7 +110,9 @@ async fn guard(request: Request, next: Next) -> Response {
             HeaderValue::from_static(value),
         );
     }
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers
+        .entry(CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
     response
 }
 
@@ -123,6 +134,15 @@ impl Asked {
             explicit: lang.is_some(),
         }
     }
+
+    fn view(&self, site: &Site) -> frame::View {
+        frame::View {
+            words: self.words,
+            explicit: self.explicit,
+            now: (site.now)(),
+            zone: site.zone.clone(),
+        }
+    }
 }
 
 type Parameters = Query<HashMap<String, String>>;
@@ -133,12 +153,7 @@ where
     F: FnOnce(&Site, &frame::View) -> Result<Option<Markup>, StoreError> + Send + 'static,
 {
     let words = asked.words;
-    let view = frame::View {
-        words,
-        explicit: asked.explicit,
-        now: (site.now)(),
-        zone: site.zone.clone(),
-    };
+    let view = asked.view(&site);
     let built = tokio::task::spawn_blocking(move || build(&site, &view)).await;
     match built {
         Ok(Ok(Some(markup))) => html(StatusCode::OK, markup),
@@ -213,6 +228,43 @@ async fn agent_page(
         agent::page(site, view, &agent)
     })
     .await
+}
+
+async fn chart_data(
+    State(site): State<Arc<Site>>,
+    Path(agent): Path<String>,
+    query: Parameters,
+    headers: HeaderMap,
+) -> Response {
+    let asked = Asked::new(&query, &headers);
+    let view = asked.view(&site);
+    let span = charts::Span::of(|name| query.get(name).cloned(), view.now);
+    let built = tokio::task::spawn_blocking(move || {
+        let found = site.store.find_agent(&agent)?;
+        let [agent] = found.as_slice() else {
+            return Ok(None);
+        };
+        charts::data(&site, &view, agent, span).map(Some)
+    });
+    let (status, body) = match built.await {
+        Ok(Ok(Some(data))) => (StatusCode::OK, data),
+        Ok(Ok(None)) => (StatusCode::NOT_FOUND, serde_json::Value::Null),
+        Ok(Err(error)) => {
+            log::error!("chart data cannot be read: {error}");
+            (StatusCode::SERVICE_UNAVAILABLE, serde_json::Value::Null)
+        }
+        Err(error) => {
+            log::error!("chart data cannot be read: {error}");
+            (StatusCode::INTERNAL_SERVER_ERROR, serde_json::Value::Null)
+        }
+    };
+    let mut response = Response::new(Body::from(body.to_string()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/json; charset=utf-8"),
+    );
+    response
 }
 
 async fn not_found(query: Parameters, headers: HeaderMap) -> Response {

@@ -506,6 +506,10 @@ impl Rows for Tables {
         Ok(later.take(limit).copied().collect())
     }
 
+    fn newest_event(&mut self) -> Result<u64, StoreError> {
+        Ok(self.events.last().map_or(0, |event| event.number))
+    }
+
     fn events_of(&mut self, alert: AlertId) -> Result<Vec<Event>, StoreError> {
         let of = self.events.iter().filter(|event| event.alert == alert);
         Ok(of.copied().collect())

@@ -154,6 +154,8 @@ pub trait Rows {
     ) -> Result<(), StoreError>;
     /// Events above a number, in order, at most `limit`.
     fn events_after(&mut self, number: u64, limit: usize) -> Result<Vec<Event>, StoreError>;
+    /// Number of the newest event; 0 where there is none.
+    fn newest_event(&mut self) -> Result<u64, StoreError>;
     /// Events of one alert, in order.
     fn events_of(&mut self, alert: AlertId) -> Result<Vec<Event>, StoreError>;
     /// All agents, by customer, system and name.

@@ -38,6 +38,11 @@ pub(super) fn after(
     Ok(found.collect::<Result<_, _>>()?)
 }
 
+pub(super) fn newest(main: &Connection) -> Result<u64, StoreError> {
+    let mut statement = main.prepare_cached("SELECT COALESCE(MAX(event), 0) FROM events")?;
+    Ok(unsigned(statement.query_row([], |row| row.get(0))?))
+}
+
 pub(super) fn of(main: &Connection, alert: AlertId) -> Result<Vec<Event>, StoreError> {
     let mut statement = main.prepare_cached(
         "SELECT event, alert, kind, at_ms FROM events WHERE shard = ?1 AND alert = ?2 ORDER BY event",

@@ -4,6 +4,7 @@
 //! given. A crash in between leaves frames past the watermark in the day file; opening deletes them. Both files are in WAL
 //! mode with `synchronous = FULL`: a commit is on the disk when it returns.
 
+pub mod backup;
 mod day;
 mod events;
 mod handling;

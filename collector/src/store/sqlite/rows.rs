@@ -546,6 +546,10 @@ impl Rows for SqlRows<'_> {
         events::after(self.main, number, limit)
     }
 
+    fn newest_event(&mut self) -> Result<u64, StoreError> {
+        events::newest(self.main)
+    }
+
     fn events_of(&mut self, alert: AlertId) -> Result<Vec<Event>, StoreError> {
         events::of(self.main, alert)
     }

@@ -1,0 +1,58 @@
+//! `backup`, `restore`: a copy of the store beside a running `serve`, and the way back.
+
+use super::{print, store_failure};
+use crate::config::Config;
+use crate::exit::{FAILURE, Failure};
+use crate::keys::Masters;
+use crate::store::sqlite::backup::{self, Copied};
+use std::path::Path;
+
+/// Copies the store, and the masters unless told not to.
+pub(super) fn backup(config: &Config, target: &Path, with_keys: bool) -> Result<(), Failure> {
+    let masters = with_keys.then_some(config.masters.as_path());
+    if let Some(masters) = masters {
+        // A backup of masters that nobody can read is none.
+        Masters::read(masters)?;
+    }
+    let copied = backup::backup(&config.directory, target, masters)
+        .map_err(|error| store_failure(&error))?;
+    let keys = if with_keys {
+        "; the masters are in it: keep it as secret as they are"
+    } else {
+        "; without the masters: agents can only be heard again with them"
+    };
+    print(&format!(
+        "{} files, {} bytes copied to {} and compared{keys}\n",
+        copied.len(),
+        total(&copied),
+        target.display()
+    ))
+}
+
+/// Brings a backup back into the directory of the configuration.
+pub(super) fn restore(config: &Config, from: &Path) -> Result<(), Failure> {
+    if !from.join(backup::MANIFEST).exists() {
+        return Err(Failure::new(
+            FAILURE,
+            format!(
+                "{}: no {} in it, so it is no whole backup",
+                from.display(),
+                backup::MANIFEST
+            ),
+        ));
+    }
+    let files = backup::restore(from, &config.directory, &config.masters)
+        .map_err(|error| store_failure(&error))?;
+    print(&format!(
+        "{} files, {} bytes restored to {}; `check`, then `serve`: agents send again what they still hold, and what is lost is named\n",
+        files.len(),
+        total(&files),
+        config.directory.display()
+    ))
+}
+
+fn total(files: &[Copied]) -> u64 {
+    files
+        .iter()
+        .fold(0, |sum, file| file.bytes.saturating_add(sum))
+}
