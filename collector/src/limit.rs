@@ -152,3 +152,18 @@ pub const TRIES_TOLD: u32 = 3;
 pub const SAID_CHARACTERS: usize = 300;
 /// The first message waits at most this long for evidence.
 pub const EVIDENCE_MS: u64 = 5_000;
+/// Longest text of a host, person or server in one place of a message, in characters: notes and impacts are sentences;
+/// more belongs on the page.
+pub const MAIL_TEXT_CHARACTERS: usize = 1_000;
+/// Longest name in a message, in characters: as [`NAME_CHARACTERS`], and a subject or unit beside it.
+pub const MAIL_NAME_CHARACTERS: usize = 96;
+/// Longest subject of a mail, in characters: clients show some 70, gateways take 998 bytes a header line.
+pub const MAIL_SUBJECT_CHARACTERS: usize = 160;
+/// Longest text of a mail, in characters: gateways of Japanese carriers and ticket systems cut at 20,000.
+pub const MAIL_CHARACTERS: usize = 20_000;
+/// Lines are broken at this many columns, as mail readers of 80 columns show them.
+pub const MAIL_COLUMNS: usize = 78;
+/// Entries of any list in a message (steps, happenings, suspects, hosts, addresses): more is not read at night.
+pub const MAIL_LIST: usize = 30;
+/// Rows of a digest or summary; the rest is counted.
+pub const MAIL_ROWS: usize = 100;
