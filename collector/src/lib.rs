@@ -2,7 +2,7 @@
 //!
 //! The map. Data flows to the right, and a room imports only what stands left of it:
 //!
-//! `ingest → store → notify → web → cli` (presence, handling and people come between store and web too)
+//! `ingest → store → presence → handling → notify → people → web → cli` (those that are not there yet are being built)
 //!
 //! All may import [`limit`], [`clock`], [`config`], [`keys`], [`zone`] and [`planted`]; [`cli`] wires everything.
 #![forbid(unsafe_code)]
@@ -11,6 +11,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod exit;
+pub mod handling;
 pub mod ingest;
 pub mod keys;
 pub mod limit;

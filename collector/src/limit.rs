@@ -167,3 +167,43 @@ pub const MAIL_COLUMNS: usize = 78;
 pub const MAIL_LIST: usize = 30;
 /// Rows of a digest or summary; the rest is counted.
 pub const MAIL_ROWS: usize = 100;
+/// Longest text of an acknowledgement, a reason or a title, in characters: it stands in a mail's thread, beside what matters.
+pub const TEXT_CHARACTERS: usize = 1_000;
+/// Longest note, in characters: a page of a hand-over. What is longer is a document, and the note names it.
+pub const NOTE_CHARACTERS: usize = 4_000;
+/// Longest name of a request, in characters: twice what a random identity needs.
+pub const REQUEST_CHARACTERS: usize = 64;
+/// Longest silence: what is silenced longer than a month is a rule to change.
+pub const SILENCE_MS: u64 = 30 * 24 * 60 * 60 * 1000;
+/// Longest single maintenance, for the same reason: it silences.
+pub const MAINTENANCE_MS: u64 = 30 * 24 * 60 * 60 * 1000;
+/// Longest single event: it silences nothing, and a campaign may run for a year.
+pub const EVENT_MS: u64 = 366 * 24 * 60 * 60 * 1000;
+/// How far ahead a silence or window may begin: a year of plans.
+pub const AHEAD_MS: u64 = 366 * 24 * 60 * 60 * 1000;
+/// How far ahead a recovery or report may be promised; beyond it a digit was mistyped.
+pub const PROMISE_MS: u64 = 30 * 24 * 60 * 60 * 1000;
+/// Silences that hold or are to come: each is looked at for each alert.
+pub const SILENCES: usize = 1_000;
+/// Windows that cover a time or are to come, for the same reason; a customer has some, and there are hundreds of customers.
+pub const WINDOWS: usize = 5_000;
+/// Times that one alert can be taken or renewed: people do so a few times a night, a script that loops is stopped here.
+pub const ACKNOWLEDGEMENTS: u32 = 500;
+/// Notes on one alert, agent or system.
+pub const NOTES: usize = 1_000;
+/// How long a signed link works: a night and the morning after it.
+pub const LINK_MS: u64 = 24 * 60 * 60 * 1000;
+/// Longest token of a link that is looked at: a receiver of 64 characters with four bytes each makes 388.
+pub const LINK_CHARACTERS: usize = 400;
+/// Posts of one link within a minute: people press a few times, a script that loops is stopped here.
+pub const LINK_POSTS: u32 = 10;
+/// Times within a minute that one link is opened: mail scanners of a whole team open it some ten times.
+pub const LINK_GETS: u32 = 120;
+/// Refused links within a minute that are answered with a page; the rest costs one line. Nobody guesses a mac of 16 bytes.
+pub const LINK_REFUSALS: u32 = 60;
+/// Links whose use within a minute is remembered; when there are more, all are forgotten: each may be used anew.
+pub const LINKS_COUNTED: usize = 4_096;
+/// Longest body of a form behind a link: its texts, percent-encoded (nine bytes for a character of Japanese).
+pub const LINK_FORM_BYTES: usize = 16 * 1024;
+/// Entries of the audit that are read at once.
+pub const AUDIT_PAGE: usize = 1_000;

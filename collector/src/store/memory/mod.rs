@@ -48,6 +48,7 @@ struct Tables {
     latest: BTreeMap<AgentId, Latest>,
     events: Vec<Event>,
     told: notify::Told,
+    handling: handling::HandlingTables,
 }
 
 /// Effective rules: hash, number of parts, and the parts that came.

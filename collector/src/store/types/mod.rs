@@ -6,6 +6,16 @@ mod notify;
 pub use event::{Event, EventKind};
 pub use notify::{
     Channel, Decision, ListOf, Numbers, Outcome, Outgoing, Reason, Sending, Strand, Thread, Waiting,
+mod handling;
+pub mod window;
+
+pub use event::{Event, EventKind};
+pub use handling::{
+    AckEnd, AckEnding, Acknowledgement, AuditEntry, AuditFilter, Facts, LinkSecret, Matcher, Note,
+    NoteOn, Silence, Via,
+};
+pub use window::{
+    Days, Occurrence, Place, Schedule, Texts, Weekly, Window, WindowKind, WindowScope,
 };
 
 use super::dating::Offsets;
