@@ -34,7 +34,7 @@ impl Moment {
 }
 
 /// A date of the proleptic Gregorian calendar.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Date {
     /// Year.
     pub year: u64,
@@ -45,6 +45,46 @@ pub struct Date {
 }
 
 impl Date {
+    /// A date that exists, from 1970 to 9999.
+    #[must_use]
+    pub fn new(year: u64, month: u64, day: u64) -> Option<Self> {
+        let date = Self { year, month, day };
+        let fits = (1970..=9999).contains(&year) && (1..=12).contains(&month) && day >= 1;
+        // Days that a month does not have come back as other dates.
+        (fits && day <= 31 && Self::from_days(date.days()) == date).then_some(date)
+    }
+
+    /// Days since 1970-01-01, for dates from then to 9999.
+    #[must_use]
+    pub fn days(self) -> u64 {
+        // Howard Hinnant, days_from_civil, as in `from_days`: years begin on 1 March.
+        let year = self
+            .year
+            .min(9999)
+            .saturating_sub(u64::from(self.month <= 2));
+        let from_march = self.month.min(12).saturating_add(9) % 12;
+        let of_year = from_march.saturating_mul(153).saturating_add(2) / 5;
+        let era = year / 400;
+        let year_of_era = year % 400;
+        let of_era = year_of_era
+            .saturating_mul(365)
+            .saturating_add(year_of_era / 4)
+            .saturating_sub(year_of_era / 100)
+            .saturating_add(of_year)
+            .saturating_add(self.day.min(31))
+            .saturating_sub(1);
+        era.saturating_mul(146_097)
+            .saturating_add(of_era)
+            .saturating_sub(719_468)
+    }
+
+    /// Day of the week, 0 for Sunday.
+    #[must_use]
+    pub fn weekday(self) -> usize {
+        // 1970-01-01 was a Thursday.
+        usize::try_from(self.days().saturating_add(4) % 7).unwrap_or(0)
+    }
+
     /// The UTC date of a number of days since 1970-01-01.
     #[must_use]
     pub fn from_days(days: u64) -> Self {
@@ -122,6 +162,26 @@ mod tests {
             let moment = WallTime::from_millis(seconds * 1000);
             assert_eq!(Date::of(moment).to_string(), date);
         }
+        for days in (0..60_000).step_by(7).chain([2_932_895]) {
+            let date = Date::from_days(days);
+            assert_eq!(date.days(), days);
+            assert_eq!(Date::new(date.year, date.month, date.day), Some(date));
+            assert_eq!(date.weekday(), 4, "{date}");
+        }
+        for (year, month, day) in [
+            (2026, 2, 29),
+            (2026, 4, 31),
+            (2026, 13, 1),
+            (2026, 0, 1),
+            (2026, 1, 0),
+            (1969, 12, 31),
+            (10_000, 1, 1),
+            (u64::MAX, 1, 1),
+            (2026, 1, u64::MAX),
+        ] {
+            assert_eq!(Date::new(year, month, day), None);
+        }
+        assert!(Date::new(2028, 2, 29).is_some());
         assert_eq!(utc(1_732_417_087_999), "2024-11-24 02:58:07 UTC");
         assert!(!utc(u64::MAX).is_empty());
     }

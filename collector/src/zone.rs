@@ -100,11 +100,24 @@ impl Zone {
         self.offset_s
     }
 
+    /// Milliseconds since 1970-01-01 00:00 of a clock in this zone.
+    #[must_use]
+    pub fn local_ms(&self, moment: WallTime) -> u64 {
+        let offset_ms = i64::from(self.offset_s).saturating_mul(1000);
+        moment.as_millis().saturating_add_signed(offset_ms)
+    }
+
+    /// The moment at which a clock in this zone shows so many milliseconds since 1970-01-01 00:00.
+    #[must_use]
+    pub fn moment(&self, local_ms: u64) -> WallTime {
+        let offset_ms = i64::from(self.offset_s).saturating_mul(-1000);
+        WallTime::from_millis(local_ms.saturating_add_signed(offset_ms))
+    }
+
     /// `2026-11-24 16:45:12 JST`.
     #[must_use]
     pub fn show(&self, moment: WallTime) -> String {
-        let offset_ms = i64::from(self.offset_s).saturating_mul(1000);
-        let local_ms = moment.as_millis().saturating_add_signed(offset_ms);
+        let local_ms = self.local_ms(moment);
         let date = Date::from_days(local_ms / DAY_MS);
         let seconds = local_ms / 1000;
         let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);

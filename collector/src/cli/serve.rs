@@ -123,8 +123,8 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         metrics,
         signs,
         now: clock::now,
-        zone: config.zone.clone().unwrap_or_else(Zone::of_host),
         newest,
+        zone: config.pages.zone.clone().unwrap_or_else(Zone::of_host),
     };
     let outcome = runtime.block_on(listen(config, acceptor, intake, site, newest_known));
     // Every sender of the queue is gone with the runtime; the writer stores what waits and ends.
@@ -177,7 +177,7 @@ async fn listen(
     let mut terminate = signal(SignalKind::terminate()).map_err(no_signal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signal)?;
     let (ingest, ingest_address) = bind("ingest", config.ingest.listen).await?;
-    let (pages, pages_address) = bind("pages", config.pages).await?;
+    let (pages, pages_address) = bind("pages", config.pages.listen).await?;
     let (stop, stopping) = watch::channel(false);
     let server = Server {
         listener: ingest,

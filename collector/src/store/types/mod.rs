@@ -1,18 +1,17 @@
 //! What the store keeps, as plain values.
 
 mod event;
-mod notify;
-
-pub use event::{Event, EventKind};
-pub use notify::{
-    Channel, Decision, ListOf, Numbers, Outcome, Outgoing, Reason, Sending, Strand, Thread, Waiting,
 mod handling;
+mod notify;
 pub mod window;
 
 pub use event::{Event, EventKind};
 pub use handling::{
     AckEnd, AckEnding, Acknowledgement, AuditEntry, AuditFilter, Facts, LinkSecret, Matcher, Note,
     NoteOn, Silence, Via,
+};
+pub use notify::{
+    Channel, Decision, ListOf, Numbers, Outcome, Outgoing, Reason, Sending, Strand, Thread, Waiting,
 };
 pub use window::{
     Days, Occurrence, Place, Schedule, Texts, Weekly, Window, WindowKind, WindowScope,
