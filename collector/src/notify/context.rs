@@ -14,6 +14,8 @@ pub struct About {
     pub alert: StoredAlert,
     /// Its agent; `None` for what the collector raises about a site or receiver.
     pub agent: Option<Agent>,
+    /// Id of the site where its agent stands.
+    pub site: Option<String>,
 }
 
 impl About {
@@ -79,7 +81,7 @@ pub trait Directory: Send + Sync {
     fn route(&self, about: &About, rank: u8, at: WallTime) -> Routing;
     /// Urgency agreed for it.
     fn urgency(&self, about: &About) -> Urgency;
-    /// `CUSTOMER/SITE` of an agent.
+    /// Id of the site of an agent, within its customer.
     fn site(&self, agent: &Agent) -> Option<String>;
     /// When the customer's next digest after a moment is sent.
     fn next_digest(&self, customer: &str, after: WallTime) -> WallTime;

@@ -65,7 +65,7 @@ impl Step<'_> {
             thread.quiet = Some(reason);
             return self.conclude(Some(event), about, &mut thread, (reason, Outcome::Quiet));
         }
-        let taken = self.context.handled.taken(self.rows, alert)?.is_some();
+        let taken = self.taken_in(about, &thread)?.is_some();
         if event.kind == EventKind::Reopened && taken && thread.is_told() {
             let quiet = (Reason::Acknowledged, Outcome::Quiet);
             return self.conclude(Some(event), about, &mut thread, quiet);
@@ -299,7 +299,14 @@ impl Step<'_> {
             return self.quiet(event, about, reason);
         };
         let knows = thread.messages > 0;
-        thread.untaken = (!taken && knows).then_some(self.now);
+        let held = self.taken_in(about, &thread)?.is_some();
+        thread.untaken = if held || !knows {
+            None
+        } else if taken {
+            thread.untaken
+        } else {
+            Some(self.now)
+        };
         if !taken {
             // The first on duty has just heard of it; the others follow from now on.
             thread.level = thread.level.min(1);

@@ -39,7 +39,7 @@ impl Step<'_> {
         if urgency == Urgency::Record {
             return Ok(None);
         }
-        if let Some(taken) = self.context.handled.taken(self.rows, &about.alert)? {
+        if let Some(taken) = self.taken_in(about, thread)? {
             return Ok(reminders(thread, &taken)
                 .into_iter()
                 .map(|(at, _)| at)
@@ -109,7 +109,7 @@ impl Step<'_> {
         before: Reason,
     ) -> Result<(), StoreError> {
         thread.quiet = None;
-        let taken = self.context.handled.taken(self.rows, &about.alert)?;
+        let taken = self.taken_in(about, &thread)?;
         let known = thread.is_told() && matches!(before, Reason::Suppressed { .. });
         if known || (taken.is_some() && thread.is_told()) {
             return self.look_later(about, thread);
@@ -119,7 +119,7 @@ impl Step<'_> {
 
     /// Nothing keeps it quiet: whatever is due.
     fn go_on(&mut self, about: &About, mut thread: Thread) -> Result<(), StoreError> {
-        if let Some(taken) = self.context.handled.taken(self.rows, &about.alert)? {
+        if let Some(taken) = self.taken_in(about, &thread)? {
             thread.untaken = None;
             let due = reminders(&thread, &taken);
             return match due.into_iter().find(|(at, _)| *at <= self.now) {

@@ -7,6 +7,7 @@
 pub mod context;
 pub mod decide;
 pub mod example;
+pub mod handled;
 pub mod lists;
 pub mod look;
 pub mod notice;

@@ -129,7 +129,10 @@ impl Step<'_> {
 
     pub(super) fn about(&mut self, alert: StoredAlert) -> Result<About, StoreError> {
         let agent = self.rows.agent(alert.agent)?;
-        Ok(About { alert, agent })
+        let site = agent
+            .as_ref()
+            .and_then(|agent| self.context.directory.site(agent));
+        Ok(About { alert, agent, site })
     }
 
     pub(super) const fn next_decision(&mut self) -> u64 {

@@ -1,10 +1,10 @@
 //! Threads: which alerts belong together, and which stands for which.
 
-use super::context::About;
+use super::context::{About, Taken};
 use super::step::Step;
 use crate::store::{Event, Outcome, Reason, StoreError, StoredAlert, Strand, Thread};
 use hansho::clock::WallTime;
-use hansho::code::{HOST_ABSENT, entry, silenced_with_host};
+use hansho::code::{HOST_ABSENT, Urgency, entry, silenced_with_host};
 use hansho::frame::kind::AgentId;
 
 /// What an alert belongs to.
@@ -103,11 +103,8 @@ impl Step<'_> {
         if let Some(by) = suppressor(code, &open) {
             return Ok(Some((Reason::Suppressed { by }, None)));
         }
-        if let Some(site) = about
-            .agent
-            .as_ref()
-            .and_then(|agent| self.context.directory.site(agent))
-        {
+        if let Some(site) = &about.site {
+            let site = format!("{}/{site}", about.customer());
             let mut open = self.rows.open_alerts(AgentId(0))?;
             open.retain(|alert| alert.identity.subject == site);
             if let Some(by) = suppressor(code, &open) {
@@ -116,6 +113,36 @@ impl Step<'_> {
         }
         let hush = self.context.handled.hushed(self.rows, about, self.now)?;
         Ok(hush.map(|hush| (hush.reason, hush.until)))
+    }
+
+    /// Who has taken what a thread is about: whoever took any of its alerts. Taking what can wait for the working day is no answer to
+    /// what cannot.
+    pub(super) fn taken_in(
+        &mut self,
+        about: &About,
+        thread: &Thread,
+    ) -> Result<Option<Taken>, StoreError> {
+        let mut alerts = vec![about.alert.id];
+        for decision in self.rows.decisions_of(thread.root)?.iter().rev() {
+            if let Some(alert) = decision.alert
+                && !alerts.contains(&alert)
+            {
+                alerts.push(alert);
+            }
+        }
+        let urgent = self.urgency(about) == Urgency::Now;
+        for id in alerts {
+            let Some(alert) = self.rows.alert(id)? else {
+                continue;
+            };
+            if let Some(taken) = self.context.handled.taken(self.rows, &alert)? {
+                let other = self.about(alert)?;
+                if !urgent || self.urgency(&other) == Urgency::Now {
+                    return Ok(Some(taken));
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// The thread that an earlier decision about this alert belongs to, if it ended: it goes on when the alert is reopened.

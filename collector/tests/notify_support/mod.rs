@@ -100,7 +100,7 @@ impl Directory for Team {
     }
 
     fn site(&self, agent: &Agent) -> Option<String> {
-        Some(format!("{}/dc", agent.customer))
+        Some(agent.customer.replace("mirai", "dc"))
     }
 
     fn next_digest(&self, _customer: &str, after: WallTime) -> WallTime {
