@@ -4,12 +4,14 @@
 //!
 //! `ingest → store → presence → handling → notify → people → web → cli` (those that are not there yet are being built)
 //!
-//! All may import [`limit`], [`clock`], [`config`], [`keys`], [`zone`] and [`planted`]; [`cli`] wires everything.
+//! All may import [`limit`], [`clock`], [`config`], [`directory`] (who owns what), [`keys`], [`zone`] and [`planted`]; [`cli`] wires
+//! everything.
 #![forbid(unsafe_code)]
 
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod directory;
 pub mod exit;
 pub mod handling;
 pub mod ingest;

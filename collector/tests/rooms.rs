@@ -57,7 +57,15 @@ fn data_flows_to_the_right() {
     }
     // What all may import imports no room.
     for common in [
-        "clock", "config", "exit", "keys", "limit", "logger", "planted", "zone",
+        "clock",
+        "config",
+        "directory",
+        "exit",
+        "keys",
+        "limit",
+        "logger",
+        "planted",
+        "zone",
     ] {
         let mut files = vec![src.join(format!("{common}.rs"))];
         if src.join(common).is_dir() {

@@ -2,15 +2,19 @@
 
 pub mod backup;
 pub mod json;
+mod responses;
+mod route;
 pub mod serve;
 
 use crate::clock::{self, utc};
 use crate::config::{self, Config};
+use crate::directory::Directory;
 use crate::exit::{CONFIG, DATA, FAILURE, Failure, IO, OK, USAGE};
 use crate::keys::{self, Masters};
 use crate::limit::{NAME_CHARACTERS, READINGS};
 use crate::logger;
 use crate::store::{Agent, AlertFilter, NewAgent, Range, SqliteStore, Store, StoreError};
+use crate::zone::Zone;
 use hansho::clock::WallTime;
 use hansho::frame::kind::AgentId;
 use lexopt::prelude::*;
@@ -38,6 +42,10 @@ usage: hansho-collector COMMAND [--config FILE] [options]
   frames AGENT [--json]       raw frames still kept
   losses AGENT [--json]       ranges that will never come, with the reason
   stats [--json]              what was stored, came again, was lost
+  route --agent AGENT --code HNS1002 [--subject S] [--at TIME] [--json]
+                              who gets such an alert, what they are told, and why
+  responses [--system CUSTOMER/SYSTEM] [--json]
+                              codes that a system can raise and that have no response yet
 
 AGENT is NAME, CUSTOMER/SYSTEM/NAME, or the agent's 16 hexadecimal digits.
 --config FILE is ./collector.toml where it is not given. Every command takes --help.
@@ -61,6 +69,10 @@ struct Arguments {
     system: Option<String>,
     key_file: Option<PathBuf>,
     since_ms: u64,
+    agent: Option<String>,
+    code: Option<String>,
+    subject: Option<String>,
+    at: Option<String>,
 }
 
 /// Runs the command line of this process.
@@ -98,6 +110,10 @@ fn arguments(mut parser: lexopt::Parser) -> Result<Arguments, lexopt::Error> {
             Long("system") => arguments.system = Some(parser.value()?.string()?),
             Long("key-file") => arguments.key_file = Some(parser.value()?.into()),
             Long("since-ms") => arguments.since_ms = parser.value()?.parse()?,
+            Long("agent") => arguments.agent = Some(parser.value()?.string()?),
+            Long("code") => arguments.code = Some(parser.value()?.string()?),
+            Long("subject") => arguments.subject = Some(parser.value()?.string()?),
+            Long("at") => arguments.at = Some(parser.value()?.string()?),
             Value(word) => arguments.words.push(word.string()?),
             other => return Err(other.unexpected()),
         }
@@ -134,6 +150,8 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         ["frames", agent] => frames(arguments, agent),
         ["losses", agent] => losses(arguments, agent),
         ["stats"] => stats(arguments),
+        ["route"] => route::route(arguments),
+        ["responses"] => responses::responses(arguments),
         [] => Err(Failure::new(USAGE, "no command; see --help")),
         other => Err(Failure::new(
             USAGE,
@@ -148,7 +166,17 @@ fn misplaced(arguments: &Arguments, words: &[&str]) -> Result<(), Failure> {
     let command = words.first().copied().unwrap_or("");
     let prints = !add && !matches!(command, "serve" | "check" | "backup" | "restore");
     let wrong = [
-        ("--system", arguments.system.is_some() && !add),
+        (
+            "--system",
+            arguments.system.is_some() && !add && command != "responses",
+        ),
+        ("--agent", arguments.agent.is_some() && command != "route"),
+        ("--code", arguments.code.is_some() && command != "route"),
+        (
+            "--subject",
+            arguments.subject.is_some() && command != "route",
+        ),
+        ("--at", arguments.at.is_some() && command != "route"),
         ("--key-file", arguments.key_file.is_some() && !add),
         ("--standby", arguments.standby && command != "serve"),
         (
@@ -209,6 +237,10 @@ fn reader(arguments: &Arguments) -> Result<SqliteStore, Failure> {
 }
 
 fn check(config: &Config) -> Result<(), Failure> {
+    let zone = config.pages.zone.clone().unwrap_or_else(Zone::of_host);
+    for warning in Directory::new(config, zone).warnings(clock::now()) {
+        log::warn!("{warning}");
+    }
     if let Some((certificate, key)) = &config.ingest.tls {
         crate::ingest::tls::acceptor(certificate, key)
             .map_err(|said| Failure::new(CONFIG, said))?;

@@ -2,7 +2,8 @@
 
 use super::store_failure;
 use crate::clock;
-use crate::config::Config;
+use crate::config::{self, Config};
+use crate::directory::Current;
 use crate::exit::{CONFIG, Failure, IO};
 use crate::ingest::request::{Intake, Patience};
 use crate::ingest::server::Server;
@@ -17,6 +18,7 @@ use core::net::SocketAddr;
 use hansho::frame::kind::AgentId;
 use hansho::frame::seal::AgentKey;
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::TcpListener;
@@ -117,6 +119,9 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         .build()
         .map_err(|error| Failure::new(IO, format!("the runtime cannot be started: {error}")))?;
     let (newest_known, newest) = watch::channel(0);
+    let zone = config.pages.zone.clone().unwrap_or_else(Zone::of_host);
+    let current = Arc::new(Current::new(config, zone.clone()));
+    warn(&current);
     let site = web::Site {
         store: reading,
         queue,
@@ -124,9 +129,16 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         signs,
         now: clock::now,
         newest,
-        zone: config.pages.zone.clone().unwrap_or_else(Zone::of_host),
+        zone,
     };
-    let outcome = runtime.block_on(listen(config, acceptor, intake, site, newest_known));
+    let outcome = runtime.block_on(listen(
+        config,
+        acceptor,
+        intake,
+        site,
+        newest_known,
+        &current,
+    ));
     // Every sender of the queue is gone with the runtime; the writer stores what waits and ends.
     runtime.shutdown_timeout(std::time::Duration::from_secs(5));
     if thread.join().is_err() {
@@ -158,6 +170,40 @@ fn writer(config: &Config, standby: bool) -> Result<SqliteStore, Failure> {
     }
 }
 
+/// Reads the configuration again; where it is refused, the one in force stays. It is small and read seldom, so that the
+/// runtime may wait for it.
+fn reload(file: &Path, current: &Current) {
+    let new = match config::read(file) {
+        Ok(new) => new,
+        Err(failure) => {
+            log::error!("SIGHUP: the configuration is refused; the one in force stays");
+            // A line each: the log has no other ends of lines.
+            for line in failure.message.lines() {
+                log::error!("{line}");
+            }
+            return;
+        }
+    };
+    let changes = current.take(&new);
+    if changes.taken.is_empty() && changes.restart.is_empty() {
+        log::info!("SIGHUP: the configuration is the same");
+    }
+    for changed in &changes.taken {
+        log::info!("SIGHUP: {changed}");
+    }
+    for changed in &changes.restart {
+        log::warn!("SIGHUP: {changed} changed, and needs a restart");
+    }
+    warn(current);
+}
+
+/// Logs what should not stay as it is.
+fn warn(current: &Current) {
+    for warning in current.get().directory.warnings(clock::now()) {
+        log::warn!("{warning}");
+    }
+}
+
 async fn bind(what: &str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
     let failed =
         |error: std::io::Error| Failure::new(IO, format!("[{what}] listen {address}: {error}"));
@@ -172,10 +218,12 @@ async fn listen(
     intake: Arc<Intake>,
     site: web::Site,
     newest_known: watch::Sender<u64>,
+    current: &Current,
 ) -> Result<(), Failure> {
     let no_signal = |error: std::io::Error| Failure::new(IO, format!("signals: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(no_signal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signal)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(no_signal)?;
     let (ingest, ingest_address) = bind("ingest", config.ingest.listen).await?;
     let (pages, pages_address) = bind("pages", config.pages.listen).await?;
     let (stop, stopping) = watch::channel(false);
@@ -197,9 +245,18 @@ async fn listen(
     super::print(&format!(
         "listening ingest={ingest_address} pages={pages_address}\n"
     ))?;
-    tokio::select! {
-        _ = terminate.recv() => log::info!("SIGTERM: stopping"),
-        _ = interrupt.recv() => log::info!("SIGINT: stopping"),
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => {
+                log::info!("SIGTERM: stopping");
+                break;
+            }
+            _ = interrupt.recv() => {
+                log::info!("SIGINT: stopping");
+                break;
+            }
+            _ = hangup.recv() => reload(&config.file, current),
+        }
     }
     // A receiver that is gone has stopped already.
     stop.send(true).ok();

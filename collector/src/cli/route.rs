@@ -1,0 +1,399 @@
+//! `route`: who gets an alert, what they are told, and why.
+
+use super::{Arguments, configuration, print, reader};
+use crate::clock::{self, DAY_MS, Date};
+use crate::config::value::{duration_text, minute_of_day};
+use crate::config::{Channel, Response};
+use crate::directory::{Directory, Facts, Owner, Routed};
+use crate::exit::{Failure, USAGE};
+use crate::web::codes;
+use crate::zone::Zone;
+use hansho::clock::WallTime;
+use hansho::code::{CodeError, Language};
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+
+/// What is asked.
+struct Question<'d> {
+    directory: &'d Directory,
+    owner: Owner,
+    code: u16,
+    subject: String,
+    at: WallTime,
+    /// No agent of this name was added yet.
+    unknown_agent: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`Failure`] where the question is wrong, or the agent is not known.
+pub(super) fn route(arguments: &Arguments) -> Result<(), Failure> {
+    let usage = |message: &str| Failure::new(USAGE, message);
+    let agent = arguments.agent.as_deref();
+    let agent = agent.ok_or_else(|| usage("route needs --agent NAME, or CUSTOMER/SYSTEM/NAME"))?;
+    let code = arguments.code.as_deref();
+    let code = code_of(code.ok_or_else(|| usage("route needs --code, e.g. --code HNS1002"))?)?;
+    let config = configuration(arguments)?;
+    let pages = config.pages.zone.clone().unwrap_or_else(Zone::of_host);
+    let directory = Directory::new(&config, pages);
+    let (path, unknown_agent) = path_of(arguments, agent)?;
+    let owner = directory.owner(&path.0, &path.1, &path.2);
+    let at = match arguments.at.as_deref() {
+        None => clock::now(),
+        Some(text) => moment(text, &owner.zone).ok_or_else(|| {
+            usage("--at: a local time of the customer, e.g. \"2026-11-24 03:00\", or with its zone, \"2026-11-24T03:00+09:00\"")
+        })?,
+    };
+    let question = Question {
+        directory: &directory,
+        owner,
+        code,
+        subject: arguments.subject.clone().unwrap_or_default(),
+        at,
+        unknown_agent,
+    };
+    let owner = &question.owner;
+    let facts = Facts {
+        customer: &owner.customer.id,
+        system: &owner.system.id,
+        host: &owner.host,
+        site: None,
+        code,
+        subject: &question.subject,
+    };
+    let routed = directory.route(&facts, at);
+    let response = directory.response(
+        code,
+        facts.customer,
+        facts.system,
+        facts.host,
+        facts.subject,
+    );
+    if arguments.json {
+        return print(&format!("{}\n", as_json(&question, &routed, response)));
+    }
+    print(&as_text(&question, &routed, response))
+}
+
+fn code_of(text: &str) -> Result<u16, Failure> {
+    match hansho::code::parse(text) {
+        Ok(entry) => Ok(entry.number),
+        Err(CodeError::Unknown(number)) if (7000..=7999).contains(&number) => Ok(number),
+        Err(error) => Err(Failure::new(USAGE, format!("--code: {error}"))),
+    }
+}
+
+type Path3 = (String, String, String);
+
+/// Customer, system and name; and whether no such agent was added yet, which only a whole path may be.
+fn path_of(arguments: &Arguments, selector: &str) -> Result<(Path3, bool), Failure> {
+    let parts: Vec<&str> = selector.split('/').collect();
+    let whole = match parts.as_slice() {
+        [customer, system, name] => Some((
+            (*customer).to_owned(),
+            (*system).to_owned(),
+            (*name).to_owned(),
+        )),
+        _ => None,
+    };
+    let found = reader(arguments).and_then(|store| super::one_agent(&store, selector));
+    match (found, whole) {
+        (Ok(agent), _) => Ok(((agent.customer, agent.system, agent.name), false)),
+        // Before the first `agent add` there is no store either.
+        (Err(_), Some(path)) => Ok((path, true)),
+        (Err(failure), None) => Err(failure),
+    }
+}
+
+/// `2026-11-24 03:00` on a clock in `zone`, or with a zone of its own behind it.
+fn moment(text: &str, zone: &Zone) -> Option<WallTime> {
+    let own = text
+        .len()
+        .checked_sub("+09:00".len())
+        .and_then(|at| text.split_at_checked(at))
+        .and_then(|(text, own)| Some((text, Zone::fixed(own)?)));
+    let (text, zone) = own
+        .as_ref()
+        .map_or((text, zone), |(text, zone)| (*text, zone));
+    let (day, time) = text.split_once([' ', 'T'])?;
+    let mut parts = day.split('-').map(str::parse::<u64>);
+    let mut part = || parts.next()?.ok();
+    let date = Date::new(part()?, part()?, part()?)?;
+    let of_day_ms = minute_of_day(time)?.saturating_mul(60_000);
+    Some(zone.moment(date.days().saturating_mul(DAY_MS).saturating_add(of_day_ms)))
+}
+
+/// Where a receiver is reached; no secrets.
+fn channel(directory: &Directory, id: &str) -> String {
+    match directory.receiver(id).map(|receiver| &receiver.channel) {
+        None => "not known".to_owned(),
+        Some(Channel::Mail(addresses)) => format!("mail {}", addresses.join(", ")),
+        Some(Channel::Webhook { url, .. }) => format!("webhook {url}"),
+        Some(Channel::Alertmanager { url }) => format!("alertmanager {url}"),
+    }
+}
+
+fn as_json(question: &Question<'_>, routed: &Routed, response: Option<&Response>) -> Value {
+    let Question {
+        directory, owner, ..
+    } = question;
+    let language = owner.language;
+    let told = routed.told.iter().map(|told| {
+        json!({
+            "receiver": told.receiver,
+            "channel": channel(directory, &told.receiver),
+            "copy": told.copy,
+            "why": told.why.word(),
+            "because": told.why.to_string(),
+        })
+    });
+    let steps = routed.escalation.iter().map(|step| {
+        json!({
+            "after_ms": step.after_ms,
+            "rank": step.rank,
+            "receiver": step.receiver,
+            "team": step.team,
+        })
+    });
+    let problems = routed.problems.iter().map(ToString::to_string);
+    json!({
+        "customer": owner.customer.id,
+        "system": owner.system.id,
+        "agent": owner.host,
+        "agent_added": !question.unknown_agent,
+        "site": owner.site.as_ref().map(|site| &site.id),
+        "environment": owner.environment.as_ref().map(|text| text.get(language)),
+        "team": owner.team.as_ref().map(|team| &team.id),
+        "team_from": owner.team_from.word(),
+        "code": question.code,
+        "subject": question.subject,
+        "at_ms": question.at.as_millis(),
+        "route_line": routed.route,
+        "teams": routed.teams,
+        "deliver": routed.deliver.word(),
+        "deliver_because": routed.deliver_why.to_string(),
+        "digest_at_ms": routed.digest_at.map(WallTime::as_millis),
+        "told": told.collect::<Vec<_>>(),
+        "escalation": steps.collect::<Vec<_>>(),
+        "problems": problems.collect::<Vec<_>>(),
+        "response": response.map(|response| response_json(directory, response, language)),
+    })
+}
+
+fn response_json(directory: &Directory, response: &Response, language: Language) -> Value {
+    let texts = |texts: &[crate::config::Text]| -> Vec<String> {
+        texts
+            .iter()
+            .map(|text| text.get(language).to_owned())
+            .collect()
+    };
+    let text = |text: &Option<crate::config::Text>| {
+        text.as_ref().map(|text| text.get(language).to_owned())
+    };
+    json!({
+        "source": directory.source(response).to_string(),
+        "impact": text(&response.impact),
+        "first_action": texts(&response.first_action),
+        "must_not": texts(&response.must_not),
+        "decides": text(&response.decides),
+        "document": text(&response.document),
+        "telephone": response.telephone,
+    })
+}
+
+fn as_text(question: &Question<'_>, routed: &Routed, response: Option<&Response>) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    write_whose(&mut text, question, routed).ok();
+    write_who(&mut text, question, routed).ok();
+    write_what(&mut text, question, response).ok();
+    text
+}
+
+fn write_whose(text: &mut String, question: &Question<'_>, routed: &Routed) -> std::fmt::Result {
+    let Question { owner, .. } = question;
+    let language = owner.language;
+    let names = [
+        owner.customer.name.get(language),
+        owner.system.name.get(language),
+        &owner.host,
+    ];
+    write!(
+        text,
+        "{}/{}/{}: {}",
+        owner.customer.id,
+        owner.system.id,
+        owner.host,
+        names.join(" / ")
+    )?;
+    let environment = owner.environment.as_ref().map(|text| text.get(language));
+    let site = owner.site.as_ref().map(|site| site.name.get(language));
+    let place: Vec<&str> = environment.into_iter().chain(site).collect();
+    if !place.is_empty() {
+        write!(text, " ({})", place.join(", "))?;
+    }
+    writeln!(text)?;
+    if question.unknown_agent {
+        writeln!(text, "  no such agent was added yet")?;
+    }
+    write!(
+        text,
+        "{} {}",
+        codes::display(question.code, true),
+        codes::name(question.code, language)
+    )?;
+    if !question.subject.is_empty() {
+        write!(text, ", subject {}", question.subject.escape_debug())?;
+    }
+    writeln!(text, ", at {}", owner.zone.show(question.at))?;
+    match &owner.team {
+        Some(team) => writeln!(
+            text,
+            "team: {} {} (of the {})",
+            team.id,
+            team.name.get(language),
+            owner.team_from.word()
+        )?,
+        None => writeln!(text, "team: none")?,
+    }
+    match routed.route {
+        Some(line) => writeln!(text, "route: line {line}"),
+        None => writeln!(text, "route: none fits, so the team is told"),
+    }
+}
+
+fn write_who(text: &mut String, question: &Question<'_>, routed: &Routed) -> std::fmt::Result {
+    let Question {
+        directory, owner, ..
+    } = question;
+    let language = owner.language;
+    let name = |id: &str| {
+        let receiver = directory.receiver(id);
+        receiver
+            .map_or("", |receiver| receiver.name.get(language))
+            .to_owned()
+    };
+    write!(
+        text,
+        "deliver: {}, {}",
+        routed.deliver.word(),
+        routed.deliver_why
+    )?;
+    match routed.digest_at {
+        Some(at) => writeln!(text, "; due {}", owner.zone.show(at))?,
+        None => writeln!(text)?,
+    }
+    writeln!(text, "who:")?;
+    if routed.told.is_empty() {
+        writeln!(text, "  nobody; it stands on the page")?;
+    }
+    for told in &routed.told {
+        let id = &told.receiver;
+        writeln!(
+            text,
+            "  {id} {}, {}: {}",
+            name(id),
+            channel(directory, id),
+            told.why
+        )?;
+    }
+    for step in &routed.escalation {
+        writeln!(
+            text,
+            "  {} {}, {}: when nobody acknowledged for {}, number {} on the roster of team {}",
+            step.receiver,
+            name(&step.receiver),
+            channel(directory, &step.receiver),
+            duration_text(step.after_ms),
+            step.rank,
+            step.team
+        )?;
+    }
+    for problem in &routed.problems {
+        writeln!(text, "  problem: {problem}")?;
+    }
+    Ok(())
+}
+
+fn write_what(
+    text: &mut String,
+    question: &Question<'_>,
+    response: Option<&Response>,
+) -> std::fmt::Result {
+    let language = question.owner.language;
+    let Some(response) = response else {
+        writeln!(
+            text,
+            "what: nothing was agreed; the general text of the code:"
+        )?;
+        let general = codes::text(question.code, language);
+        let steps = general
+            .map(|general| general.operator_action)
+            .unwrap_or_default();
+        for (number, step) in (1_u32..).zip(steps) {
+            writeln!(text, "  {number}. {step}")?;
+        }
+        return Ok(());
+    };
+    writeln!(
+        text,
+        "what: agreed in {}",
+        question.directory.source(response)
+    )?;
+    let indented = |text: &str| text.replace('\n', "\n     ");
+    let parts = [
+        ("impact", &response.impact),
+        ("document", &response.document),
+    ];
+    for (what, part) in parts {
+        if let Some(part) = part {
+            writeln!(text, "  {what}: {}", indented(part.get(language)))?;
+        }
+    }
+    for (number, step) in (1_u32..).zip(&response.first_action) {
+        writeln!(text, "  {number}. {}", indented(step.get(language)))?;
+    }
+    for must_not in &response.must_not {
+        writeln!(text, "  must not: {}", indented(must_not.get(language)))?;
+    }
+    if let Some(decides) = &response.decides {
+        writeln!(text, "  decides: {}", indented(decides.get(language)))?;
+    }
+    if let Some(telephone) = &response.telephone {
+        writeln!(text, "  telephone: {telephone}")?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_the_customers_or_has_its_zone() {
+        let zone = Zone::fixed("+09:00").unwrap();
+        // date -d '2026-11-24 03:00 +0900' +%s
+        let expected = Some(WallTime::from_millis(1_795_456_800_000));
+        for text in [
+            "2026-11-24 03:00",
+            "2026-11-24T03:00",
+            "2026-11-24T03:00+09:00",
+            "2026-11-23 18:00+00:00",
+            "2026-11-24T00:00+06:00",
+        ] {
+            assert_eq!(moment(text, &zone), expected, "{text}");
+        }
+        for text in [
+            "",
+            "2026-11-24",
+            "03:00",
+            "2026-02-30 03:00",
+            "2026-11-24 25:00",
+            "2026-11-24 03:00 JST",
+            "あ",
+        ] {
+            assert_eq!(moment(text, &zone), None, "{text}");
+        }
+    }
+}
