@@ -167,8 +167,28 @@ pub const MAIL_COLUMNS: usize = 78;
 pub const MAIL_LIST: usize = 30;
 /// Rows of a digest or summary; the rest is counted.
 pub const MAIL_ROWS: usize = 100;
+/// Bytes of collector.toml at most: 10,000 rows of 400 bytes.
+pub const CONFIG_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes of a roster or of the holidays at most: that of the Cabinet Office, since 1955, has 21 KiB; a roster of three years
+/// with three changes a day 200 KiB.
+pub const CSV_BYTES: usize = 1024 * 1024;
+/// Bytes of a file with a password at most.
+pub const SECRET_BYTES: usize = 4096;
+/// Rows of one array of tables: more customers, systems or hosts than one collector has agents for.
+pub const TABLE_ROWS: usize = 10_000;
+/// Items of a list in a row: receivers of a team, addresses of a receiver, steps of a response. More people than that are
+/// a mailing list.
+pub const LIST_ITEMS: usize = 32;
+/// Characters of a text of several lines: a step of a response with its commands, three screens of a telephone.
+pub const TEXT_CHARACTERS: usize = 2000;
+/// Characters of a short text of one line: a telephone number, a document's number.
+pub const SHORT_CHARACTERS: usize = 128;
+/// Days that are looked through for the next digest: beyond the longest row of holidays by far, so that none in it means never.
+pub const DIGEST_DAYS: u64 = 400;
+/// Mistakes that are told at once; a file of another format has one a line.
+pub const MISTAKES: usize = 1000;
 /// Longest text of an acknowledgement, a reason or a title, in characters: it stands in a mail's thread, beside what matters.
-pub const TEXT_CHARACTERS: usize = 1_000;
+pub const REMARK_CHARACTERS: usize = 1_000;
 /// Longest note, in characters: a page of a hand-over. What is longer is a document, and the note names it.
 pub const NOTE_CHARACTERS: usize = 4_000;
 /// Longest name of a request, in characters: twice what a random identity needs.
@@ -207,23 +227,3 @@ pub const LINKS_COUNTED: usize = 4_096;
 pub const LINK_FORM_BYTES: usize = 16 * 1024;
 /// Entries of the audit that are read at once.
 pub const AUDIT_PAGE: usize = 1_000;
-/// Bytes of collector.toml at most: 10,000 rows of 400 bytes.
-pub const CONFIG_BYTES: usize = 4 * 1024 * 1024;
-/// Bytes of a roster or of the holidays at most: that of the Cabinet Office, since 1955, has 21 KiB; a roster of three years
-/// with three changes a day 200 KiB.
-pub const CSV_BYTES: usize = 1024 * 1024;
-/// Bytes of a file with a password at most.
-pub const SECRET_BYTES: usize = 4096;
-/// Rows of one array of tables: more customers, systems or hosts than one collector has agents for.
-pub const TABLE_ROWS: usize = 10_000;
-/// Items of a list in a row: receivers of a team, addresses of a receiver, steps of a response. More people than that are
-/// a mailing list.
-pub const LIST_ITEMS: usize = 32;
-/// Characters of a text of several lines: a step of a response with its commands, three screens of a telephone.
-pub const CONFIG_TEXT_CHARACTERS: usize = 2000;
-/// Characters of a short text of one line: a telephone number, a document's number.
-pub const SHORT_CHARACTERS: usize = 128;
-/// Days that are looked through for the next digest: beyond the longest row of holidays by far, so that none in it means never.
-pub const DIGEST_DAYS: u64 = 400;
-/// Mistakes that are told at once; a file of another format has one a line.
-pub const MISTAKES: usize = 1000;

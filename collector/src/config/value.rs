@@ -1,6 +1,6 @@
 //! Values as they are written in collector.toml: texts in two languages, addresses, times, patterns.
 
-use crate::limit::{CONFIG_TEXT_CHARACTERS, NAME_CHARACTERS, SHORT_CHARACTERS};
+use crate::limit::{TEXT_CHARACTERS, NAME_CHARACTERS, SHORT_CHARACTERS};
 use hansho::code::Language;
 
 /// A text in both languages; where one was given, it stands for both.
@@ -201,7 +201,7 @@ pub fn is_text(text: &str, most: usize) -> bool {
 #[must_use]
 pub fn body(text: &str) -> Option<String> {
     let text = text.trim_end_matches('\n');
-    is_text(text, CONFIG_TEXT_CHARACTERS).then(|| text.to_owned())
+    is_text(text, TEXT_CHARACTERS).then(|| text.to_owned())
 }
 
 /// "250ms", "10s", "5m", "24h", "7d" in milliseconds.

@@ -2,7 +2,7 @@
 
 use super::audit::{self, Detail};
 use super::{Fault, Refused, Who, own_alert, text};
-use crate::limit::{ACKNOWLEDGEMENTS, PROMISE_MS, REQUEST_CHARACTERS, TEXT_CHARACTERS};
+use crate::limit::{ACKNOWLEDGEMENTS, PROMISE_MS, REMARK_CHARACTERS, REQUEST_CHARACTERS};
 use crate::store::rows::AllRows;
 use crate::store::{AckEnd, AckEnding, Acknowledgement, AlertId, EventKind};
 use hansho::clock::WallTime;
@@ -99,7 +99,7 @@ pub fn acknowledge(
     now: WallTime,
 ) -> Result<Taken, Fault> {
     let by = text::name("the name", &who.name)?;
-    let said = text::lines("the text", &ask.text, TEXT_CHARACTERS)?;
+    let said = text::lines("the text", &ask.text, REMARK_CHARACTERS)?;
     let request = match &ask.request {
         Some(request) => Some(text::line("the request", request, REQUEST_CHARACTERS)?),
         None => None,
@@ -233,7 +233,7 @@ pub fn release(
     now: WallTime,
 ) -> Result<Acknowledgement, Fault> {
     let by = text::name("the name", &who.name)?;
-    let said = text::lines("the text", said, TEXT_CHARACTERS)?;
+    let said = text::lines("the text", said, REMARK_CHARACTERS)?;
     let (_, owner) = own_alert(rows, who, id)?;
     let holder = rows.acknowledgement(id)?.ok_or(Refused::NotTaken)?;
     let ended = end(rows, &holder, &by, AckEnding::Released, now)?;

@@ -3,7 +3,7 @@
 use super::audit::{self, Detail};
 use super::{Fault, Refused, Who, own_customer, text};
 use crate::clock::DAY_MS;
-use crate::limit::{AHEAD_MS, NAME_CHARACTERS, SILENCE_MS, SILENCES, TEXT_CHARACTERS};
+use crate::limit::{AHEAD_MS, NAME_CHARACTERS, REMARK_CHARACTERS, SILENCE_MS, SILENCES};
 use crate::store::rows::AllRows;
 use crate::store::{Facts, Matcher, Silence};
 use hansho::clock::WallTime;
@@ -94,7 +94,7 @@ pub fn add(
     now: WallTime,
 ) -> Result<Silence, Fault> {
     let by = text::name("the name", &who.name)?;
-    let reason = text::line("the reason", &new.reason, TEXT_CHARACTERS)?;
+    let reason = text::line("the reason", &new.reason, REMARK_CHARACTERS)?;
     let matcher = checked(&new.matcher)?;
     own_customer(who, matcher.customer.as_deref())?;
     if new.until <= now {

@@ -3,7 +3,9 @@
 use super::audit::{self, Detail};
 use super::{Fault, Refused, Who, own_customer, text};
 use crate::clock::DAY_MS;
-use crate::limit::{AHEAD_MS, EVENT_MS, MAINTENANCE_MS, NAME_CHARACTERS, TEXT_CHARACTERS, WINDOWS};
+use crate::limit::{
+    AHEAD_MS, EVENT_MS, MAINTENANCE_MS, NAME_CHARACTERS, REMARK_CHARACTERS, WINDOWS,
+};
 use crate::store::rows::AllRows;
 use crate::store::{Schedule, Texts, Weekly, Window, WindowKind, WindowScope};
 use hansho::clock::WallTime;
@@ -49,8 +51,8 @@ pub fn add(
     let scope = scope(&new.scope)?;
     own_customer(who, Some(&scope.customer))?;
     let texts = Texts {
-        ja: text::optional_line("the Japanese text", &new.texts.ja, TEXT_CHARACTERS)?,
-        en: text::optional_line("the English text", &new.texts.en, TEXT_CHARACTERS)?,
+        ja: text::optional_line("the Japanese text", &new.texts.ja, REMARK_CHARACTERS)?,
+        en: text::optional_line("the English text", &new.texts.en, REMARK_CHARACTERS)?,
     };
     if texts == Texts::default() {
         return Err(Refused::Empty("the text").into());
