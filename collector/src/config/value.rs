@@ -1,6 +1,6 @@
 //! Values as they are written in collector.toml: texts in two languages, addresses, times, patterns.
 
-use crate::limit::{TEXT_CHARACTERS, NAME_CHARACTERS, SHORT_CHARACTERS};
+use crate::limit::{NAME_CHARACTERS, SHORT_CHARACTERS, TEXT_CHARACTERS};
 use hansho::code::Language;
 
 /// A text in both languages; where one was given, it stands for both.

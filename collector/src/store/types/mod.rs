@@ -3,6 +3,7 @@
 mod event;
 mod handling;
 mod notify;
+mod presence;
 pub mod window;
 
 pub use event::{Event, EventKind};
@@ -12,6 +13,10 @@ pub use handling::{
 };
 pub use notify::{
     Channel, Decision, ListOf, Numbers, Outcome, Outgoing, Reason, Sending, Strand, Thread, Waiting,
+};
+pub use presence::{
+    AgentFacts, AlertCause, BackCause, BootReason, CollectorLife, DoubleSign, Presence, Presumed,
+    Rebooted, Rival, SilenceCause, SilentSite, Standing, StoredGoodbye,
 };
 pub use window::{
     Days, Occurrence, Place, Schedule, Texts, Weekly, Window, WindowKind, WindowScope,
@@ -304,6 +309,13 @@ pub struct StoredAlert {
     /// How it came to be as it is, where not by its own frames.
     pub by: By,
 }
+
+/// Run of the alerts that the collector raises itself.
+pub const COLLECTOR_RUN: RunId = RunId(0);
+/// Agent of the alerts that belong to no agent: a site, a receiver.
+pub const COLLECTOR_AGENT: AgentId = AgentId(0);
+/// Flag of a stored alert that no frame has: it is unknown because its agent is absent.
+pub const FLAG_ABSENT: u8 = 64;
 
 /// What about an alert was concluded instead of told by its own frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
