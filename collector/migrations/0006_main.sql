@@ -80,6 +80,7 @@ CREATE TABLE outbox (
   next_try_ms INTEGER NOT NULL,  -- not before this
   done_ms     INTEGER,           -- when it was delivered, refused or given up
   said        TEXT NOT NULL,     -- what the other side said last
+  served      TEXT NOT NULL,     -- addresses of the receiver that took it already, a line each: not sent to again
   PRIMARY KEY (shard, outgoing)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX outbox_in_order ON outbox (outgoing);

@@ -10,6 +10,8 @@ use crate::ingest::server::Server;
 use crate::ingest::{Keys, Metrics, Refusal, SignsOfLife, tls};
 use crate::keys::Masters;
 use crate::limit::{KEY_CACHE, QUEUE_BATCHES, STANDBY_POLL_MS, STOP_MS};
+use crate::notify::Notifier;
+use crate::notify::notifier::{Heard, ears};
 use crate::store::writer::Writer;
 use crate::store::{SqliteStore, Store, StoreError};
 use crate::web;
@@ -86,6 +88,7 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
     let (queue, jobs) = sync_channel(QUEUE_BATCHES);
     let metrics = Arc::new(Metrics::default());
     let signs = Arc::new(SignsOfLife::default());
+    let deciding = Arc::clone(&writing);
     let writer = Writer {
         store: writing,
         retention_days: config.retention_days,
@@ -122,6 +125,7 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
     let zone = config.pages.zone.clone().unwrap_or_else(Zone::of_host);
     let current = Arc::new(Current::new(config, zone.clone()));
     warn(&current);
+    let (notifier, stop_notifier) = notifier(config, deciding, &current)?;
     let site = web::Site {
         store: reading,
         queue,
@@ -139,12 +143,43 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         newest_known,
         &current,
     ));
+    // It sends what it has in hand; the rest waits in the store.
+    stop_notifier.send(Heard::Stop).ok();
+    if notifier.join().is_err() {
+        return Err(Failure::new(IO, "the notifier failed"));
+    }
     // Every sender of the queue is gone with the runtime; the writer stores what waits and ends.
     runtime.shutdown_timeout(std::time::Duration::from_secs(5));
     if thread.join().is_err() {
         return Err(Failure::new(IO, "the writer failed"));
     }
     outcome
+}
+
+/// Starts the thread that tells people.
+fn notifier(
+    config: &Config,
+    store: Arc<dyn Store>,
+    current: &Arc<Current>,
+) -> Result<(std::thread::JoinHandle<()>, std::sync::mpsc::Sender<Heard>), Failure> {
+    if config.mail.is_none() {
+        log::warn!("there is no [mail]: alerts stay on the pages, nobody is mailed");
+    }
+    let reading = SqliteStore::open_reader(&config.directory);
+    let notifier = Notifier {
+        store,
+        reading: Arc::new(reading.map_err(|error| store_failure(&error))?),
+        current: Arc::clone(current),
+        base_url: config.pages.base_url.clone(),
+        now: clock::now,
+    };
+    let (tell, heard) = ears();
+    let own = tell.clone();
+    let thread = std::thread::Builder::new()
+        .name("notifier".to_owned())
+        .spawn(move || notifier.run(&heard, &own))
+        .map_err(|error| Failure::new(IO, format!("the notifier cannot be started: {error}")))?;
+    Ok((thread, tell))
 }
 
 /// Opens the store for writing. A standby waits as long as another collector writes to it.

@@ -130,6 +130,7 @@ impl Step<'_> {
             next_try: self.now,
             done: None,
             said: String::new(),
+            served: Vec::new(),
         };
         self.rows.put_outgoing(&outgoing)?;
         for alert in alerts {

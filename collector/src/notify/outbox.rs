@@ -2,8 +2,11 @@
 
 use super::decide::later;
 use crate::limit::{CLAIM_MS, GIVE_UP_MS, RETRY_MS, SAID_CHARACTERS, TRIES_TOLD};
+use crate::store::raise::{self, Raise};
 use crate::store::rows::AllRows;
-use crate::store::{AlertId, ClockQuality, Dated, Outgoing, Sending, StoreError};
+use crate::store::{
+    AlertId, COLLECTOR_AGENT, ClockQuality, Dated, Identity, Outgoing, Sending, StoreError,
+};
 use hansho::clock::WallTime;
 
 /// HNS9008: messages to a receiver are not delivered; its subject is the receiver.
@@ -27,6 +30,32 @@ pub enum Tried {
         /// What it said.
         said: String,
     },
+    /// There is nothing to say to anybody any more: its alert or its receiver is gone. Nobody hears of that.
+    Pointless {
+        /// What is gone.
+        said: String,
+    },
+}
+
+/// What became of a try, by address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// Of all.
+    pub tried: Tried,
+    /// Addresses that took it.
+    pub served: Vec<String>,
+    /// Some address refused it for good while others took it.
+    pub some_refused: bool,
+}
+
+impl From<Tried> for Attempt {
+    fn from(tried: Tried) -> Self {
+        Self {
+            tried,
+            served: Vec::new(),
+            some_refused: false,
+        }
+    }
 }
 
 /// What marking came to.
@@ -102,9 +131,10 @@ pub fn mark(
     rows: &mut dyn AllRows,
     fence: u64,
     number: u64,
-    tried: &Tried,
+    attempt: &Attempt,
     now: WallTime,
 ) -> Result<Marked, StoreError> {
+    let tried = &attempt.tried;
     let Some(mut outgoing) = rows.outgoing(number)? else {
         return Ok(Marked::TakenOver);
     };
@@ -115,13 +145,17 @@ pub fn mark(
     outgoing.attempts = outgoing.attempts.saturating_add(1);
     outgoing.first_try.get_or_insert(now);
     let said = match tried {
-        Tried::Delivered { said } | Tried::Later { said } | Tried::Refused { said } => said,
+        Tried::Delivered { said }
+        | Tried::Later { said }
+        | Tried::Refused { said }
+        | Tried::Pointless { said } => said,
     };
     outgoing.said = said
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .take(SAID_CHARACTERS)
         .collect();
+    outgoing.served.extend(attempt.served.iter().cloned());
     settle(&mut outgoing, tried, now);
     if outgoing.state.is_final() {
         outgoing.done = Some(now);
@@ -141,9 +175,11 @@ pub fn mark(
         state: outgoing.state,
         // Never about a message that tells of undelivered messages: that would go on for ever.
         raise: !about_delivery
-            && (matches!(outgoing.state, Sending::Refused | Sending::GivenUp)
+            && !matches!(tried, Tried::Pointless { .. })
+            && (attempt.some_refused
+                || matches!(outgoing.state, Sending::Refused | Sending::GivenUp)
                 || (!reaches && outgoing.attempts >= TRIES_TOLD)),
-        reaches,
+        reaches: reaches && !attempt.some_refused,
     })
 }
 
@@ -151,6 +187,7 @@ fn settle(outgoing: &mut Outgoing, tried: &Tried, now: WallTime) {
     outgoing.state = match tried {
         Tried::Delivered { .. } => Sending::Delivered,
         Tried::Refused { .. } => Sending::Refused,
+        Tried::Pointless { .. } => Sending::GivenUp,
         Tried::Later { .. } => {
             let age_ms = now.as_millis().saturating_sub(outgoing.created.as_millis());
             if age_ms >= GIVE_UP_MS {
@@ -194,4 +231,52 @@ fn note_notified(
         }
     }
     Ok(())
+}
+
+/// Notes what became of a try, and raises HNS9008 about the receiver or ends it.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn finish(
+    rows: &mut dyn AllRows,
+    fence: u64,
+    number: u64,
+    attempt: &Attempt,
+    now: WallTime,
+) -> Result<Marked, StoreError> {
+    let marked = mark(rows, fence, number, attempt, now)?;
+    let Marked::Stands { raise, reaches, .. } = marked else {
+        return Ok(marked);
+    };
+    let Some(outgoing) = rows.outgoing(number)? else {
+        return Ok(marked);
+    };
+    let identity = Identity {
+        code: UNDELIVERED,
+        subject: outgoing.receiver.clone(),
+        test: false,
+    };
+    let open = rows.open_alert(COLLECTOR_AGENT, &identity)?;
+    if raise && open.is_none() {
+        let told = Raise {
+            agent: COLLECTOR_AGENT,
+            code: UNDELIVERED,
+            subject: outgoing.receiver,
+            occurred: outgoing.first_try.map(|wall| Dated {
+                wall,
+                quality: ClockQuality::Exact,
+            }),
+            value: None,
+            total: None,
+            level: None,
+            reason: hansho::rule::Reason::Event,
+            count: 1,
+        };
+        raise::raise(rows, &told, now)?;
+    } else if reaches && open.is_some() {
+        let about = (UNDELIVERED, outgoing.receiver.as_str());
+        let cleared = (now, hansho::rule::Reason::Cleared);
+        raise::resolve(rows, COLLECTOR_AGENT, about, cleared, now)?;
+    }
+    Ok(marked)
 }

@@ -282,6 +282,7 @@ impl Step<'_> {
                 next_try: later(self.now, wait_ms),
                 done: None,
                 said: String::new(),
+                served: Vec::new(),
             };
             self.rows.put_outgoing(&outgoing)?;
         }

@@ -103,7 +103,9 @@ impl Step<'_> {
         if let Some(by) = suppressor(code, &open) {
             return Ok(Some((Reason::Suppressed { by }, None)));
         }
-        if let Some(site) = &about.site {
+        if about.agent.is_some() {
+            // Where no site is configured, a system's agents are one.
+            let site = about.site.as_deref().unwrap_or(about.system());
             let site = format!("{}/{site}", about.customer());
             let mut open = self.rows.open_alerts(AgentId(0))?;
             open.retain(|alert| alert.identity.subject == site);

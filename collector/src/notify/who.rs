@@ -41,7 +41,9 @@ impl Configured {
         let mail = self.live.mail.as_ref();
         let domain = mail.and_then(|mail| mail.envelope_from.rsplit_once('@'));
         Policy {
-            domain: domain.map_or("hansho.invalid", |(_, domain)| domain).to_owned(),
+            domain: domain
+                .map_or("hansho.invalid", |(_, domain)| domain)
+                .to_owned(),
             late_ms: notify.late_after_ms,
             group_after: u64::from(notify.storm_alerts),
             group_span_ms: notify.storm_window_ms,

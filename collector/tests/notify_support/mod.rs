@@ -423,7 +423,7 @@ impl World {
             _ => outbox::Tried::Refused { said },
         };
         let (fence, now) = (self.fence, self.now());
-        self.with(|rows| outbox::mark(rows, fence, outgoing.number, &tried, now))
+        self.with(|rows| outbox::finish(rows, fence, outgoing.number, &tried.clone().into(), now))
     }
 
     pub fn mail(&self, outgoing: &Outgoing) -> Mail {

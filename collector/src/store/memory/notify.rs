@@ -169,6 +169,17 @@ impl NotifyRows for Tables {
             .collect())
     }
 
+    fn troubled(&mut self, receiver: &str, limit: usize) -> Result<Vec<Outgoing>, StoreError> {
+        let outbox = self.told.outbox.values().rev();
+        Ok(outbox
+            .filter(|one| {
+                one.receiver == receiver && one.attempts > 0 && one.state != Sending::Delivered
+            })
+            .take(limit)
+            .cloned()
+            .collect())
+    }
+
     fn put_waiting(&mut self, waiting: &Waiting) -> Result<(), StoreError> {
         let key = (waiting.list, waiting.key.clone(), waiting.alert);
         let place = self.told.waiting.entry(key);

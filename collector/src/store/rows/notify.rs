@@ -39,6 +39,8 @@ pub trait NotifyRows {
     fn decided_since(&mut self, receiver: &str, since: WallTime) -> Result<u64, StoreError>;
     /// Messages that are neither delivered nor given up.
     fn undelivered(&mut self, limit: usize) -> Result<Vec<Outgoing>, StoreError>;
+    /// Messages to a receiver that were tried and are not delivered, the newest first.
+    fn troubled(&mut self, receiver: &str, limit: usize) -> Result<Vec<Outgoing>, StoreError>;
     /// Puts an alert on a list; where it stands there already, the earlier time counts.
     fn put_waiting(&mut self, waiting: &Waiting) -> Result<(), StoreError>;
     /// Lists whose time has come: which, and whose.

@@ -406,6 +406,8 @@ pub struct Outgoing {
     pub done: Option<WallTime>,
     /// What the other side said last.
     pub said: String,
+    /// Addresses of the receiver that were served by earlier tries: a receiver may have several.
+    pub served: Vec<String>,
 }
 
 /// Which list.
