@@ -81,6 +81,7 @@ CREATE TABLE outbox (
   done_ms     INTEGER,           -- when it was delivered, refused or given up
   said        TEXT NOT NULL,     -- what the other side said last
   served      TEXT NOT NULL,     -- addresses of the receiver that took it already, a line each: not sent to again
+  subject     TEXT NOT NULL,     -- as sent: a receiver may ask that the thread keeps its first
   PRIMARY KEY (shard, outgoing)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX outbox_in_order ON outbox (outgoing);

@@ -185,10 +185,7 @@ pub const GROUP_AFTER: u64 = 5;
 pub const GROUP_SPAN_MS: u64 = 60_000;
 /// A group waits this long for more.
 pub const GROUP_WAIT_MS: u64 = 10_000;
-/// Messages to a receiver within [`CEILING_SPAN_MS`] by default; more become one summary. A message every two minutes is more
-/// than anybody acts on.
-pub const CEILING: u64 = 30;
-/// Span over which they are counted.
+/// Span over which the ceiling of a receiver counts messages: as it is configured, an hour.
 pub const CEILING_SPAN_MS: u64 = 60 * 60 * 1000;
 /// How often what a ceiling held back is summed up.
 pub const STORM_WAIT_MS: u64 = 10 * 60 * 1000;
@@ -196,10 +193,8 @@ pub const STORM_WAIT_MS: u64 = 10 * 60 * 1000;
 pub const QUIET_LOOK_MS: u64 = 30_000;
 /// Alerts of one list; more of it follow in the next message of it.
 pub const LIST_ALERTS: usize = 1_000;
-/// Messages claimed at once.
-pub const CLAIMS_AT_ONCE: usize = 16;
 /// A claim ends after this, so that a message of a notifier that hangs is sent by another: longer than a whole delivery may take.
-pub const CLAIM_MS: u64 = 120_000;
+pub const CLAIM_MS: u64 = 2 * SMTP_MAIL_MS + 60_000;
 /// Waits before the second and later tries of a message; the last is repeated. Greylisting commonly asks for one to five
 /// minutes, and the third try comes within five.
 pub const RETRY_MS: [u64; 6] = [30_000, 90_000, 300_000, 600_000, 1_200_000, 1_800_000];
@@ -228,6 +223,37 @@ pub const MAIL_COLUMNS: usize = 78;
 pub const MAIL_LIST: usize = 30;
 /// Rows of a digest or summary; the rest is counted.
 pub const MAIL_ROWS: usize = 100;
+
+/// One answer of a mail server comes within this: RFC 5321 asks for minutes, but people wait; a mail whose last answer
+/// came later is sent once more, with the same Message-ID.
+pub const SMTP_ANSWER_MS: u64 = 30_000;
+/// A whole mail is handed over within this, or given up and tried later.
+pub const SMTP_MAIL_MS: u64 = 120_000;
+/// Mails that were given up and whose connection still hangs; beyond it none is begun, and the mail waits.
+pub const SMTP_STUCK: usize = 4;
+/// Longest words of a server that are kept, in characters: the enhanced status and a sentence.
+pub const SERVER_SAYS_CHARACTERS: usize = 300;
+/// Longest Message-ID: with its name it fits a header line of 998 bytes many times (RFC 5322, 2.1.1).
+pub const MESSAGE_ID_BYTES: usize = 200;
+/// Message-IDs in References: the thread's first and the newest suffice to every mail reader.
+pub const REFERENCES: usize = 20;
+/// Recipients of one mail: RFC 5321 (4.5.3.1.8) promises 100.
+pub const RECIPIENTS: usize = 100;
+/// A hook or an Alertmanager answers within this, connection and TLS included.
+pub const HOOK_MS: u64 = 10_000;
+/// Bytes of its answer that are read: they are only words for a person.
+pub const HOOK_ANSWER_BYTES: u64 = 16 * 1024;
+/// Longest file of authorities: Debian's has 220 kB.
+pub const CA_FILE_BYTES: u64 = 4 * 1024 * 1024;
+/// Longest template of a mail: far above what its text may become.
+pub const TEMPLATE_BYTES: u64 = 64 * 1024;
+/// Steps and output that a template may use, in minijinja's fuel: a mail of 20,000 characters needs some thousand, and an
+/// endless loop ends within milliseconds.
+pub const TEMPLATE_FUEL: u64 = 200_000;
+/// How long an Alertmanager keeps an alert that it hears nothing more of: it would end after five minutes by default
+/// (`resolve_timeout`), while a collector tells it of changes and repeats only.
+pub const ALERTMANAGER_HOLD_MS: u64 = 24 * 60 * 60 * 1000;
+
 /// Bytes of collector.toml at most: 10,000 rows of 400 bytes.
 pub const CONFIG_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes of a roster or of the holidays at most: that of the Cabinet Office, since 1955, has 21 KiB; a roster of three years
@@ -289,32 +315,6 @@ pub const LINK_FORM_BYTES: usize = 16 * 1024;
 /// Entries of the audit that are read at once.
 pub const AUDIT_PAGE: usize = 1_000;
 
-/// One answer of a mail server comes within this: RFC 5321 asks for minutes, but people wait; a mail whose last answer
-/// came later is sent once more, with the same Message-ID.
-pub const SMTP_ANSWER_MS: u64 = 30_000;
-/// A whole mail is handed over within this, or given up and tried later.
-pub const SMTP_MAIL_MS: u64 = 120_000;
-/// Mails that were given up and whose connection still hangs; beyond it none is begun, and the mail waits.
-pub const SMTP_STUCK: usize = 4;
-/// Longest words of a server that are kept, in characters: the enhanced status and a sentence.
-pub const SERVER_SAYS_CHARACTERS: usize = 300;
-/// Longest Message-ID: with its name it fits a header line of 998 bytes many times (RFC 5322, 2.1.1).
-pub const MESSAGE_ID_BYTES: usize = 200;
-/// Message-IDs in References: the thread's first and the newest suffice to every mail reader.
-pub const REFERENCES: usize = 20;
-/// Recipients of one mail: RFC 5321 (4.5.3.1.8) promises 100.
-pub const RECIPIENTS: usize = 100;
-/// A hook or an Alertmanager answers within this, connection and TLS included.
-pub const HOOK_MS: u64 = 10_000;
-/// Bytes of its answer that are read: they are only words for a person.
-pub const HOOK_ANSWER_BYTES: u64 = 16 * 1024;
-/// Longest file of authorities: Debian's has 220 kB.
-pub const CA_FILE_BYTES: u64 = 4 * 1024 * 1024;
-/// Longest template of a mail: far above what its text may become.
-pub const TEMPLATE_BYTES: u64 = 64 * 1024;
-/// Steps and output that a template may use, in minijinja's fuel: a mail of 20,000 characters needs some thousand, and an
-/// endless loop ends within milliseconds.
-pub const TEMPLATE_FUEL: u64 = 200_000;
 /// Workers that hand messages over: one slow server holds up one of them, and there are two or three servers.
 pub const NOTIFIER_WORKERS: usize = 4;
 /// How often the notifier looks whether anything was stored or is due: a mail is to be out within two seconds.

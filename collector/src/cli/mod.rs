@@ -2,6 +2,7 @@
 
 pub mod backup;
 pub mod json;
+mod mail;
 mod responses;
 mod route;
 pub mod serve;
@@ -46,6 +47,8 @@ usage: hansho-collector COMMAND [--config FILE] [options]
                               who gets such an alert, what they are told, and why
   responses [--system CUSTOMER/SYSTEM] [--json]
                               codes that a system can raise and that have no response yet
+  mail preview [--kind KIND] [--lang ja|en] [--code CODE] [--html] [--templates DIRECTORY]
+                              an example of a mail, by the templates of DIRECTORY where given
 
 AGENT is NAME, CUSTOMER/SYSTEM/NAME, or the agent's 16 hexadecimal digits.
 --config FILE is ./collector.toml where it is not given. Every command takes --help.
@@ -73,6 +76,10 @@ struct Arguments {
     code: Option<String>,
     subject: Option<String>,
     at: Option<String>,
+    kind: Option<String>,
+    language: Option<String>,
+    html: bool,
+    templates: Option<PathBuf>,
 }
 
 /// Runs the command line of this process.
@@ -114,6 +121,10 @@ fn arguments(mut parser: lexopt::Parser) -> Result<Arguments, lexopt::Error> {
             Long("code") => arguments.code = Some(parser.value()?.string()?),
             Long("subject") => arguments.subject = Some(parser.value()?.string()?),
             Long("at") => arguments.at = Some(parser.value()?.string()?),
+            Long("kind") => arguments.kind = Some(parser.value()?.string()?),
+            Long("lang") => arguments.language = Some(parser.value()?.string()?),
+            Long("html") => arguments.html = true,
+            Long("templates") => arguments.templates = Some(parser.value()?.into()),
             Value(word) => arguments.words.push(word.string()?),
             other => return Err(other.unexpected()),
         }
@@ -152,6 +163,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         ["stats"] => stats(arguments),
         ["route"] => route::route(arguments),
         ["responses"] => responses::responses(arguments),
+        ["mail", "preview"] => mail::preview(arguments, arguments.templates.as_deref()),
         [] => Err(Failure::new(USAGE, "no command; see --help")),
         other => Err(Failure::new(
             USAGE,
@@ -164,14 +176,18 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
 fn misplaced(arguments: &Arguments, words: &[&str]) -> Result<(), Failure> {
     let add = matches!(words, ["agent", "add", ..]);
     let command = words.first().copied().unwrap_or("");
-    let prints = !add && !matches!(command, "serve" | "check" | "backup" | "restore");
+    let prints = !add && !matches!(command, "serve" | "check" | "backup" | "restore" | "mail");
+    let preview = matches!(words, ["mail", "preview"]);
     let wrong = [
         (
             "--system",
             arguments.system.is_some() && !add && command != "responses",
         ),
         ("--agent", arguments.agent.is_some() && command != "route"),
-        ("--code", arguments.code.is_some() && command != "route"),
+        (
+            "--code",
+            arguments.code.is_some() && command != "route" && !preview,
+        ),
         (
             "--subject",
             arguments.subject.is_some() && command != "route",
@@ -189,6 +205,10 @@ fn misplaced(arguments: &Arguments, words: &[&str]) -> Result<(), Failure> {
             arguments.since_ms != 0 && command != "readings",
         ),
         ("--json", arguments.json && !prints),
+        ("--kind", arguments.kind.is_some() && !preview),
+        ("--lang", arguments.language.is_some() && !preview),
+        ("--html", arguments.html && !preview),
+        ("--templates", arguments.templates.is_some() && !preview),
     ]
     .into_iter()
     .find(|(_, wrong)| *wrong);

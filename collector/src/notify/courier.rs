@@ -1,50 +1,79 @@
 //! Takes a message to its receiver, by the receiver's channel. May wait for the other side; never touches the store.
 
+use super::alertmanager::Alertmanager;
+use super::http::Client;
 use super::letter::{Letter, Person};
 use super::notice::Notice;
 use super::outbox::{Attempt, Tried};
 use super::outcome::Outcome;
-use super::render::render;
+use super::render::Rendered;
 use super::smtp::{Delivery, Login, Mailer, Protection, Settings};
+use super::template::Templates;
+use super::webhook::Webhook;
 use crate::config::{self, Mail, MailTls, Receiver};
 use crate::store::Outgoing;
+use hansho::clock::WallTime;
 
 /// What messages are sent with: made anew when the configuration changes.
 #[derive(Debug)]
 pub struct Courier {
     mail: Option<(Mailer, Person)>,
+    templates: Templates,
+    client: Client,
+    now: fn() -> WallTime,
 }
 
 impl Courier {
-    /// From the configuration; connects to nobody yet.
+    /// From the configuration; connects to nobody yet. `now` is for signatures.
     ///
     /// # Errors
     /// In words: what is wrong with which setting.
-    pub fn new(mail: Option<&Mail>) -> Result<Self, String> {
-        let mail = match mail {
-            Some(mail) => Some((Mailer::new(settings(mail))?, sender(mail))),
-            None => None,
+    pub fn new(mail: Option<&Mail>, now: fn() -> WallTime) -> Result<Self, String> {
+        let templates = match mail.and_then(|mail| mail.templates.as_ref()) {
+            Some(directory) => Templates::load(directory).map_err(|faults| {
+                let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+                faults.join("; ")
+            })?,
+            None => Templates::default(),
         };
-        Ok(Self { mail })
+        Ok(Self {
+            client: Client::new(mail.and_then(|mail| mail.ca_file.as_deref()))?,
+            mail: match mail {
+                Some(mail) => Some((Mailer::new(settings(mail))?, sender(mail))),
+                None => None,
+            },
+            templates,
+            now,
+        })
     }
 
     /// Hands a message over, and says what became of it.
     #[must_use]
     pub fn take(&self, notice: &Notice, outgoing: &Outgoing, receiver: &Receiver) -> Attempt {
-        match &receiver.channel {
-            config::Channel::Mail(addresses) => self.mail(notice, outgoing, (receiver, addresses)),
-            config::Channel::Webhook { .. } | config::Channel::Alertmanager { .. } => {
-                Tried::Later {
-                    said: String::from("no such channel yet"),
-                }
-                .into()
+        let rendered = self.templates.render(notice);
+        let subject = rendered.subject.clone();
+        let mut attempt = match &receiver.channel {
+            config::Channel::Mail(addresses) => {
+                self.mail((notice, rendered), outgoing, (receiver, addresses))
             }
-        }
+            config::Channel::Webhook { url, secret } => {
+                let hook = Webhook::new(url.clone(), secret.reveal().as_bytes().to_vec());
+                let id = &outgoing.message_id;
+                let outcome = hook.post(&self.client, notice, &rendered, id, (self.now)());
+                tried(&outcome).into()
+            }
+            config::Channel::Alertmanager { url } => {
+                let outcome = Alertmanager::new(url).post(&self.client, notice, &rendered);
+                tried(&outcome).into()
+            }
+        };
+        attempt.subject = subject;
+        attempt
     }
 
     fn mail(
         &self,
-        notice: &Notice,
+        (notice, rendered): (&Notice, Rendered),
         outgoing: &Outgoing,
         (receiver, addresses): (&Receiver, &[String]),
     ) -> Attempt {
@@ -52,7 +81,6 @@ impl Courier {
             let said = String::from("[mail] is not configured");
             return Tried::Pointless { said }.into();
         };
-        let rendered = render(notice);
         let mut letter = Letter::new(
             notice,
             rendered,
@@ -73,6 +101,15 @@ impl Courier {
             })
             .collect();
         attempt(&mailer.send(&letter))
+    }
+}
+
+fn tried(outcome: &Outcome) -> Tried {
+    let said = outcome.to_string();
+    match outcome {
+        Outcome::Accepted { .. } => Tried::Delivered { said },
+        Outcome::Later { .. } => Tried::Later { said },
+        Outcome::Refused { .. } => Tried::Refused { said },
     }
 }
 
@@ -107,6 +144,7 @@ fn attempt(deliveries: &[Delivery]) -> Attempt {
         tried,
         served,
         some_refused,
+        subject: String::new(),
     }
 }
 

@@ -131,6 +131,7 @@ impl Step<'_> {
             done: None,
             said: String::new(),
             served: Vec::new(),
+            subject: String::new(),
         };
         self.rows.put_outgoing(&outgoing)?;
         for alert in alerts {

@@ -184,7 +184,7 @@ impl Notifier {
         if !ready {
             return Ok(());
         }
-        let Some(courier) = courier_of(shift, configured) else {
+        let Some(courier) = courier_of(shift, configured, self.now) else {
             return Ok(());
         };
         let busy: Vec<String> = shift.in_hand.iter().map(|(_, name)| name.clone()).collect();
@@ -285,13 +285,17 @@ impl Notifier {
 }
 
 /// The courier of the configuration in force; `None` where it cannot send, which is said once a configuration.
-fn courier_of(shift: &mut Shift, configured: &Configured) -> Option<Arc<Courier>> {
+fn courier_of(
+    shift: &mut Shift,
+    configured: &Configured,
+    now: fn() -> WallTime,
+) -> Option<Arc<Courier>> {
     if let Some((known, courier)) = &shift.courier
         && known.live.mail == configured.live.mail
     {
         return Some(Arc::clone(courier));
     }
-    match Courier::new(configured.live.mail.as_ref()) {
+    match Courier::new(configured.live.mail.as_ref(), now) {
         Ok(courier) => {
             let courier = Arc::new(courier);
             shift.courier = Some((configured.clone(), Arc::clone(&courier)));

@@ -46,6 +46,8 @@ pub struct Attempt {
     pub served: Vec<String>,
     /// Some address refused it for good while others took it.
     pub some_refused: bool,
+    /// Its subject, for those of the thread that follow.
+    pub subject: String,
 }
 
 impl From<Tried> for Attempt {
@@ -54,6 +56,7 @@ impl From<Tried> for Attempt {
             tried,
             served: Vec::new(),
             some_refused: false,
+            subject: String::new(),
         }
     }
 }
@@ -156,6 +159,9 @@ pub fn mark(
         .take(SAID_CHARACTERS)
         .collect();
     outgoing.served.extend(attempt.served.iter().cloned());
+    if !attempt.subject.is_empty() {
+        outgoing.subject.clone_from(&attempt.subject);
+    }
     settle(&mut outgoing, tried, now);
     if outgoing.state.is_final() {
         outgoing.done = Some(now);

@@ -283,6 +283,7 @@ impl Step<'_> {
                 done: None,
                 said: String::new(),
                 served: Vec::new(),
+                subject: String::new(),
             };
             self.rows.put_outgoing(&outgoing)?;
         }

@@ -59,9 +59,30 @@ impl Desk<'_> {
                 cc: outgoing.cc.clone(),
             },
             link,
-            thread_subject: None,
+            thread_subject: self.thread_subject(outgoing, receiver)?,
             body,
         }))
+    }
+
+    fn thread_subject(
+        &self,
+        outgoing: &Outgoing,
+        receiver: &config::Receiver,
+    ) -> Result<Option<String>, StoreError> {
+        let (Some(thread), true) = (outgoing.thread, receiver.constant_subject) else {
+            return Ok(None);
+        };
+        let mut first = None;
+        self.store.view(&mut |rows| {
+            let messages = rows.outgoing_of_thread(thread)?;
+            first = messages
+                .into_iter()
+                .filter(|one| one.number < outgoing.number && one.receiver == outgoing.receiver)
+                .map(|one| one.subject)
+                .find(|subject| !subject.is_empty());
+            Ok(())
+        })?;
+        Ok(first)
     }
 
     /// The receiver as configured now.

@@ -87,7 +87,8 @@ impl Document {
             .filter(|section| !matches!(section.as_slice(), [] | [Line::Heading(_)]))
     }
 
-    fn keys(&self) -> String {
+    /// What machines read, a line each.
+    pub(super) fn keys(&self) -> String {
         let mut out = String::new();
         for (key, value) in &self.machine {
             out.push_str(key);

@@ -13,7 +13,7 @@ mod seen;
 mod subject;
 mod times;
 
-use super::notice::{Body, Notice, Told, Why};
+use super::notice::{AlertNotice, Body, Notice, Told, Why};
 use crate::limit::{MAIL_LIST, MAIL_NAME_CHARACTERS, MAIL_TEXT_CHARACTERS};
 use document::Document;
 use hansho::code::Language;
@@ -27,6 +27,8 @@ pub struct Rendered {
     pub text: String,
     /// The same as HTML, for receivers who asked for it.
     pub html: String,
+    /// The lines for machines that end the text.
+    pub machine: String,
 }
 
 /// Writes a message.
@@ -43,7 +45,14 @@ pub fn render(notice: &Notice) -> Rendered {
         subject: subject::subject(notice),
         text: out.plain(),
         html: out.html(),
+        machine: out.keys(),
     }
+}
+
+/// The state of an alert in a word, as in its subject.
+#[must_use]
+pub const fn state(language: Language, alert: &AlertNotice) -> &'static str {
+    subject::state(language, alert)
 }
 
 /// One of two texts.

@@ -15,7 +15,7 @@ const THREAD: &str = "root, agent, subject, family, test, head, opened_ms, ended
     listed, level, untaken_ms, reminded_recovery_ms, reminded_report_ms, quiet, quiet_detail, due_ms";
 const DECISION: &str = "decision, event, alert, thread, reason, detail, outcome, at_ms";
 const OUTGOING: &str = "outgoing, decision, reason, detail, alert, thread, list, receiver, channel, told_to, told_cc, message_id, \
-    refs, nth, created_ms, state, fence, until_ms, attempts, first_try_ms, next_try_ms, done_ms, said, served";
+    refs, nth, created_ms, state, fence, until_ms, attempts, first_try_ms, next_try_ms, done_ms, said, served, subject";
 
 fn ms(moment: WallTime) -> i64 {
     signed(moment.as_millis())
@@ -119,6 +119,7 @@ fn outgoing_from(row: &Row<'_>) -> rusqlite::Result<Outgoing> {
         done: wall_in(row, "done_ms")?,
         said: row.get("said")?,
         served: texts(row, "served")?,
+        subject: row.get("subject")?,
     })
 }
 
@@ -273,9 +274,9 @@ impl NotifyRows for SqlRows<'_> {
     fn put_outgoing(&mut self, outgoing: &Outgoing) -> Result<(), StoreError> {
         let sql = format!(
             "INSERT INTO outbox (shard, {OUTGOING}) VALUES
-               (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)
+               (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)
              ON CONFLICT (shard, outgoing) DO UPDATE SET told_to = ?11, told_cc = ?12, state = ?17, fence = ?18,
-               until_ms = ?19, attempts = ?20, first_try_ms = ?21, next_try_ms = ?22, done_ms = ?23, said = ?24, served = ?25"
+               until_ms = ?19, attempts = ?20, first_try_ms = ?21, next_try_ms = ?22, done_ms = ?23, said = ?24, served = ?25, subject = ?26"
         );
         let mut statement = self.main.prepare_cached(&sql)?;
         statement.execute(params![
@@ -303,7 +304,8 @@ impl NotifyRows for SqlRows<'_> {
             ms(outgoing.next_try),
             maybe(outgoing.done),
             outgoing.said,
-            lines(&outgoing.served)
+            lines(&outgoing.served),
+            outgoing.subject
         ])?;
         Ok(())
     }

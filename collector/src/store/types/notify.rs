@@ -408,6 +408,8 @@ pub struct Outgoing {
     pub said: String,
     /// Addresses of the receiver that were served by earlier tries: a receiver may have several.
     pub served: Vec<String>,
+    /// Subject under which it was sent; empty before the first try.
+    pub subject: String,
 }
 
 /// Which list.

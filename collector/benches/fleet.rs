@@ -1,0 +1,532 @@
+//! A fleet against the real program: `hansho-collector serve` as its own process, over TLS, on a real disk; each agent keeps its
+//! connection, as agents do.
+//!
+//! `cargo bench -p hansho-collector --bench fleet -- throughput [--agents 1000] [--frames 6] [--seconds 60]`: every agent posts
+//! again as soon as it is answered. `... -- load [--agents 10000] [--frames 2] [--every-s 20] [--seconds 300]`: each posts in its interval. In
+//! the end the collector is killed, and what its store then holds is compared with what was acknowledged.
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a benchmark may stop at whatever surprises it"
+)]
+
+use hansho::clock::{Anchor, AnchorQuality, Uptime, WallTime};
+use hansho::frame::answer::Answer;
+use hansho::frame::batch::{BatchHeader, BatchWriter, SectionHeader};
+use hansho::frame::packed::Packer;
+use hansho::frame::seal::{AgentKey, derive};
+use hansho::frame::{AgentId, BootId, Kind, RunId, Stream, body};
+use hansho::limit::{BATCH_BYTES, FRAME_BYTES, MAC_BYTES};
+use hansho::sample::{Field, Reading};
+use hansho_collector::clock;
+use hansho_collector::store::sqlite::MAIN_FILE;
+use hansho_collector::store::{SqliteStore, Store, shard};
+use rustls::pki_types::{CertificateDer, ServerName};
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+const MASTER: [u8; 32] = [7; 32];
+const EPOCH: u8 = 1;
+/// Handshakes at once while the fleet connects.
+const CONNECTING: usize = 64;
+
+/// What is asked.
+#[derive(Clone, Copy, Debug)]
+struct Plan {
+    agents: u64,
+    frames: u64,
+    length: Duration,
+    /// `None`: again as soon as it is answered.
+    every: Option<Duration>,
+}
+
+fn plan() -> Plan {
+    let words: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| word != "--bench")
+        .collect();
+    let number = |name: &str, default: u64| -> u64 {
+        let at = words.iter().position(|word| word == name);
+        at.map_or(default, |at| words[at + 1].parse().unwrap())
+    };
+    match words.first().map(String::as_str) {
+        Some("load") => Plan {
+            agents: number("--agents", 10_000),
+            frames: number("--frames", 2),
+            length: Duration::from_secs(number("--seconds", 300)),
+            every: Some(Duration::from_secs(number("--every-s", 20))),
+        },
+        // Without a word a short round, so that `cargo bench` as a whole ends.
+        first => Plan {
+            agents: number("--agents", if first.is_some() { 1000 } else { 50 }),
+            frames: number("--frames", 6),
+            length: Duration::from_secs(number("--seconds", if first.is_some() { 60 } else { 3 })),
+            every: None,
+        },
+    }
+}
+
+fn main() {
+    let plan = plan();
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("fleet-bench");
+    if folder.exists() {
+        fs::remove_dir_all(&folder).unwrap();
+    }
+    fs::create_dir_all(&folder).unwrap();
+    println!("{plan:?}");
+    let sync = fdatasync(&folder);
+    println!(
+        "fdatasync of 4 KiB appended: p50 {:.2} ms, p99 {:.2} ms",
+        millis(percentile(&sync, 50)),
+        millis(percentile(&sync, 99))
+    );
+    let certificate = certificate(&folder);
+    populate(&folder, plan.agents);
+    let mut collector = Collector::start(&folder);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    let outcome = runtime.block_on(drive(plan, &collector, certificate));
+    let usage = collector.usage();
+    collector.kill();
+    report(plan, &outcome, &usage);
+    let lost = compare(&folder, &outcome);
+    drop(runtime);
+    fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(lost, 0, "something acknowledged is not stored");
+}
+
+/// What the fleet saw.
+struct Outcome {
+    times: Vec<Duration>,
+    late: u64,
+    elapsed: Duration,
+    used: Duration,
+    connected: Duration,
+    /// By agent: all frames below are acknowledged.
+    acknowledged: Vec<(AgentId, u64)>,
+}
+
+async fn drive(plan: Plan, collector: &Collector, certificate: CertificateDer<'static>) -> Outcome {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(certificate).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let connector = TlsConnector::from(Arc::new(tls));
+    let begun = Instant::now();
+    let gate = Arc::new(tokio::sync::Semaphore::new(CONNECTING));
+    let mut connecting = Vec::new();
+    for id in 1..=plan.agents {
+        let (gate, connector) = (Arc::clone(&gate), connector.clone());
+        let address = collector.ingest.clone();
+        connecting.push(tokio::spawn(async move {
+            let _turn = gate.acquire().await.unwrap();
+            let mut poster = Poster::connect(id, &address, &connector).await;
+            // The first post names the run; after it the connection is an agent's, and may be idle.
+            poster.post(1).await;
+            poster
+        }));
+    }
+    let mut posters = Vec::new();
+    for poster in connecting {
+        posters.push(poster.await.unwrap());
+    }
+    let connected = begun.elapsed();
+    let used_before = collector.cpu();
+    let stop = Arc::new(AtomicBool::new(false));
+    let begun = Instant::now();
+    let mut running = Vec::new();
+    for (index, poster) in posters.into_iter().enumerate() {
+        let stop = Arc::clone(&stop);
+        running.push(tokio::spawn(poster.run(plan, index as u64, stop)));
+    }
+    tokio::time::sleep(plan.length).await;
+    stop.store(true, Ordering::Relaxed);
+    let elapsed = begun.elapsed();
+    let used = collector.cpu().saturating_sub(used_before);
+    let mut outcome = Outcome {
+        times: Vec::new(),
+        late: 0,
+        elapsed,
+        used,
+        connected,
+        acknowledged: Vec::new(),
+    };
+    for poster in running {
+        let (poster, times, late) = poster.await.unwrap();
+        outcome.times.extend(times);
+        outcome.late += late;
+        outcome.acknowledged.push((poster.agent, poster.next));
+    }
+    outcome.times.sort_unstable();
+    outcome
+}
+
+fn report(plan: Plan, outcome: &Outcome, usage: &str) {
+    let posts = outcome.times.len() as u64;
+    let frames = posts * plan.frames;
+    let seconds = outcome.elapsed.as_secs_f64();
+    println!(
+        "{} agents connected over TLS in {:.1} s",
+        plan.agents,
+        outcome.connected.as_secs_f64()
+    );
+    println!(
+        "{frames} frames in {posts} posts in {seconds:.1} s: {:.0} frames/s, {:.0} posts/s; answers p50 {:.1} ms, p99 {:.1} ms, \
+         longest {:.1} ms; {} posts late by more than a second",
+        per(frames, seconds),
+        per(posts, seconds),
+        millis(percentile(&outcome.times, 50)),
+        millis(percentile(&outcome.times, 99)),
+        millis(percentile(&outcome.times, 100)),
+        outcome.late
+    );
+    println!(
+        "collector: {:.1} us of CPU a frame, {:.0} % of one processor; {usage}",
+        outcome.used.as_secs_f64() * 1e6 / per(frames, 1.0),
+        outcome.used.as_secs_f64() * 100.0 / seconds
+    );
+}
+
+/// Opens the killed collector's store and compares.
+fn compare(folder: &Path, outcome: &Outcome) -> u64 {
+    let begun = Instant::now();
+    let store = SqliteStore::open_writer(&folder.join("data"), clock::now()).unwrap();
+    println!(
+        "opened again after the kill in {:.0} ms",
+        millis(begun.elapsed())
+    );
+    let acknowledged: u64 = outcome.acknowledged.iter().map(|(_, next)| next).sum();
+    let totals = store.totals().unwrap().all();
+    let mut lost = 0;
+    let step = (outcome.acknowledged.len() / 50).max(1);
+    for (agent, next) in outcome.acknowledged.iter().step_by(step) {
+        let kept = store.frames(*agent).unwrap().len() as u64;
+        if kept != *next {
+            println!("agent {agent}: {next} frames acknowledged, {kept} kept");
+            lost += next.abs_diff(kept);
+        }
+    }
+    println!(
+        "{acknowledged} frames acknowledged, {} stored, {} duplicates, {} lost; raw frames of every {step}th agent counted",
+        totals.frames_stored, totals.duplicates, totals.lost
+    );
+    lost + acknowledged.saturating_sub(totals.frames_stored) + totals.lost
+}
+
+/// The collector's process.
+struct Collector {
+    child: Child,
+    ingest: String,
+}
+
+impl Collector {
+    fn start(folder: &Path) -> Self {
+        let stderr = File::create(folder.join("serve.log")).unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_hansho-collector"))
+            .arg("serve")
+            .current_dir(folder)
+            .stdout(Stdio::piped())
+            .stderr(stderr)
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let rest = line
+            .strip_prefix("listening ingest=")
+            .unwrap_or_else(|| panic!("{}", fs::read_to_string(folder.join("serve.log")).unwrap()));
+        let (ingest, _) = rest.trim_end().split_once(" pages=").unwrap();
+        Self {
+            child,
+            ingest: ingest.to_owned(),
+        }
+    }
+
+    /// User and system time so far (proc_pid_stat(5), fields 14 and 15).
+    fn cpu(&self) -> Duration {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let rest = stat.rsplit(") ").next().unwrap();
+        let ticks: u64 = rest
+            .split(' ')
+            .skip(11)
+            .take(2)
+            .map(|field| field.parse::<u64>().unwrap())
+            .sum();
+        // A tick is a hundredth of a second on every architecture that we run on (USER_HZ).
+        Duration::from_millis(ticks * 10)
+    }
+
+    fn usage(&self) -> String {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let lines: Vec<String> = status
+            .lines()
+            .filter(|line| line.starts_with("VmHWM") || line.starts_with("VmRSS"))
+            .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+            .collect();
+        lines.join(", ")
+    }
+
+    fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Collector {
+    fn drop(&mut self) {
+        // Killed already where all went well.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// One agent with its connection.
+struct Poster {
+    agent: AgentId,
+    key: AgentKey,
+    connection: TlsStream<TcpStream>,
+    uptime_ms: u64,
+    next: u64,
+}
+
+impl Poster {
+    async fn connect(id: u64, address: &str, connector: &TlsConnector) -> Self {
+        let agent = AgentId(id);
+        let tcp = TcpStream::connect(address).await.unwrap();
+        tcp.set_nodelay(true).unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        Self {
+            agent,
+            key: derive(&MASTER, agent, EPOCH),
+            connection: connector.connect(name, tcp).await.unwrap(),
+            uptime_ms: 1_000_000,
+            next: 0,
+        }
+    }
+
+    async fn run(
+        mut self,
+        plan: Plan,
+        index: u64,
+        stop: Arc<AtomicBool>,
+    ) -> (Self, Vec<Duration>, u64) {
+        let mut times = Vec::new();
+        let mut late = 0;
+        // Spread over the interval, as jitter spreads agents.
+        let mut due = tokio::time::Instant::now();
+        if let Some(every) = plan.every {
+            due += every.mul_f64(per(index, per(plan.agents, 1.0)));
+        }
+        while !stop.load(Ordering::Relaxed) {
+            if let Some(every) = plan.every {
+                tokio::time::sleep_until(due).await;
+                if stop.load(Ordering::Relaxed) {
+                    break;
+                }
+                late += u64::from(due.elapsed() > Duration::from_secs(1));
+                due += every;
+            }
+            times.push(self.post(plan.frames).await);
+        }
+        (self, times, late)
+    }
+
+    /// Posts, and opens the answer, which must acknowledge all of it.
+    async fn post(&mut self, frames: u64) -> Duration {
+        let batch = self.batch(frames);
+        let begun = Instant::now();
+        let answer = self.exchange(&batch).await;
+        let took = begun.elapsed();
+        let echo: [u8; MAC_BYTES] = batch[batch.len() - MAC_BYTES..].try_into().unwrap();
+        let answer = Answer::open(&answer, &self.key, &echo).unwrap();
+        assert_eq!(answer.stored[0].next, self.next, "all of it is stored");
+        took
+    }
+
+    /// Frames of stream 1 with one reading each, ten seconds apart, as the agent makes them.
+    fn batch(&mut self, frames: u64) -> Vec<u8> {
+        let now = clock::now();
+        let header = BatchHeader {
+            key_epoch: EPOCH,
+            agent: self.agent,
+            run: RunId(self.agent.0),
+            boot: BootId(1),
+            sent_uptime: Uptime::from_millis(self.uptime_ms + frames * 10_000),
+            sent_wall: now,
+        };
+        let mut buffer = vec![0; BATCH_BYTES];
+        let mut writer = BatchWriter::new(&mut buffer, BATCH_BYTES, &header).unwrap();
+        let section = SectionHeader {
+            run: header.run,
+            stream: Stream::Readings,
+            boot: header.boot,
+            anchor: Anchor {
+                uptime: Uptime::from_millis(self.uptime_ms),
+                wall: now,
+                quality: AnchorQuality::Confirmed,
+            },
+            first_sequence: self.next,
+        };
+        writer.section(&section).unwrap();
+        for _ in 0..frames {
+            self.uptime_ms += 10_000;
+            self.next += 1;
+            let mut frame = [0; FRAME_BYTES];
+            writer.frame(reading(self.uptime_ms, &mut frame)).unwrap();
+        }
+        writer.seal(&self.key).unwrap().to_vec()
+    }
+
+    async fn exchange(&mut self, batch: &[u8]) -> Vec<u8> {
+        let head = format!(
+            "POST /v1/frames HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/octet-stream\r\ncontent-length: {}\r\n\r\n",
+            batch.len()
+        );
+        let mut request = head.into_bytes();
+        request.extend_from_slice(batch);
+        self.connection.write_all(&request).await.unwrap();
+        self.connection.flush().await.unwrap();
+        let mut answer = Vec::new();
+        let mut piece = [0; 4096];
+        loop {
+            let count = self.connection.read(&mut piece).await.unwrap();
+            assert!(count > 0, "the collector closed the connection");
+            answer.extend_from_slice(&piece[..count]);
+            let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") else {
+                continue;
+            };
+            let head = String::from_utf8(answer[..end].to_vec())
+                .unwrap()
+                .to_ascii_lowercase();
+            assert!(head.starts_with("http/1.1 200"), "{head}");
+            let length: usize = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length: "))
+                .unwrap()
+                .parse()
+                .unwrap();
+            if answer.len() >= end + 4 + length {
+                return answer.split_off(end + 4);
+            }
+        }
+    }
+}
+
+/// A Readings frame with one reading of all fields; values move with time.
+fn reading(uptime_ms: u64, buffer: &mut [u8; FRAME_BYTES]) -> &[u8] {
+    let uptime = Uptime::from_millis(uptime_ms);
+    let mut reading = Reading::empty(uptime, WallTime::default(), 9);
+    for (place, field) in (0_u32..).zip(Field::ALL) {
+        let moved = u32::try_from(uptime_ms / 10_000 % 100).unwrap();
+        reading.set(field, Some(place * 37 + moved));
+    }
+    let mut packer = Packer::<512>::new(10_000);
+    packer.push(&reading).unwrap();
+    body::encode(Kind::Readings, uptime, &packer.body().unwrap(), buffer).unwrap()
+}
+
+/// A certificate for localhost, its key, and the configuration.
+fn certificate(folder: &Path) -> CertificateDer<'static> {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    fs::write(folder.join("certificate.pem"), made.cert.pem()).unwrap();
+    write_secret(&folder.join("key.pem"), &made.signing_key.serialize_pem());
+    let hex: String = MASTER.iter().map(|byte| format!("{byte:02x}")).collect();
+    write_secret(&folder.join("masters.keys"), &format!("1 {hex}\n"));
+    fs::write(
+        folder.join("collector.toml"),
+        "config_version = 1\n[ingest]\nlisten = \"127.0.0.1:0\"\ncertificate = \"certificate.pem\"\nkey = \"key.pem\"\n\
+         max_connections = 20000\nmax_connections_per_address = 20000\n[pages]\nlisten = \"127.0.0.1:0\"\n\
+         [store]\ndirectory = \"data\"\n",
+    )
+    .unwrap();
+    made.cert.der().clone()
+}
+
+fn write_secret(path: &Path, text: &str) {
+    let mut file = File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+}
+
+/// Adds all agents in one transaction; `agent add` would sync 10,000 times.
+fn populate(folder: &Path, agents: u64) {
+    let data = folder.join("data");
+    drop(SqliteStore::open_beside(&data).unwrap());
+    let main = rusqlite::Connection::open(data.join(MAIN_FILE)).unwrap();
+    main.execute_batch("BEGIN").unwrap();
+    for id in 1..=agents {
+        let key = (shard(AgentId(id)), id.cast_signed());
+        main.execute(
+            "INSERT INTO agents (shard, agent, customer, system, name, created_ms, runs, alerts) VALUES (?1, ?2, ?3, ?4, ?5, 0, 0, 0)",
+            rusqlite::params![
+                key.0,
+                key.1,
+                format!("customer-{}", id % 50),
+                format!("system-{}", id % 400),
+                format!("host-{id}")
+            ],
+        )
+        .unwrap();
+        main.execute(
+            "INSERT INTO agent_keys (shard, agent, epoch, master, created_ms) VALUES (?1, ?2, ?3, 1, 0)",
+            rusqlite::params![key.0, key.1, EPOCH],
+        )
+        .unwrap();
+    }
+    main.execute_batch("COMMIT").unwrap();
+}
+
+/// What one durable write of a page costs here, sorted.
+fn fdatasync(folder: &Path) -> Vec<Duration> {
+    let file = File::create(folder.join("sync")).unwrap();
+    let mut times: Vec<Duration> = (0..200)
+        .map(|page| {
+            file.write_all_at(&[1; 4096], page * 4096).unwrap();
+            let begun = Instant::now();
+            file.sync_data().unwrap();
+            begun.elapsed()
+        })
+        .collect();
+    times.sort_unstable();
+    times
+}
+
+fn percentile(sorted: &[Duration], percent: usize) -> Duration {
+    sorted
+        .get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1)))
+        .copied()
+        .unwrap_or_default()
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a table for people")]
+fn per(count: u64, seconds: impl Into<f64>) -> f64 {
+    count as f64 / seconds.into()
+}
