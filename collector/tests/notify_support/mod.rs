@@ -219,23 +219,35 @@ impl World {
         WallTime::from_millis(NOW + self.now_ms)
     }
 
-    /// Goes on to a moment, stepping each second on the way where there is anything to do.
+    /// Goes on to a moment, stepping in the first second in which there is anything to do, and the next, and so on.
     pub fn at(&mut self, ms: u64) -> &mut Self {
         assert!(ms >= self.now_ms, "time goes on");
-        while self.now_ms < ms {
-            self.now_ms = (self.now_ms + SECOND).min(ms);
-            if self.has_work() {
-                self.step();
+        while self.has_work_at(ms) {
+            // Work only grows with time: the first second with any is found by halves.
+            let (mut idle, mut busy) = (self.now_ms, ms);
+            while busy - idle > SECOND {
+                let middle = idle + (busy - idle) / 2;
+                if self.has_work_at(middle) {
+                    busy = middle;
+                } else {
+                    idle = middle;
+                }
+            }
+            self.now_ms = busy;
+            self.step();
+            if self.now_ms == ms {
+                break;
             }
         }
+        self.now_ms = ms;
         self
     }
 
-    pub fn has_work(&self) -> bool {
+    fn has_work_at(&self, ms: u64) -> bool {
         let mut work = false;
         self.store
             .view(&mut |rows| {
-                work = notify::has_work(rows, self.now())?;
+                work = notify::has_work(rows, WallTime::from_millis(NOW + ms))?;
                 Ok(())
             })
             .unwrap();
