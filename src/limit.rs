@@ -175,6 +175,13 @@ const _: () = assert!(FRAME_BYTES * 2 < BATCH_BYTES);
 pub const MESSAGE_BYTES: usize = 2048;
 /// Messages that the watcher takes from one peer in one tick.
 pub const MESSAGES_PER_TICK: usize = 8;
+/// Words with an announced absence, in bytes: a sentence or two, and the order with them stays a short message.
+pub const LEAVE_TEXT_BYTES: usize = 256;
+const _: () = assert!(LEAVE_TEXT_BYTES + 64 < MESSAGE_BYTES);
+/// Length of an announced absence: a minute, and a week; what is longer is a retired agent.
+pub const LEAVE_MS: RangeInclusive<u64> = 60_000..=7 * 24 * 60 * 60_000;
+/// Dumps of the kernel's log that are counted; more are as many.
+pub const KERNEL_DUMPS: u32 = 1_000;
 /// Longest line in the log: JP1/Base reads 512 bytes.
 pub const LOG_LINE_BYTES: usize = 480;
 /// Lines a minute; transitions beyond it are counted in the next line.

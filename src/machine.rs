@@ -1,11 +1,13 @@
 //! The pure machine of the watcher: [`Machine::step`] takes what happened and gives what is to be recorded and said
 //! to a [`Journal`]. It reads no clock, no file and no socket, and never allocates.
 
+mod leave;
 mod line;
 mod own;
 mod takeover;
 mod write;
 
+pub use leave::Announced;
 pub use own::OwnSource;
 pub use takeover::TakeOver;
 
@@ -103,12 +105,19 @@ pub enum Input<'a> {
         /// The code.
         code: u16,
     },
-    /// The agent stops.
-    Stop {
-        /// Announced absence, 0 for none.
+    /// `hansho leave`: an absence is announced; it takes the place of the one before.
+    Leave {
+        /// Its length from now on.
         planned_ms: u64,
-        /// Words of whoever announced it.
+        /// Words of whoever announces it; cut at [`crate::limit::LEAVE_TEXT_BYTES`].
         text: &'a str,
+    },
+    /// `hansho leave --end`: what was announced is over.
+    LeaveEnded,
+    /// The agent stops. What is left of an announced absence is said with it.
+    Stop {
+        /// Why.
+        reason: body::StopReason,
     },
 }
 
@@ -148,6 +157,7 @@ pub struct Machine {
     history: Packer<HISTORY_BYTES>,
     state_due: Uptime,
     tests: heapless::Vec<TestAlert, TESTS>,
+    announced: Option<Announced>,
     lines: line::Lines,
     frame: [u8; FRAME_BYTES],
 }
@@ -175,6 +185,7 @@ impl Machine {
             history,
             state_due: Uptime::default(),
             tests: heapless::Vec::new(),
+            announced: None,
             lines: line::Lines::default(),
             frame: [0; FRAME_BYTES],
         })
@@ -189,6 +200,11 @@ impl Machine {
     /// Says who speaks: the first frame of a run.
     pub fn hello(&mut self, now: Uptime, hello: &body::Hello<'_>, out: &mut impl Journal) {
         self.writer(now, out).hello(hello);
+    }
+
+    /// Says what the host tells about its boot and the last stop: behind Hello.
+    pub fn boot(&mut self, now: Uptime, boot: &body::Boot, out: &mut impl Journal) {
+        self.writer(now, out).boot(boot);
     }
 
     /// Says the effective rules; `origin` tells where the rule at a place came from.
@@ -224,10 +240,9 @@ impl Machine {
             Input::PostsRefused => self.own.posts_refused(),
             Input::RunAhead => self.own.run_ahead(),
             Input::Test { code } => self.test(now, code, out),
-            Input::Stop { planned_ms, text } => {
-                self.flush(now, out);
-                self.writer(now, out).goodbye(planned_ms, text);
-            }
+            Input::Leave { planned_ms, text } => self.leave(now, planned_ms, text, out),
+            Input::LeaveEnded => self.leave_ended(now, out),
+            Input::Stop { reason } => self.stop(now, reason, out),
         }
         Stepped::default()
     }

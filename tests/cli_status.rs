@@ -10,6 +10,7 @@ mod cli_common;
 
 use cli_common::{Ended, Folder, hansho, json_lines};
 use hansho::clock::{Anchor, Uptime, WallTime};
+use hansho::frame::body::StopReason;
 use hansho::frame::{AgentId, BootId, RunId, Stream};
 use hansho::keeper::control::{accept, listen_at, receive, tell};
 use hansho::limit::MESSAGE_BYTES;
@@ -102,8 +103,7 @@ fn ring(config: &str, boot: u64, checkpoint_last: bool, goodbye: bool) -> Vec<u8
     }
     if goodbye {
         let stop = Input::Stop {
-            planned_ms: 0,
-            text: "",
+            reason: StopReason::Ordered,
         };
         machine.step(now, stop, &mut Recorder(&mut ring));
     }
@@ -224,6 +224,67 @@ fn what_was_acknowledged_is_not_counted() {
         "an earlier run is closed"
     );
     assert!(told["cursors_as_of_uptime_ms"].is_u64());
+}
+
+/// A run that was overwritten before it was acknowledged, and what the collector said since.
+#[test]
+fn what_departed_unacknowledged_is_told_until_the_collector_has_answered_for_it() {
+    let folder = Folder::new();
+    let bytes = ring(&config(&folder), this_boot(), true, false);
+    let memory = HeapMemory::copied(&bytes);
+    let identity = Identity {
+        agent: AgentId(1),
+        run: RunId(0x33),
+        boot: BootId(this_boot()),
+        ring: 7,
+        run_number_floor: 0,
+    };
+    let now = sys::uptime();
+    let (mut next, recovered) =
+        MemoryRing::open(&memory, identity, now, Anchor::default()).unwrap();
+    folder.file(MEMORY_FILE, memory.to_vec());
+    let told = |folder: &Folder| json_lines(&status(folder).out)[0]["departed"].clone();
+    assert_eq!(told(&folder), serde_json::json!([]), "it is held");
+    // No frame of any kind, and as large as one may be: it takes the blocks of the run before.
+    for _ in 0..64 {
+        next.append(Stream::Alerts, now, &[0xEE; 3900]).unwrap();
+    }
+    folder.file(MEMORY_FILE, memory.to_vec());
+    let gone = |settled: bool| {
+        serde_json::json!([{
+            "run": "0000000000000022", "run_number": 5, "stream": "alerts", "first_unsent": 0, "next": 1,
+            "settled": settled
+        }])
+    };
+    assert_eq!(told(&folder), gone(false));
+    let words = |language: &str| {
+        let config = folder.path().join("agent.toml").display().to_string();
+        hansho(["status", "--lang", language, "--config", &config]).out
+    };
+    let wanted = [
+        (
+            "en",
+            "overwritten before it was acknowledged: run 0000000000000022, number 5: alerts, 1 records;",
+        ),
+        (
+            "ja",
+            "収集サーバの応答前に上書き: 起動(run) 0000000000000022(番号 5)のアラートの記録 1 件",
+        ),
+    ];
+    for (language, wanted) in wanted {
+        let words = words(language);
+        assert!(words.contains(wanted), "{wanted}: {words}");
+    }
+    // The collector wants something of the run after it: it has answered for that one.
+    let cursor = Cursor {
+        run_number: recovered.run_number,
+        run: RunId(0x33),
+        next_sequence: 0,
+    };
+    next.set_cursor(now, Stream::Alerts, cursor).unwrap();
+    folder.file(MEMORY_FILE, memory.to_vec());
+    assert_eq!(told(&folder), gone(true));
+    assert!(!words("en").contains("overwritten"));
 }
 
 #[test]

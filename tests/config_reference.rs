@@ -12,7 +12,15 @@ use std::collections::BTreeSet;
 const REFERENCE: &str = include_str!("../agent.toml");
 
 /// Keys whose line in the reference is an example, because their default is the absence of a value.
-const EXAMPLES: [&str; 4] = ["host_name", "log_file", "log_file_size", "ca_file"];
+const EXAMPLES: [&str; 7] = [
+    "host_name",
+    "log_file",
+    "log_file_size",
+    "ca_file",
+    "proxy",
+    "proxy_user",
+    "proxy_password_file",
+];
 
 /// A line in a comment that is TOML: "#" with no space behind it.
 fn uncommented(line: &str) -> &str {
@@ -146,6 +154,9 @@ memory_directory = "/dev/shm/own"
 urls = ["HTTPS://Collector.example:8443", "http://[::1]:80/x.y;z"]
 pin_sha256 = ["000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1F"]
 ca_file = "/etc/ca.pem"
+proxy = "http://Proxy.example:3128"
+proxy_user = "web01"
+proxy_password_file = "/etc/hansho/proxy.password"
 post_interval = "10m"
 linger = "0s"
 [[rule]]
@@ -178,10 +189,10 @@ enabled = false
     for line in [
         "interval = \"250ms\" # agent.toml:8",
         "root = \"/\" # built-in",
-        "raise = [\"90%\", \"8GiB\"] # agent.toml:21",
+        "raise = [\"90%\", \"8GiB\"] # agent.toml:24",
         "raise_after = \"1m\" # built-in",
-        "enabled = false # agent.toml:34",
-        "linger = \"0s\" # agent.toml:18",
+        "enabled = false # agent.toml:37",
+        "linger = \"0s\" # agent.toml:21",
     ] {
         assert!(shown.lines().any(|shown| shown == line), "{line}\n{shown}");
     }

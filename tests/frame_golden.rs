@@ -7,7 +7,8 @@ use hansho::clock::{Anchor, AnchorQuality, Uptime, WallTime};
 use hansho::frame::answer::{Answer, Refused, RefusedReason, Stored};
 use hansho::frame::batch::{BatchHeader, BatchWriter, SectionHeader, open_batch};
 use hansho::frame::body::{
-    self, Alert, Body, Config, Goodbye, Hello, Loss, LossReason, OpenRecord, RuleRecord, State,
+    self, Alert, Body, Boot, Config, Goodbye, Hello, LAST_BOOT_OTHER, LastEnd, Leave, LeaveWhat,
+    Loss, LossReason, OpenRecord, RuleRecord, State,
 };
 use hansho::frame::cursor::Writer;
 use hansho::frame::packed::{Packer, Unpacker};
@@ -287,6 +288,31 @@ fn frames() {
         "goodbye",
         &encode(Kind::Goodbye, &goodbye),
         &Body::Goodbye(goodbye.clone()),
+    );
+    let leave = Leave {
+        what: LeaveWhat::Announced.as_u8(),
+        planned_ms: 1_800_000,
+        text: "カーネル更新",
+    };
+    check_frame(
+        "leave",
+        &encode(Kind::Leave, &leave),
+        &Body::Leave(leave.clone()),
+    );
+    let boot = Boot {
+        booted_wall_ms: Some(1_800_000_000_000),
+        init_started_ms: Some(20),
+        last_end: LastEnd::Cut.as_u8(),
+        last_reason: 0,
+        last_uptime_ms: Some(987_654_321),
+        last_boot: LAST_BOOT_OTHER,
+        kernel_dumps: Some(1),
+        watchdog_bootstatus: None,
+    };
+    check_frame(
+        "boot",
+        &encode(Kind::Boot, &boot),
+        &Body::Boot(boot.clone()),
     );
     let lost = loss(7, 300, LossReason::Overwritten);
     check_frame(

@@ -142,6 +142,7 @@ const OUTSIDE: &[Outside] = &[
         only_in: &[
             ("src/forward/client.rs", "one post: HTTP"),
             ("src/forward/connector.rs", "one connection: TCP and TLS"),
+            ("src/forward/proxy.rs", "the tunnel of a proxy"),
             ("src/forward/resolver.rs", "names to addresses, cached"),
             ("collector/src/ingest/tls.rs", "the listeners' certificates"),
         ],

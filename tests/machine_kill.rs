@@ -7,6 +7,7 @@
 
 mod machine_support;
 
+use hansho::frame::body::StopReason;
 use hansho::machine::Input;
 use hansho::rule::TransitionKind::{Firing, Resolved};
 use hansho::rule::{Rule, TransitionKind};
@@ -68,8 +69,7 @@ fn story(kills: &[usize], rules_at: impl Fn(u64) -> Vec<Rule>) -> Collected {
     run.input(
         SECONDS.end * SECOND,
         Input::Stop {
-            planned_ms: 0,
-            text: "",
+            reason: StopReason::Ordered,
         },
     );
     run.out

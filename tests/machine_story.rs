@@ -4,7 +4,7 @@ mod machine_support;
 use hansho::clock::WallTime;
 use hansho::code::builtin_rules;
 use hansho::frame::Stream;
-use hansho::frame::body::{Body, FLAG_TEST, reason_to_u8, transition_to_u8};
+use hansho::frame::body::{Body, FLAG_TEST, StopReason, reason_to_u8, transition_to_u8};
 use hansho::limit::LOG_LINE_BYTES;
 use hansho::machine::{Input, Tick, Unrecorded};
 use hansho::rule::TransitionKind::{Continued, Firing, Resolved};
@@ -38,8 +38,7 @@ fn memory_fills_and_is_given_back() {
     run.input(
         1_600 * SECOND,
         Input::Stop {
-            planned_ms: 0,
-            text: "",
+            reason: StopReason::Ordered,
         },
     );
 
@@ -107,8 +106,7 @@ fn readings_are_gathered_and_none_is_left_behind() {
     run.input(
         1_095 * SECOND,
         Input::Stop {
-            planned_ms: 0,
-            text: "",
+            reason: StopReason::Ordered,
         },
     );
 

@@ -214,3 +214,30 @@ fn a_stall_that_ends_in_a_killed_watcher_is_said_by_the_next() {
     other(second);
     until("8009", || (late() == [3]).then_some(()));
 }
+
+/// The keeper waits longer and longer before it starts one more: that nobody ticked meanwhile is no stall of the host.
+#[test]
+fn what_the_keeper_waits_between_restarts_is_no_stall() {
+    let place = Place::new("waits", &CONFIG.replace("URL", "http://127.0.0.1:9"));
+    let agent = place.start(&[]);
+    let mut watcher = agent.runs(0);
+    // 0, 100, 200, 400, 800, 1600 and 3200 ms, and none of these lives to its first tick.
+    for _ in 0..7 {
+        send(watcher, "KILL");
+        watcher = agent.watcher_after(watcher);
+    }
+    let last = until("the last one ticks", || {
+        let frames = place.frames(hansho::frame::Stream::Readings);
+        frames
+            .iter()
+            .map(|(run, ..)| *run)
+            .max()
+            .filter(|run| *run > 1)
+    });
+    assert!(place.said().contains("started again in 3200 ms"));
+    let alerts = place.alerts();
+    assert!(
+        alerts.iter().all(|(_, code, ..)| *code != 8009),
+        "{last}: {alerts:?}"
+    );
+}

@@ -16,6 +16,7 @@ mod support;
 use hansho::frame::kind::{AgentId, Stream};
 use hansho::frame::seal::AgentKey;
 use hansho_collector::clock;
+use hansho_collector::ingest::join::JoinGate;
 use hansho_collector::ingest::request::{Intake, Patience};
 use hansho_collector::ingest::server::Server;
 use hansho_collector::ingest::{Keys, Metrics, Refusal, SignsOfLife};
@@ -37,6 +38,11 @@ struct Derived;
 impl Keys for Derived {
     fn key(&self, agent: AgentId, _epoch: u8) -> Result<Option<AgentKey>, Refusal> {
         Ok(Some(key(agent.0)))
+    }
+
+    /// Nobody joins here.
+    fn of_new(&self, _agent: AgentId, _epoch: u8) -> Option<(u32, AgentKey)> {
+        None
     }
 }
 
@@ -124,6 +130,7 @@ fn main() {
         signs: Arc::new(SignsOfLife::default()),
         now: clock::now,
         patience: Patience::default(),
+        joins: JoinGate::default(),
     };
     runtime.spawn(
         Server {

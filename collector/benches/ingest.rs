@@ -20,6 +20,7 @@ use hansho::frame::{AgentId, BootId, Kind, RunId, Stream, body};
 use hansho::limit::{BATCH_BYTES, FRAME_BYTES, MAC_BYTES};
 use hansho::sample::{Field, Reading};
 use hansho_collector::clock;
+use hansho_collector::ingest::join::JoinGate;
 use hansho_collector::ingest::request::{Intake, Patience};
 use hansho_collector::ingest::server::Server;
 use hansho_collector::ingest::{Keys, Metrics, Refusal, SignsOfLife};
@@ -53,6 +54,11 @@ struct Derived;
 impl Keys for Derived {
     fn key(&self, agent: AgentId, epoch: u8) -> Result<Option<AgentKey>, Refusal> {
         Ok(Some(derive(&MASTER, agent, epoch)))
+    }
+
+    /// Nobody joins here.
+    fn of_new(&self, _agent: AgentId, _epoch: u8) -> Option<(u32, AgentKey)> {
+        None
     }
 }
 
@@ -169,6 +175,7 @@ impl Site {
             signs,
             now: clock::now,
             patience: Patience::default(),
+            joins: JoinGate::default(),
         });
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)

@@ -75,6 +75,27 @@ pub const HEADER_BYTES: usize = 8 * 1024;
 /// `Retry-After` of a 503, seconds.
 pub const RETRY_AFTER_S: u32 = 5;
 
+/// Longest request to join, in bytes: a token and a name.
+pub const JOIN_BYTES: usize = 2 * 1024;
+/// Longest name in it, in bytes: [`NAME_CHARACTERS`] of four.
+pub const JOIN_NAME_BYTES: usize = 4 * NAME_CHARACTERS;
+/// Span in which joins are counted.
+pub const JOIN_WINDOW_MS: u64 = 60_000;
+/// Joins looked at in it: a roll-out of a hundred hosts ends in seconds, and guesses cannot keep the writer busy.
+pub const JOINS: u32 = 600;
+/// Of them wrong tokens of one address: a typing error or two, not a search.
+pub const JOIN_FAILURES: u32 = 10;
+/// Longest validity of a join token, days.
+pub const JOIN_TOKEN_DAYS: u64 = 366;
+/// Validity of a join token where nothing is said: a roll-out of a week.
+pub const JOIN_TOKEN_MS: u64 = 7 * 24 * 60 * 60 * 1000;
+/// Hosts that may join with one token at most: the largest site, doubled.
+pub const JOIN_TOKEN_USES: u32 = 20_000;
+/// How long the key before a rotation is taken where nothing is said and the new one is not used.
+pub const ROTATION_GRACE_MS: u64 = 7 * 24 * 60 * 60 * 1000;
+/// A key found in the store is looked up again after this: a revoked one is refused within it.
+pub const KEY_FRESH_MS: u64 = 60_000;
+
 /// Post interval of an agent whose Hello never came: the default of agent.toml.
 pub const POST_INTERVAL_MS: u64 = 30_000;
 /// An agent that was not heard for this many of its post intervals, and a little, is shown as silent.

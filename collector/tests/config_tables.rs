@@ -3,6 +3,9 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::arithmetic_side_effects,
+    clippy::too_many_lines,
+    clippy::let_underscore_must_use,
     reason = "a test: what goes wrong fails it, as it should"
 )]
 
@@ -179,6 +182,7 @@ fn each_mistake_has_its_line_and_key() {
             "\"c/s\" again",
         ),
         ("[[host]]\nsite = \"s\"\n", 1, "[[host]] agent", "nothing"),
+        ("[[host]]\nagent = \"c/s/\"\n", 2, "[[host]] agent", "c/s/"),
         ("[[host]]\nagent = \"c/s\"\n", 2, "[[host]] agent", "c/s"),
         (
             "[[host]]\nagent = \"c/s/h\"\n",
@@ -528,6 +532,18 @@ fn mail_has_its_defaults() {
     let open = mail("user = \"u\"\npassword_file = \"p\"\ntls = \"none\"\n").unwrap_err();
     assert_eq!(open[0].key, "[mail] tls");
     assert_eq!(good("").mail, None);
+}
+
+#[test]
+fn repetition_may_be_never() {
+    let repeat = |text: &str| {
+        good(&format!("[notify]\nrepeat_after = \"{text}\"\n"))
+            .notify
+            .repeat_after_ms
+    };
+    assert_eq!(repeat("never"), None);
+    assert_eq!(repeat("5m"), Some(300_000));
+    assert_eq!(good("").notify.repeat_after_ms, Some(4 * 3_600_000));
 }
 
 #[test]

@@ -1064,9 +1064,9 @@ fn agents_have_one_name_and_identities_are_not_reused() {
             Err(StoreError::NameTaken)
         );
         store.add_agent(&new_agent(2, "app01"), at(0)).unwrap();
-        assert_eq!(store.master_of(AgentId(2), 1), Ok(Some(1)));
-        assert_eq!(store.master_of(AgentId(2), 2), Ok(None));
-        assert_eq!(store.master_of(AgentId(3), 1), Ok(None));
+        assert_eq!(store.master_of(AgentId(2), 1, at(0)), Ok(Some(1)));
+        assert_eq!(store.master_of(AgentId(2), 2, at(0)), Ok(None));
+        assert_eq!(store.master_of(AgentId(3), 1, at(0)), Ok(None));
         for selector in ["web03", "みらい商事/受注/web03", "0000000000000001"] {
             let found = store.find_agent(selector).unwrap();
             assert_eq!(found.len(), 1, "{selector}");

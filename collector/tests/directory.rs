@@ -3,6 +3,7 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::arithmetic_side_effects,
     reason = "a test: what goes wrong fails it, as it should"
 )]
 
@@ -16,6 +17,7 @@ use hansho_collector::directory::{
     Warning, Why,
 };
 use hansho_collector::zone::Zone;
+use proptest::prelude::*;
 use std::path::Path;
 
 const BASE: &str =
@@ -709,4 +711,42 @@ fn a_running_collector_takes_over_what_may_change() {
     assert_eq!(current.take(&new).restart, ["[store] retention_days"]);
     let back = current.take(&old);
     assert!(back.taken.contains(&"[[receiver]] new removed".to_owned()) && back.restart.is_empty());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
+
+    /// Whatever is asked: nobody is told twice, a record tells nobody, and whoever is not told is a problem that is named.
+    #[test]
+    fn routing_holds_for_any_alert(
+        customer in "(mirai|overseas|other|)",
+        system in "(order|web|lost|shop|)",
+        host in "(web03|web09|)",
+        site in proptest::option::of("(tokyo|osaka|nowhere)"),
+        code in prop_oneof![1000_u16..9100, any::<u16>()],
+        subject in "(/data|/|tanaka|[a-z/*]{0,4})",
+        now in prop_oneof![1_790_000_000_000_u64..1_800_000_000_000, any::<u64>()],
+    ) {
+        let directory = world(RESPONSES);
+        let facts = Facts { customer: &customer, system: &system, host: &host, site: site.as_deref(), code, subject: &subject };
+        let now = WallTime::from_millis(now);
+        let routed = directory.route(&facts, now);
+        let mut receivers: Vec<&str> = routed.told.iter().map(|told| told.receiver.as_str()).collect();
+        receivers.sort_unstable();
+        let all = receivers.len();
+        receivers.dedup();
+        prop_assert_eq!(receivers.len(), all);
+        prop_assert!(receivers.iter().all(|id| directory.receiver(id).is_some()));
+        prop_assert!(routed.teams.iter().all(|id| directory.team(id).is_some()));
+        match routed.deliver {
+            Deliver::Record => prop_assert!(routed.told.is_empty()),
+            _ => prop_assert_eq!(routed.told.is_empty(), routed.problems.contains(&Problem::Nobody)),
+        }
+        prop_assert!(routed.deliver == Deliver::Now || routed.escalation.is_empty());
+        prop_assert!(routed.digest_at.is_none_or(|at| at > now));
+        // Each step comes after the one before it on the same roster.
+        for pair in routed.escalation.windows(2) {
+            prop_assert!(pair[0].team != pair[1].team || (pair[0].after_ms < pair[1].after_ms && pair[0].rank < pair[1].rank));
+        }
+    }
 }

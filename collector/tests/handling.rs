@@ -426,6 +426,14 @@ fn a_silence_has_a_reason_an_end_and_says_what_it_silences() {
                 wider: "a customer"
             }
         );
+        assert_eq!(
+            with(|new| new.matcher.customer = Some("mirai".to_owned())),
+            Refused::NoCustomer("mirai".to_owned())
+        );
+        assert_eq!(
+            with(|new| new.matcher.system = Some("在庫".to_owned())),
+            Refused::NoSystem
+        );
         let made = add(good.clone()).unwrap();
         // Nothing was silenced before it was made.
         assert_eq!((made.id, made.from), (1, at(10)));

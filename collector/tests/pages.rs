@@ -47,6 +47,7 @@ fn start_at(now: fn() -> WallTime) -> Pages {
     let (newest_known, newest) = watch::channel(0);
     let site = Arc::new(Site {
         store: Arc::clone(&store) as Arc<dyn Store>,
+        writing: Arc::clone(&store) as Arc<dyn Store>,
         queue,
         metrics: Arc::new(Metrics::default()),
         signs: Arc::clone(&signs),
@@ -544,7 +545,7 @@ fn healthz_is_what_the_writer_says() {
         for healthy in [true, false] {
             match jobs.recv().unwrap() {
                 Job::Ping(reply) => reply.send(healthy).unwrap(),
-                Job::Batch(..) => unreachable!("nobody posts"),
+                Job::Batch(..) | Job::Join(..) => unreachable!("nobody posts"),
             }
         }
     });
@@ -595,6 +596,7 @@ fn a_connection_to_the_pages_ends_at_its_time_and_places_come_back() {
     let (queue, _jobs) = sync_channel(4);
     let site = Site {
         store: Arc::new(MemoryStore::default()),
+        writing: Arc::new(MemoryStore::default()),
         queue,
         metrics: Arc::new(Metrics::default()),
         signs: Arc::new(SignsOfLife::default()),

@@ -9,6 +9,7 @@ use hansho::frame::kind::Stream;
 use hansho::rule::Quantity;
 use hansho_collector::store::LostReason;
 use hansho_collector::web::codes::{self, Language};
+use hansho_collector::web::link_words;
 use hansho_collector::web::names;
 use hansho_collector::web::words;
 
@@ -33,6 +34,7 @@ fn japanese() -> Vec<String> {
         words.unknown_since(time),
         words.readings_of(time),
         codes::name(60_000, ja).to_owned(),
+        format!("{:?}", link_words::of(ja)),
     ];
     all.extend(
         names::FIELDS

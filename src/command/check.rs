@@ -6,6 +6,7 @@ use super::exit::{Exit, Outcome, Stop, exit_of};
 use super::file;
 use super::forward::AUTHORITIES;
 use super::output::{Output, say, shown};
+use super::run::proxy_password;
 use hansho::config::plan::MemoryDirectory;
 use hansho::config::{self, ConfigError, Plan, key_file};
 use hansho::limit::{MEMLOCK_BYTES, POSTS_BEFORE_SILENCE};
@@ -78,8 +79,12 @@ fn run(args: &mut Args, out: &mut Output) -> Outcome {
     let options = options(args)?;
     let (plan, errors) = match config::load(&options.config) {
         Ok(plan) => {
-            let key = options.key.then(|| key_file::read(&plan.agent.key_file));
-            let errors: Vec<ConfigError> = key.and_then(Result::err).into_iter().collect();
+            let key = options
+                .key
+                .then(|| key_file::read(&plan.agent.key_file).err());
+            let password = options.key.then(|| proxy_password(&plan).err());
+            let errors: Vec<ConfigError> =
+                [key, password].into_iter().flatten().flatten().collect();
             (Some(plan), errors)
         }
         Err(errors) => (None, errors.list().to_vec()),

@@ -5,8 +5,8 @@ use hansho::clock::Uptime;
 use hansho::code::display;
 use hansho::frame::Body;
 use hansho::frame::body::{
-    Alert, Config, FrameFault, LossReason, OpenRecord, Readings, RuleRecord, State, decode,
-    elements, reason_name, transition_from_u8,
+    Alert, Config, FrameFault, Leave, LeaveWhat, LossReason, OpenRecord, Readings, RuleRecord,
+    State, StopReason, decode, elements, reason_name, transition_from_u8,
 };
 use hansho::frame::packed::Unpacker;
 use hansho::rule::{Quantity, TransitionKind};
@@ -37,7 +37,12 @@ pub(crate) fn content(frame: &[u8], readings: bool) -> Result<Content, FrameFaul
         Body::Config(config) => ("Config", String::new(), config_fields(config)),
         Body::State(state) => ("State", String::new(), state_fields(state)),
         Body::Alert(alert) => ("Alert", alert_words(alert), alert_fields(alert)),
-        Body::Goodbye(goodbye) => ("Goodbye", String::new(), plain(goodbye)),
+        Body::Goodbye(goodbye) => {
+            let reason = StopReason::from_u8(goodbye.reason).name();
+            ("Goodbye", reason.into(), plain(goodbye))
+        }
+        Body::Leave(leave) => ("Leave", leave_words(leave).into(), plain(leave)),
+        Body::Boot(boot) => ("Boot", String::new(), plain(boot)),
         Body::Readings(body) => (
             "Readings",
             String::new(),
@@ -133,6 +138,14 @@ fn alert_words(alert: &Alert<'_>) -> String {
         display(alert.code, raised),
         state_name(alert)
     )
+}
+
+fn leave_words(leave: &Leave<'_>) -> &'static str {
+    match LeaveWhat::from_u8(leave.what) {
+        LeaveWhat::Announced => "announced",
+        LeaveWhat::Ended => "ended",
+        LeaveWhat::Unknown => "unknown",
+    }
 }
 
 fn state_name(alert: &Alert<'_>) -> &'static str {

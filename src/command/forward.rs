@@ -12,6 +12,7 @@ use hansho::forward::forwarder::{Forwarder, Host, Post, Rings, Settings};
 use hansho::forward::news::{NEWS_BYTES, News};
 use hansho::forward::pace::Outcome;
 use hansho::forward::progress::Progress;
+use hansho::forward::proxy::Proxy;
 use hansho::forward::trust::LastAnswer;
 use hansho::frame::seal::AgentKey;
 use hansho::frame::{AgentId, BootId, RunId, Stream};
@@ -81,7 +82,8 @@ fn run(arguments: impl Iterator<Item = OsString>) -> Result<Exit, String> {
         .map(|url| url.url.clone())
         .collect();
     let boot = BootId(launch.boot);
-    let client = Client::new(urls, trust(plan), boot)?;
+    let proxy = proxy(plan, launch.proxy_password.clone());
+    let client = Client::new(urls, trust(plan), boot)?.through(proxy);
     // All that was given or named is open; what comes next is others' bytes.
     sys::give_up_capabilities().map_err(|error| format!("capabilities: {error}"))?;
     reader.refresh();
@@ -136,7 +138,20 @@ fn bound_heap(disk: Option<&File>) {
     }
 }
 
-fn trust(plan: &Plan) -> TrustSettings {
+/// The proxy of the configuration, with the password that was read for it.
+pub(crate) fn proxy(plan: &Plan, password: Option<String>) -> Option<Proxy> {
+    plan.forward.proxy.as_ref().map(|proxy| Proxy {
+        host: proxy.host.clone(),
+        port: proxy.port,
+        credentials: proxy
+            .user
+            .as_ref()
+            .map(|(user, _)| user.clone())
+            .zip(password),
+    })
+}
+
+pub(crate) fn trust(plan: &Plan) -> TrustSettings {
     let pins = plan.forward.pin_sha256.clone();
     let https = plan.forward.urls.iter().any(|url| url.https);
     let ca_file = plan.forward.ca_file.clone().or_else(|| {

@@ -9,6 +9,7 @@ mod exit;
 mod explain;
 mod file;
 mod forward;
+mod leave;
 mod moment;
 mod output;
 mod plan;
@@ -17,6 +18,7 @@ mod ring;
 mod run;
 mod sample;
 mod status;
+mod status_departed;
 mod status_told;
 mod status_words;
 mod test;
@@ -50,6 +52,7 @@ const COMMANDS: &[Command] = &[
     replay::COMMAND,
     decode::COMMAND,
     test::COMMAND,
+    leave::COMMAND,
     forward::COMMAND,
 ];
 

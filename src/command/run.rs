@@ -6,14 +6,14 @@ use super::exit::{Exit, Outcome, Stop};
 use super::output::Output;
 use super::test::CONTROL_SOCKET;
 use hansho::config::plan::{DiskSize, MemoryDirectory};
-use hansho::config::{self, Plan};
+use hansho::config::{self, ConfigError, Plan};
 use hansho::frame::seal::short_hash;
 use hansho::frame::{AgentId, BootId, RunId};
 use hansho::keeper::control;
 use hansho::keeper::launch::{Given, Launch, become_program};
 use hansho::keeper::supervise::DAEMON;
 use hansho::limit::{MEMORY_RING_BYTES, SUBJECT_BYTES};
-use hansho::sample::inventory::Inventory;
+use hansho::sample::inventory::{HostBoot, Inventory};
 use hansho::spool::disk_ring::DiskRing;
 use hansho::spool::files::{self, DISK_FILE_ASIDE, Directory, DiskOpened, FileFault};
 use hansho::spool::heap::HeapMemory;
@@ -77,6 +77,7 @@ fn prepare(config_file: &Path) -> Result<Stop, Stop> {
         .map_err(|error| Stop::failed(Exit::System, format!("/proc/self/fd: {error}")))?;
     let plan = config::load(config_file)?;
     let key = config::key_file::read(&plan.agent.key_file)?;
+    let proxy_password = proxy_password(&plan)?;
     let boot = hansho::sample::inventory::boot_id(&plan.sample.root).map_or_else(random, Ok)?;
     let agent = AgentId(key.agent_id);
 
@@ -106,7 +107,8 @@ fn prepare(config_file: &Path) -> Result<Stop, Stop> {
         )
     })?;
 
-    let launch = launch(plan, &key, boot, &memory, control_path);
+    let mut launch = launch(plan, &key, boot, &memory, control_path);
+    launch.proxy_password = proxy_password;
     let launch: OwnedFd = launch
         .to_file()
         .map_err(|error| Stop::failed(Exit::System, error.to_string()))?
@@ -144,6 +146,17 @@ fn prepare(config_file: &Path) -> Result<Stop, Stop> {
     ))
 }
 
+/// The password of the proxy's user, where there is one.
+pub(super) fn proxy_password(plan: &Plan) -> Result<Option<String>, ConfigError> {
+    let user = plan
+        .forward
+        .proxy
+        .as_ref()
+        .and_then(|proxy| proxy.user.as_ref());
+    user.map(|(_, file)| config::secret::read(file, "one line: the password of forward.proxy_user"))
+        .transpose()
+}
+
 fn random() -> Result<u64, Stop> {
     sys::random_u64().map_err(|error| Stop::failed(Exit::System, format!("getrandom: {error}")))
 }
@@ -156,6 +169,7 @@ fn launch(
     control: PathBuf,
 ) -> Launch {
     let inventory = Inventory::read(&plan.sample.root);
+    let host_boot = HostBoot::read(&plan.sample.root);
     let machine_id_hash = inventory
         .machine_id
         .map_or(0, |id| short_hash("hansho machine id", &id.to_le_bytes()));
@@ -169,11 +183,13 @@ fn launch(
         agent: key.agent_id,
         key_epoch: key.key_epoch,
         key: key.key,
+        proxy_password: None,
         boot,
         host: bounded(host),
         kernel: bounded(inventory.kernel_release.unwrap_or_default()),
         architecture: std::env::consts::ARCH.to_owned(),
         machine_id_hash,
+        host_boot,
         memory_survives: memory.directory.is_some(),
         run_number_floor: memory.run_number_floor,
         control,

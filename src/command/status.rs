@@ -6,6 +6,7 @@ use super::exit::{Exit, Outcome, Stop};
 use super::file::{self, File, ReadOnly};
 use super::output::Output;
 use super::plan::{plan, rules};
+use super::status_departed::{Gone, gone, word};
 use super::status_told::Told;
 use super::status_words::words;
 use super::test::{CONTROL_SOCKET, ask, control_sockets};
@@ -47,14 +48,18 @@ Usage: hansho status [--config FILE] [--json] [--lang LANG]
   --json         one object: running, because, run, run_number, now_uptime_ms, last_sign_ms_ago, stopped_in_order,
                  processes [{pid, name, resident_kib, locked_kib}], open [{code, display, name, subject, episode,
                  since_uptime_ms, since_wall_ms, value, worst, count, flapping}], pending, streams [{stream, held,
-                 not_acknowledged}], memory_ring, disk_ring, cursors_as_of_uptime_ms; and, null where no agent answers:
+                 not_acknowledged}], departed [{run, run_number, stream, first_unsent, next, settled}], memory_ring,
+                 disk_ring, cursors_as_of_uptime_ms; and, null where no agent answers:
                  last_answer_uptime_ms, last_answer_wall_ms, last_status, last_outcome (done, more, retry, refused,
                  unauthentic, too_large, stuck), posts_failed_in_row, lost_readings, lost_alerts, refused_frames, ring_refused,
-                 disk_fault_errno, disk_faults, lines_dropped, restarts_watcher, restarts_forwarder
+                 disk_fault_errno, disk_faults, lines_dropped, restarts_watcher, restarts_forwarder,
+                 leave_until_uptime_ms, leaves_recorded, leaves_acknowledged
   --lang LANG    ja or en. Default: by LC_ALL, LC_MESSAGES or LANG; ja where it begins with ja, else en
 
 Counts are those since the agent was started. Times are those of this host's clock, that of the last answer is by the
-collector's. Open alerts are those of the newest checkpoint and the transitions after it.
+collector's. Open alerts are those of the newest checkpoint and the transitions after it. Departed is what was
+overwritten before the collector had acknowledged it; settled, since the collector has it or recorded it as lost. Without
+--json only what is not settled is shown.
 
 Exit codes: 0 it runs, 64 wrong command line, 66 the configuration is missing, 69 it does not run, 77 not allowed to
 read the rings (run it as the agent's user or as root), 78 faults in the configuration.
@@ -81,6 +86,8 @@ pub(crate) struct Status {
     pub(crate) open: Vec<Open>,
     pub(crate) pending: Vec<Pending>,
     pub(crate) streams: Vec<Held>,
+    /// What left the rings unacknowledged, oldest run first.
+    pub(crate) departed: Vec<Gone>,
     pub(crate) memory_ring: Ring,
     pub(crate) disk_ring: Ring,
     /// When the newest superblock was made: an answer that moved a cursor came then or before.
@@ -233,6 +240,7 @@ fn look(plan: &Plan, language: Language) -> Result<Status, Stop> {
         open: open_alerts(&machine, now, language),
         pending: pending(&machine),
         streams: streams(&reader),
+        departed: gone(reader.departed(), &reader.cursors()),
         cursors_as_of_uptime_ms: reader
             .memory_view()
             .state
@@ -443,31 +451,27 @@ fn pending(machine: &Machine) -> Vec<Pending> {
 
 fn streams(reader: &SpoolReader<ReadOnly, File>) -> Vec<Held> {
     let cursors: Cursors = reader.cursors();
-    let each = [
-        (Stream::Alerts, "alerts"),
-        (Stream::Readings, "readings"),
-        (Stream::Evidence, "evidence"),
-    ];
-    each.map(|(stream, name)| {
-        let (mut count, mut waiting) = (0_u64, 0_u64);
-        for held in reader.runs().iter().filter(|held| held.stream == stream) {
-            let all = held.next_sequence.saturating_sub(held.first_sequence);
-            count = count.saturating_add(all);
-            waiting = waiting.saturating_add(match cursors.get(stream) {
-                Some(cursor) if held.run_number < cursor.run_number => 0,
-                Some(cursor) if held.run == cursor.run => held
-                    .next_sequence
-                    .saturating_sub(cursor.next_sequence.max(held.first_sequence)),
-                _ => all,
-            });
-        }
-        Held {
-            stream: name,
-            held: count,
-            not_acknowledged: waiting,
-        }
-    })
-    .into()
+    Stream::SENT
+        .map(|stream| {
+            let (mut count, mut waiting) = (0_u64, 0_u64);
+            for held in reader.runs().iter().filter(|held| held.stream == stream) {
+                let all = held.next_sequence.saturating_sub(held.first_sequence);
+                count = count.saturating_add(all);
+                waiting = waiting.saturating_add(match cursors.get(stream) {
+                    Some(cursor) if held.run_number < cursor.run_number => 0,
+                    Some(cursor) if held.run == cursor.run => held
+                        .next_sequence
+                        .saturating_sub(cursor.next_sequence.max(held.first_sequence)),
+                    _ => all,
+                });
+            }
+            Held {
+                stream: word(stream),
+                held: count,
+                not_acknowledged: waiting,
+            }
+        })
+        .into()
 }
 
 /// A process and its children.

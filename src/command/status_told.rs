@@ -37,6 +37,12 @@ pub(crate) struct Told {
     pub(crate) restarts_watcher: Option<u64>,
     /// Starts of the forwarder after the first.
     pub(crate) restarts_forwarder: Option<u64>,
+    /// Until when an absence is announced.
+    pub(crate) leave_until_uptime_ms: Option<u64>,
+    /// Announcements of absences, and of their ends, in the ring since the keeper started.
+    pub(crate) leaves_recorded: Option<u64>,
+    /// Of them those that the collector has.
+    pub(crate) leaves_acknowledged: Option<u64>,
 }
 
 impl Told {
@@ -84,6 +90,9 @@ impl Told {
             "lines_dropped" => &mut self.lines_dropped,
             "restarts_watcher" => &mut self.restarts_watcher,
             "restarts_forwarder" => &mut self.restarts_forwarder,
+            "leave_until_uptime_ms" => &mut self.leave_until_uptime_ms,
+            "leaves_recorded" => &mut self.leaves_recorded,
+            "leaves_acknowledged" => &mut self.leaves_acknowledged,
             _ => return None,
         })
     }

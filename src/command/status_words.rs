@@ -131,13 +131,34 @@ fn rings(status: &Status, tongue: Tongue, lines: &mut Lines) {
             ),
             Language::Ja => format!("保存 {} 件、未送信 {} 件", held.held, held.not_acknowledged),
         };
-        let head = match (held.stream, tongue.0) {
-            ("alerts", Language::Ja) => "アラートの記録",
-            ("readings", Language::Ja) => "計測値",
-            ("evidence", Language::Ja) => "証拠の記録",
-            (stream, _) => stream,
+        lines.push((stream(held.stream, tongue), words));
+    }
+    for gone in status.departed.iter().filter(|gone| !gone.settled) {
+        let (run, number, count) = (&gone.run, gone.run_number, gone.count());
+        let of = stream(gone.stream, tongue);
+        let words = match tongue.0 {
+            Language::En => format!(
+                "run {run}, number {number}: {of}, {count} records; whether the collector has them is not known yet"
+            ),
+            Language::Ja => format!(
+                "起動(run) {run}(番号 {number})の{of} {count} 件(保存済みかどうかは収集サーバに未確認)"
+            ),
         };
+        let head = tongue.say(
+            "overwritten before it was acknowledged",
+            "収集サーバの応答前に上書き",
+        );
         lines.push((head, words));
+    }
+}
+
+/// A stream, for people.
+fn stream(word: &'static str, tongue: Tongue) -> &'static str {
+    match (word, tongue.0) {
+        ("alerts", Language::Ja) => "アラートの記録",
+        ("readings", Language::Ja) => "計測値",
+        ("evidence", Language::Ja) => "証拠の記録",
+        (word, _) => word,
     }
 }
 

@@ -12,7 +12,7 @@ use std::path::Path;
 /// First word of the file: its format.
 const FORMAT: &str = "hansho1";
 /// Access of group and others (inode(7)).
-const OTHERS: u32 = 0o077;
+pub(super) const OTHERS: u32 = 0o077;
 
 /// Who the agent is, and its key.
 #[derive(Clone, PartialEq, Eq)]
@@ -114,7 +114,13 @@ fn digits(field: &str) -> String {
     }
 }
 
-fn fault(file: &str, line: u32, key: &str, found: String, allowed: String) -> ConfigError {
+pub(super) fn fault(
+    file: &str,
+    line: u32,
+    key: &str,
+    found: String,
+    allowed: String,
+) -> ConfigError {
     ConfigError {
         file: file.into(),
         line,
@@ -126,7 +132,7 @@ fn fault(file: &str, line: u32, key: &str, found: String, allowed: String) -> Co
 }
 
 /// A path as a shell takes it.
-fn shell_quoted(path: &str) -> String {
+pub(super) fn shell_quoted(path: &str) -> String {
     let plain = |char: char| char.is_ascii_alphanumeric() || "/._-+@:".contains(char);
     if path.chars().all(plain) {
         path.into()

@@ -2,7 +2,7 @@
 //!
 //! [`load`] reads the file and gives a [`Plan`] or every fault at once ([`ConfigErrors`]); [`show`] writes a plan as
 //! TOML again, with where each value came from. [`plan`] has the values, [`units`] how people write them, [`key_file`]
-//! the agent's key. `[[rule]]` overrides what `code` has built in. The reference, with every key, its unit, range and default, is `agent.toml` at the top of the
+//! the agent's key, [`secret`] other secrets. `[[rule]]` overrides what `code` has built in. The reference, with every key, its unit, range and default, is `agent.toml` at the top of the
 //! repository.
 
 pub mod error;
@@ -13,6 +13,7 @@ mod level;
 pub mod plan;
 mod reader;
 mod rules;
+pub mod secret;
 mod show;
 mod tables;
 pub mod units;

@@ -116,10 +116,25 @@ pub struct Forward {
     pub ca_file: Option<PathBuf>,
     /// SHA-256 of the SubjectPublicKeyInfo of certificates (RFC 7469 §2.4); where given, one must match.
     pub pin_sha256: Vec<[u8; 32]>,
+    /// The proxy through which posts go.
+    pub proxy: Option<Proxy>,
     /// Milliseconds between posts; an alert is posted at once.
     pub post_interval_ms: u32,
     /// Milliseconds that the forwarder stays after a post; `None`: for ever.
     pub linger_ms: Option<u32>,
+}
+
+/// An HTTP proxy that makes tunnels (CONNECT).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proxy {
+    /// The whole address, normalised.
+    pub url: String,
+    /// Name or address, without brackets.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// User, and the file of one line with the password.
+    pub user: Option<(String, PathBuf)>,
 }
 
 /// Address of a collector, taken apart once.
@@ -197,6 +212,7 @@ impl Default for Plan {
                 allow_plain_http: false,
                 ca_file: None,
                 pin_sha256: Vec::new(),
+                proxy: None,
                 post_interval_ms: 30_000,
                 linger_ms: None,
             },

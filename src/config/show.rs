@@ -120,6 +120,15 @@ fn tables(out: &mut Shown<'_>, plan: &Plan) {
         .map(|pin| string(&hex::text(pin)))
         .collect();
     out.key("pin_sha256", format!("[{}]", pins.join(", ")));
+    match &forward.proxy {
+        Some(proxy) => out.key("proxy", string(&proxy.url)),
+        None => out.not_set("proxy", "posts go straight to the collector"),
+    }
+    let user = forward.proxy.as_ref().and_then(|proxy| proxy.user.as_ref());
+    if let Some((user, password_file)) = user {
+        out.key("proxy_user", string(user));
+        out.key("proxy_password_file", path(password_file));
+    }
     out.key("post_interval", time(forward.post_interval_ms));
     out.key(
         "linger",

@@ -1,7 +1,9 @@
 //! `[agent] [sample] [spool] [forward]`.
 
 use super::error::quote;
-use super::plan::{DiskSize, Forward, LOG_FILE_SIZE_BYTES, LogFile, MemoryDirectory, Plan, Source};
+use super::plan::{
+    DiskSize, Forward, LOG_FILE_SIZE_BYTES, LogFile, MemoryDirectory, Plan, Proxy, Source,
+};
 use super::reader::{Item, Reader, Section};
 use super::url;
 use crate::limit::{
@@ -36,6 +38,9 @@ pub(super) const FORWARD: &[&str] = &[
     "allow_plain_http",
     "ca_file",
     "pin_sha256",
+    "proxy",
+    "proxy_user",
+    "proxy_password_file",
     "post_interval",
     "linger",
 ];
@@ -236,6 +241,59 @@ pub(super) fn forward(reader: &mut Reader<'_>, section: &Section<'_>, plan: &mut
         |reader, item| reader.time(item, POST_INTERVAL_MS),
     );
     linger(reader, section, forward);
+    forward.proxy = proxy(reader, section);
+}
+
+fn proxy(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<Proxy> {
+    let (mut url, mut user, mut password_file) = (None, None, None);
+    reader.read(section, "proxy", &mut url, |reader, item| {
+        let text = reader.text(item, url::PROXY)?;
+        match url::proxy(text) {
+            Some(url) => Some(Some(url)),
+            None => {
+                // A password must not reach a log, whatever else is wrong.
+                let found = if text.contains('@') {
+                    "an address with a user name".into()
+                } else {
+                    quote(text)
+                };
+                reader.refuse(item.line, &item.key, found, url::PROXY);
+                None
+            }
+        }
+    });
+    let allowed = "a user of 1 to 255 characters without \":\" (RFC 7617)";
+    reader.read(section, "proxy_user", &mut user, |reader, item| {
+        let text = reader.text(item, allowed)?;
+        let wrong = |char: char| char.is_control() || char == ':';
+        if text.is_empty() || text.len() > 255 || text.contains(wrong) {
+            return reader.wrong(item, allowed);
+        }
+        Some(Some(text.to_owned()))
+    });
+    reader.read(
+        section,
+        "proxy_password_file",
+        &mut password_file,
+        |reader, item| reader.path(item).map(Some),
+    );
+    for (name, other) in [
+        ("proxy_user", "proxy"),
+        ("proxy_user", "proxy_password_file"),
+        ("proxy_password_file", "proxy_user"),
+    ] {
+        if let (Some(item), None) = (reader.item(section, name), reader.item(section, other)) {
+            let found = format!("no forward.{other} with it");
+            let allowed = format!("{name} only with {other}");
+            reader.refuse(item.line, &item.key, found, allowed);
+        }
+    }
+    url.map(|url| Proxy {
+        url: url.url,
+        host: url.host,
+        port: url.port,
+        user: user.zip(password_file),
+    })
 }
 
 fn linger(reader: &mut Reader<'_>, section: &Section<'_>, forward: &mut Forward) {

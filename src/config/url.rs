@@ -135,9 +135,20 @@ fn is_loopback(host: &str) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
+/// What the address of a proxy may be.
+pub(super) const PROXY: &str =
+    "http://HOST:PORT of an HTTP proxy, without a path; its user is forward.proxy_user";
+
+/// The address of a proxy: plain HTTP to it, a port, no path. What goes through its tunnel may be TLS all the same.
+pub(super) fn proxy(text: &str) -> Option<CollectorUrl> {
+    let url = parse(text, true).ok()?;
+    let has_port = url.url.ends_with(&format!(":{}/", url.port));
+    (!url.https && has_port && url.path == "/").then_some(url)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{UrlError, parse};
+    use super::{UrlError, parse, proxy};
     use proptest::prelude::proptest;
 
     #[test]
@@ -191,6 +202,23 @@ mod tests {
             refused(&format!("https://host/{}", "a".repeat(1024))),
             UrlError::TooLong
         );
+    }
+
+    #[test]
+    fn a_proxy_is_host_and_port() {
+        let url = proxy("http://Proxy.example:3128").unwrap();
+        assert_eq!((url.host.as_str(), url.port), ("proxy.example", 3128));
+        assert_eq!(proxy("http://[::1]:80/").unwrap().host, "::1");
+        for wrong in [
+            "https://proxy:3128",
+            "http://proxy",
+            "http://proxy:3128/x",
+            "http://u:p@proxy:3128",
+            "socks5://proxy:1080",
+            "proxy:3128",
+        ] {
+            assert_eq!(proxy(wrong), None, "{wrong}");
+        }
     }
 
     proptest! {

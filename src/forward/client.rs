@@ -1,7 +1,8 @@
 //! One post: HTTP by ureq over our connector and resolver, everything that the other side can send bounded.
 
-use super::connector::{Meter, MeterConnector, TlsConnector, TrustSettings, TrustState};
+use super::connector::{Meter, MeterConnector, Stage, TlsConnector, TrustSettings, TrustState};
 use super::forwarder::Post;
+use super::proxy::{Proxy, ProxyConnector};
 use super::resolver::{CachingResolver, SharedResolver};
 use super::urls::Urls;
 use crate::frame::BootId;
@@ -71,6 +72,7 @@ pub struct Client {
     tls: TlsConnector,
     resolver: Arc<CachingResolver>,
     meter: Arc<Meter>,
+    proxy: Option<Arc<Proxy>>,
     trust: Arc<TrustState>,
     /// A connection may be open from the post before.
     kept: bool,
@@ -101,9 +103,12 @@ impl Client {
         trust: Arc<TrustState>,
         timeouts: Timeouts,
     ) -> Result<Self, String> {
-        let tls = TlsConnector::new(&settings, boot, trust.clone())?;
-        let (resolver, meter) = (Arc::new(CachingResolver::default()), Arc::default());
-        let agent = agent(timeouts, &tls, &resolver, &meter);
+        let (resolver, meter) = (
+            Arc::new(CachingResolver::default()),
+            Arc::<Meter>::default(),
+        );
+        let tls = TlsConnector::new(&settings, boot, trust.clone(), meter.clone())?;
+        let agent = agent(timeouts, &tls, &resolver, &meter, None);
         Ok(Self {
             choice: Urls::new(urls.len()),
             urls,
@@ -112,9 +117,51 @@ impl Client {
             tls,
             resolver,
             meter,
+            proxy: None,
             trust,
             kept: false,
         })
+    }
+
+    /// The same, with every connection through this proxy.
+    #[must_use]
+    pub fn through(mut self, proxy: Option<Proxy>) -> Self {
+        self.proxy = proxy.map(Arc::new);
+        self.drop_connections();
+        self
+    }
+
+    /// Posts `body` to `path` of the first URL: for what is no batch. A body of any status, of at most [`ANSWER_BYTES`].
+    ///
+    /// # Errors
+    /// A sentence: no status came.
+    pub fn exchange(&self, path: &str, kind: &str, body: &[u8]) -> Result<(u16, Vec<u8>), String> {
+        self.meter.begin();
+        let failed = |error: ureq::Error| error.to_string();
+        let mut response = self
+            .agent
+            .post(self.address(path))
+            .header("content-type", kind)
+            .send(body)
+            .map_err(failed)?;
+        let answer = read(&mut response).map_err(|error| error.to_string())?;
+        Ok((response.status().as_u16(), answer))
+    }
+
+    /// How far the newest connection came, and the bytes sent and received on all of them.
+    #[must_use]
+    pub fn measured(&self) -> (Stage, (u64, u64)) {
+        (self.meter.stage(), self.meter.bytes())
+    }
+
+    /// The addresses that names were found to have.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<std::net::SocketAddr> {
+        self.resolver.known()
+    }
+
+    fn address(&self, path: &str) -> String {
+        format!("{}{path}", self.url().trim_end_matches('/'))
     }
 
     /// Connections opened so far.
@@ -125,15 +172,15 @@ impl Client {
 
     /// Closes idle connections: the next post opens a fresh one. Authorities, sessions and names stay.
     fn drop_connections(&mut self) {
-        self.agent = agent(self.timeouts, &self.tls, &self.resolver, &self.meter);
+        let proxy = self.proxy.clone();
+        self.agent = agent(self.timeouts, &self.tls, &self.resolver, &self.meter, proxy);
     }
 
     fn attempt(&self, batch: &[u8], time: Duration) -> Posted {
         self.meter.begin();
-        let url = format!("{}{FRAMES_PATH}", self.url().trim_end_matches('/'));
         let sent = self
             .agent
-            .post(url)
+            .post(self.address(FRAMES_PATH))
             .config()
             .timeout_global(Some(time))
             .build()
@@ -155,20 +202,20 @@ impl Client {
                 retry_after_ms,
             };
         }
-        let mut body = Vec::new();
-        let most = u64::try_from(ANSWER_BYTES)
-            .unwrap_or(u64::MAX)
-            .saturating_add(1);
-        match response
-            .body_mut()
-            .as_reader()
-            .take(most)
-            .read_to_end(&mut body)
-        {
-            Ok(_) => Posted::Body(body),
+        match read(&mut response) {
+            Ok(body) => Posted::Body(body),
             Err(error) => Posted::Failed(error.to_string()),
         }
     }
+}
+
+/// The body, and one byte more than an answer may have, by which it is seen to be too long.
+fn read(response: &mut ureq::http::Response<ureq::Body>) -> std::io::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    let most = u64::try_from(ANSWER_BYTES).unwrap_or(u64::MAX);
+    let reader = response.body_mut().as_reader();
+    reader.take(most.saturating_add(1)).read_to_end(&mut body)?;
+    Ok(body)
 }
 
 impl Post for Client {
@@ -218,6 +265,7 @@ fn agent(
     tls: &TlsConnector,
     resolver: &Arc<CachingResolver>,
     meter: &Arc<Meter>,
+    proxy: Option<Arc<Proxy>>,
 ) -> Agent {
     let config = Config::builder()
         .http_status_as_error(false)
@@ -236,9 +284,17 @@ fn agent(
         .timeout_connect(Some(timeouts.connect))
         .timeout_global(Some(timeouts.post))
         .build();
-    let connector =
-        ().chain(TcpConnector::default())
-            .chain(MeterConnector(meter.clone()))
-            .chain(tls.clone());
-    Agent::with_parts(config, connector, SharedResolver(resolver.clone()))
+    let connector = ()
+        .chain(TcpConnector::default())
+        .chain(MeterConnector(meter.clone()))
+        .chain(ProxyConnector {
+            proxy: proxy.clone(),
+            meter: meter.clone(),
+        })
+        .chain(tls.clone());
+    let resolver = SharedResolver {
+        cache: resolver.clone(),
+        proxy,
+    };
+    Agent::with_parts(config, connector, resolver)
 }

@@ -48,6 +48,8 @@ pub struct TrustState {
     last: Mutex<Option<LastAnswer>>,
     date_fault: AtomicBool,
     date_fault_told: AtomicBool,
+    /// The certificate seen last, where somebody wants to see it.
+    seen: Option<Mutex<Option<Vec<u8>>>>,
 }
 
 impl Default for TrustState {
@@ -65,6 +67,30 @@ impl TrustState {
             last: Mutex::default(),
             date_fault: AtomicBool::default(),
             date_fault_told: AtomicBool::default(),
+            seen: None,
+        }
+    }
+
+    /// The same, and keeps the certificate of the peer, trusted or not, for [`Self::certificate`].
+    #[must_use]
+    pub fn watching(clock: Box<dyn Clock>) -> Self {
+        Self {
+            seen: Some(Mutex::default()),
+            ..Self::new(clock)
+        }
+    }
+
+    /// The certificate that the peer showed last (DER), where it is kept.
+    #[must_use]
+    pub fn certificate(&self) -> Option<Vec<u8>> {
+        let seen = self.seen.as_ref()?;
+        seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn saw(&self, certificate: &CertificateDer<'_>) {
+        if let Some(seen) = &self.seen {
+            let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+            *seen = Some(certificate.as_ref().to_vec());
         }
     }
 
@@ -97,6 +123,7 @@ impl TrustState {
 #[derive(Clone, Debug)]
 pub struct TlsConnector {
     config: Arc<ClientConfig>,
+    meter: Arc<Meter>,
 }
 
 impl TlsConnector {
@@ -108,6 +135,7 @@ impl TlsConnector {
         settings: &TrustSettings,
         boot: BootId,
         state: Arc<TrustState>,
+        meter: Arc<Meter>,
     ) -> Result<Self, String> {
         let provider = Arc::new(ring::default_provider());
         let chain = match &settings.ca_file {
@@ -130,6 +158,7 @@ impl TlsConnector {
         config.resumption = Resumption::in_memory_sessions(SESSIONS);
         Ok(Self {
             config: Arc::new(config),
+            meter,
         })
     }
 }
@@ -190,6 +219,7 @@ impl ServerCertVerifier for Verifier {
         ocsp_response: &[u8],
         _host_clock: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
+        self.state.saw(end_entity);
         let pinned = !self.pins.is_empty() && self.pinned(end_entity)?;
         if !self.pins.is_empty() && !pinned {
             return Err(CertificateError::ApplicationVerificationFailure.into());
@@ -333,6 +363,7 @@ impl<In: Transport> Connector<In> for TlsConnector {
             sock: socket,
         };
         stream.conn.complete_io(&mut stream.sock)?;
+        self.meter.reached(Stage::Tls);
         let buffers = LazyBuffers::new(
             details.config.input_buffer_size(),
             details.config.output_buffer_size(),
@@ -342,7 +373,7 @@ impl<In: Transport> Connector<In> for TlsConnector {
 }
 
 /// What TCP left of the time for connecting.
-fn left(details: &ConnectionDetails<'_>) -> NextTimeout {
+pub(super) fn left(details: &ConnectionDetails<'_>) -> NextTimeout {
     let mut timeout = details.timeout;
     if let (Duration::Exact(after), Instant::Exact(from), Instant::Exact(now)) =
         (timeout.after, details.now, (details.current_time)())
@@ -393,11 +424,28 @@ impl Transport for TlsTransport {
     }
 }
 
+/// How far a connection came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Nowhere.
+    #[default]
+    Nothing,
+    /// TCP stands, to the collector or its proxy.
+    Tcp,
+    /// The proxy has made its tunnel.
+    Tunnel,
+    /// TLS stands.
+    Tls,
+}
+
 /// Counts connections and bounds what one attempt reads, whatever it is: handshake, interim answers, headers, body.
 #[derive(Debug, Default)]
 pub struct Meter {
     left: AtomicUsize,
     connections: AtomicU64,
+    sent: AtomicU64,
+    received: AtomicU64,
+    stage: Mutex<Stage>,
 }
 
 impl Meter {
@@ -412,7 +460,29 @@ impl Meter {
         self.connections.load(Ordering::Relaxed)
     }
 
+    /// Bytes sent and received so far, TLS included, TCP not.
+    #[must_use]
+    pub fn bytes(&self) -> (u64, u64) {
+        let (sent, received) = (&self.sent, &self.received);
+        (
+            sent.load(Ordering::Relaxed),
+            received.load(Ordering::Relaxed),
+        )
+    }
+
+    /// How far the newest connection came.
+    #[must_use]
+    pub fn stage(&self) -> Stage {
+        *self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn reached(&self, stage: Stage) {
+        *self.stage.lock().unwrap_or_else(PoisonError::into_inner) = stage;
+    }
+
     fn take(&self, bytes: usize) -> Result<(), ureq::Error> {
+        let received = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.received.fetch_add(received, Ordering::Relaxed);
         let left = self.left.load(Ordering::Relaxed);
         self.left
             .store(left.saturating_sub(bytes), Ordering::Relaxed);
@@ -438,6 +508,7 @@ impl<In: Transport> Connector<In> for MeterConnector {
     ) -> Result<Option<Self::Out>, ureq::Error> {
         Ok(chained.map(|inner| {
             self.0.connections.fetch_add(1, Ordering::Relaxed);
+            self.0.reached(Stage::Tcp);
             Metered {
                 inner,
                 meter: self.0.clone(),
@@ -459,6 +530,8 @@ impl<T: Transport> Transport for Metered<T> {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
+        let sent = u64::try_from(amount).unwrap_or(u64::MAX);
+        self.meter.sent.fetch_add(sent, Ordering::Relaxed);
         self.inner.transmit_output(amount, timeout)
     }
 

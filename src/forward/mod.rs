@@ -15,6 +15,7 @@ pub mod news;
 pub mod pace;
 pub mod planted;
 pub mod progress;
+pub mod proxy;
 pub mod resolver;
 pub mod telling;
 pub mod trust;

@@ -4,6 +4,7 @@
 //! would leave ever more of them. Here there is at most one thread for each URL of the configuration; while a lookup
 //! hangs, the addresses known last go on, and the other URLs are not held up.
 
+use super::proxy::Proxy;
 use crate::limit::FORWARD_URLS;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
@@ -109,7 +110,12 @@ fn start(name: &str) -> Option<Receiver<std::io::Result<Vec<SocketAddr>>>> {
 
 /// One resolver for every agent that the client makes: lookups under way are not forgotten with a connection.
 #[derive(Debug)]
-pub struct SharedResolver(pub std::sync::Arc<CachingResolver>);
+pub struct SharedResolver {
+    /// What is known.
+    pub cache: std::sync::Arc<CachingResolver>,
+    /// The proxy, whose name is looked up in place of every other.
+    pub proxy: Option<std::sync::Arc<Proxy>>,
+}
 
 impl Resolver for SharedResolver {
     fn resolve(
@@ -118,7 +124,12 @@ impl Resolver for SharedResolver {
         config: &Config,
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        self.0.resolve(uri, config, timeout)
+        match &self.proxy {
+            Some(proxy) => self
+                .cache
+                .find(&proxy.host, proxy.port, timeout, self.empty()),
+            None => self.cache.resolve(uri, config, timeout),
+        }
     }
 }
 
@@ -137,8 +148,29 @@ impl Resolver for CachingResolver {
             } else {
                 443
             });
+        self.find(host, port, timeout, self.empty())
+    }
+}
+
+impl CachingResolver {
+    /// All addresses known now.
+    #[must_use]
+    pub fn known(&self) -> Vec<SocketAddr> {
+        let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        names
+            .iter()
+            .flat_map(|name| name.addresses.iter().copied())
+            .collect()
+    }
+
+    fn find(
+        &self,
+        host: &str,
+        port: u16,
+        timeout: NextTimeout,
+        mut found: ResolvedSocketAddrs,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let bare = host.trim_start_matches('[').trim_end_matches(']');
-        let mut found = self.empty();
         if let Ok(address) = bare.parse() {
             found.push(SocketAddr::new(address, port));
             return Ok(found);

@@ -178,13 +178,164 @@ pub struct Alert<'a> {
 /// The agent stops.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Goodbye<'a> {
-    /// 1: stopped in order.
+    /// See [`StopReason`].
     pub reason: u8,
-    /// Announced length of the absence; 0 where none was announced.
+    /// What is left of an announced absence ([`Leave`]) at this moment; 0 where none was announced.
     pub planned_ms: u64,
     /// Words of the one who announced it.
     pub text: &'a str,
 }
+
+/// Why the agent stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopReason {
+    /// A byte that this version does not know.
+    Unknown,
+    /// Stopped in order, by its service manager or by hand.
+    Ordered,
+    /// The host is shutting down or rebooting.
+    HostStops,
+    /// Stopped to be started again at once, with another configuration or version.
+    Replaced,
+}
+
+impl StopReason {
+    /// The byte on the wire.
+    #[must_use]
+    pub const fn as_u8(self) -> u8 {
+        match self {
+            Self::Unknown => 0,
+            Self::Ordered => 1,
+            Self::HostStops => 2,
+            Self::Replaced => 3,
+        }
+    }
+
+    /// From the byte on the wire.
+    #[must_use]
+    pub const fn from_u8(byte: u8) -> Self {
+        match byte {
+            1 => Self::Ordered,
+            2 => Self::HostStops,
+            3 => Self::Replaced,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// Its word in JSON and for people.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Ordered => "ordered",
+            Self::HostStops => "host_stops",
+            Self::Replaced => "replaced",
+        }
+    }
+}
+
+/// An absence is announced, or what was announced is over before its time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leave<'a> {
+    /// See [`LeaveWhat`].
+    pub what: u8,
+    /// Announced length of the absence, from the frame's uptime on; 0 where it is ended.
+    pub planned_ms: u64,
+    /// Words of whoever announced it.
+    pub text: &'a str,
+}
+
+/// What a [`Leave`] says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeaveWhat {
+    /// A byte that this version does not know.
+    Unknown,
+    /// An absence is announced; it takes the place of the one before.
+    Announced,
+    /// What was announced is over.
+    Ended,
+}
+
+impl LeaveWhat {
+    /// The byte on the wire.
+    #[must_use]
+    pub const fn as_u8(self) -> u8 {
+        match self {
+            Self::Unknown => 0,
+            Self::Announced => 1,
+            Self::Ended => 2,
+        }
+    }
+
+    /// From the byte on the wire.
+    #[must_use]
+    pub const fn from_u8(byte: u8) -> Self {
+        match byte {
+            1 => Self::Announced,
+            2 => Self::Ended,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// What the host tells about its boot and the last stop: once a run, behind Hello. What cannot be known is absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Boot {
+    /// When the host booted, as its clock says (`btime` of proc_stat(5)), milliseconds since 1970.
+    pub booted_wall_ms: Option<u64>,
+    /// Uptime at which process 1 of the agent's process namespace started (proc_pid_stat(5)): in a container, its start.
+    pub init_started_ms: Option<u64>,
+    /// How the run before ended, see [`LastEnd`].
+    pub last_end: u8,
+    /// [`StopReason`] of its Goodbye; 0 where it said none.
+    pub last_reason: u8,
+    /// Uptime of the last thing that it recorded, in its own boot.
+    pub last_uptime_ms: Option<u64>,
+    /// Whether it ran in this boot: 0 unknown, 1 in this one, 2 in another.
+    pub last_boot: u8,
+    /// Dumps of the kernel's log (panic, oops) of the time before this boot that the platform kept (pstore).
+    pub kernel_dumps: Option<u32>,
+    /// `WDIOF_*` of the hardware watchdog (linux/watchdog.h): 0x20 is a reset by it, 0x01 by overheating; 0 nothing.
+    pub watchdog_bootstatus: Option<u32>,
+}
+
+/// How the run before ended, as far as the rings tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LastEnd {
+    /// The rings tell nothing: new, lost with a boot, or another agent's.
+    Unknown,
+    /// With a Goodbye.
+    Goodbye,
+    /// Without one: killed, or the power went.
+    Cut,
+}
+
+impl LastEnd {
+    /// The byte on the wire.
+    #[must_use]
+    pub const fn as_u8(self) -> u8 {
+        match self {
+            Self::Unknown => 0,
+            Self::Goodbye => 1,
+            Self::Cut => 2,
+        }
+    }
+
+    /// From the byte on the wire.
+    #[must_use]
+    pub const fn from_u8(byte: u8) -> Self {
+        match byte {
+            1 => Self::Goodbye,
+            2 => Self::Cut,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// [`Boot::last_boot`]: in this boot.
+pub const LAST_BOOT_THIS: u8 = 1;
+/// [`Boot::last_boot`]: in another boot.
+pub const LAST_BOOT_OTHER: u8 = 2;
 
 /// Readings as base and deltas (see [`super::packed`]); also History.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -310,6 +461,10 @@ pub enum Body<'a> {
     Alert(Alert<'a>),
     /// The agent stops.
     Goodbye(Goodbye<'a>),
+    /// An absence, announced or ended.
+    Leave(Leave<'a>),
+    /// Boot and last stop.
+    Boot(Boot),
     /// Summary readings.
     Readings(Readings<'a>),
     /// Per-second readings.
@@ -371,6 +526,8 @@ pub fn decode(frame: &[u8]) -> Result<(Uptime, Body<'_>), FrameFault> {
         Kind::State => Body::State(whole(kind, rest)?),
         Kind::Alert => Body::Alert(whole(kind, rest)?),
         Kind::Goodbye => Body::Goodbye(whole(kind, rest)?),
+        Kind::Leave => Body::Leave(whole(kind, rest)?),
+        Kind::Boot => Body::Boot(whole(kind, rest)?),
         Kind::Readings => Body::Readings(whole(kind, rest)?),
         Kind::History => Body::History(whole(kind, rest)?),
         Kind::Loss => Body::Loss(whole(kind, rest)?),

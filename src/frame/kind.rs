@@ -33,7 +33,7 @@ identity! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Stream {
-    /// Hello, Config, State, Alert, Goodbye.
+    /// Hello, Boot, Config, State, Alert, Leave, Goodbye.
     Alerts = 0,
     /// Readings, one a report interval.
     Readings = 1,
@@ -82,6 +82,10 @@ pub enum Kind {
     Alert = 4,
     /// The agent stops.
     Goodbye = 5,
+    /// An absence is announced, or its announcement ends.
+    Leave = 6,
+    /// What the host tells about its boot and the last stop.
+    Boot = 7,
     /// Summary readings.
     Readings = 16,
     /// Per-second readings.
@@ -106,6 +110,8 @@ impl Kind {
             3 => Some(Self::State),
             4 => Some(Self::Alert),
             5 => Some(Self::Goodbye),
+            6 => Some(Self::Leave),
+            7 => Some(Self::Boot),
             16 => Some(Self::Readings),
             48 => Some(Self::History),
             64 => Some(Self::Loss),

@@ -98,6 +98,22 @@ pub fn short_hash(label: &str, bytes: &[u8]) -> u64 {
         .fold(0, |hash, byte| (hash << 8) | u64::from(*byte))
 }
 
+/// SHA-256 over a label and `bytes`: what is kept of a secret that is only ever compared.
+#[must_use]
+pub fn digest(label: &str, bytes: &[u8]) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    digest.update(label.as_bytes());
+    digest.update([0]);
+    digest.update(bytes);
+    digest.finalize().into()
+}
+
+/// Whether two digests are the same, in a time that does not tell where they differ.
+#[must_use]
+pub fn same_digest(one: &[u8; 32], other: &[u8; 32]) -> bool {
+    one.ct_eq(other).into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,6 +156,9 @@ mod tests {
             "aa0387d30177a072e6b493d4d99fe7d6"
         );
         assert_eq!(short_hash("label", b"bytes"), 0x515983c565d509cc);
+        let whole = digest("label", b"bytes");
+        assert!(hex(&whole).starts_with("515983c565d509cc"));
+        assert!(same_digest(&whole, &whole) && !same_digest(&whole, &[0; 32]));
     }
 
     #[test]

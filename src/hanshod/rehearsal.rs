@@ -4,6 +4,7 @@
 use crate::watch::{Recorder, anchor};
 use hansho::clock::Uptime;
 use hansho::forward::news::{NEWS_BYTES, News};
+use hansho::frame::body::StopReason;
 use hansho::frame::{AgentId, BootId, RunId, Stream};
 use hansho::keeper::control::Order;
 use hansho::limit::{CHECKPOINT_BYTES, MEMORY_RING_BYTES};
@@ -62,8 +63,7 @@ pub(crate) fn rehearse(
     machine.step(
         now.plus(TICKS.saturating_mul(TICK_MS)),
         Input::Stop {
-            planned_ms: 0,
-            text: "",
+            reason: StopReason::Ordered,
         },
         &mut recorder,
     );
@@ -115,6 +115,11 @@ fn messages(machine: &mut Machine, recorder: &mut Recorder<&Mapping>, run: RunId
         Input::RunAhead,
         Input::Refused { count: 1 },
         Input::PostsRefused,
+        Input::Leave {
+            planned_ms: 1,
+            text: "x",
+        },
+        Input::LeaveEnded,
         Input::Lost {
             stream: Stream::Alerts,
             count: 1,

@@ -6,14 +6,15 @@
 use crate::rehearsal;
 use crate::scribe::{Handle, Outlets};
 use crate::watch::{Recorder, Watcher, anchor};
+use hansho::clock::Uptime;
 use hansho::config::Plan;
 use hansho::config::plan::Source;
-use hansho::frame::body::Hello;
-use hansho::frame::{AgentId, BootId, RunId};
-use hansho::keeper::gauges::Gauges;
+use hansho::frame::body::{self, Body, Boot, Hello, LAST_BOOT_OTHER, LAST_BOOT_THIS, LastEnd};
+use hansho::frame::{AgentId, BootId, RunId, Stream};
+use hansho::keeper::gauges::{Gauge, Gauges};
 use hansho::keeper::launch::{Inherited, Launch};
 use hansho::limit::{BLOCK_BYTES, CHECKPOINT_BYTES, MESSAGE_BYTES, RULES};
-use hansho::machine::{Machine, Settings, TakeOver};
+use hansho::machine::{Announced, Machine, Settings, TakeOver};
 use hansho::rule::Rule;
 use hansho::sample::{ProcReader, Reader, Snapshot, SysinfoReader};
 use hansho::spool::block::BlockFault;
@@ -26,7 +27,8 @@ use std::hint::black_box;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-/// A gap between two watchers from this length on counts as a late tick; below it is the restart itself.
+/// A gap between two watchers from this length on counts as a late tick, the keeper's own waits aside; below it is the
+/// restart itself.
 const RESTART_MS: u64 = 5_000;
 /// Hello: the disk ring is off.
 const FLAG_NO_DISK: u8 = 1;
@@ -144,13 +146,7 @@ fn start(launch: &Launch, inherited: &mut Inherited) -> Result<Watcher, String> 
         recovered.run_number,
         recovered.kept
     );
-    let mut flags = if disk.is_none() { FLAG_NO_DISK } else { 0 };
-    if locked.is_err() {
-        flags |= FLAG_NOT_LOCKED;
-    }
-    if !launch.memory_survives {
-        flags |= FLAG_NOT_TMPFS;
-    }
+    let flags = flags(launch, disk.is_some(), locked.is_ok());
     let gauges: File = inherited.demand("gauges")?.into();
     let gauges = Gauges::of(&gauges).map_err(failed("gauges"))?;
     let outlets = Outlets {
@@ -168,6 +164,7 @@ fn start(launch: &Launch, inherited: &mut Inherited) -> Result<Watcher, String> 
 
     let hello = hello(launch, &first, recovered.run_number, flags);
     machine.hello(now, &hello, &mut recorder);
+    machine.boot(now, &boot_of(launch, &before.last), &mut recorder);
     let origins = |place: usize| {
         plan.rules
             .get(place)
@@ -180,10 +177,12 @@ fn start(launch: &Launch, inherited: &mut Inherited) -> Result<Watcher, String> 
         machine.saw_clock(uptime, wall);
     }
     let stall_ms = u64::from(plan.sample.interval_ms).saturating_add(RESTART_MS);
+    let waited_ms = gauges.waited_since_tick_ms();
     let last_tick = before_tick
-        .map(|(uptime, _)| uptime)
+        .map(|(uptime, _)| Uptime::from_millis(uptime.as_millis().saturating_add(waited_ms)))
         .filter(|uptime| now.since(*uptime) >= stall_ms);
     machine.taken_over(now, &before.over, &mut recorder);
+    take_announced(&mut machine, before.announced, now, &gauges);
     recorder.record_state(&machine, &mut checkpoint, now);
     Ok(Watcher {
         machine,
@@ -202,7 +201,33 @@ fn start(launch: &Launch, inherited: &mut Inherited) -> Result<Watcher, String> 
         stop: None,
         disk: plan.spool.disk,
         lost_told: 0,
+        leave: None,
     })
+}
+
+/// Flags of Hello.
+fn flags(launch: &Launch, disk: bool, locked: bool) -> u8 {
+    let mut flags = if disk { 0 } else { FLAG_NO_DISK };
+    if !locked {
+        flags |= FLAG_NOT_LOCKED;
+    }
+    if !launch.memory_survives {
+        flags |= FLAG_NOT_TMPFS;
+    }
+    flags
+}
+
+/// What a run before announced stands, and the gauges say so.
+fn take_announced(
+    machine: &mut Machine,
+    announced: Option<Announced>,
+    now: Uptime,
+    gauges: &Gauges,
+) {
+    machine.take_announced(announced);
+    let until = machine.announced(now);
+    let until_ms = until.map_or(0, |announced| announced.until.as_millis());
+    gauges.set(Gauge::LeaveUntil, until_ms);
 }
 
 /// Touches the first thread's stack as deep as a tick ever goes: the deepest, a State in parts, needs some 20 KiB.
@@ -225,6 +250,21 @@ struct Before {
     over: TakeOver,
     /// Number of the newest of them, as far as it is known.
     run_number: u64,
+    /// How the newest of them ended.
+    last: Last,
+    /// What a run of this boot announced.
+    announced: Option<Announced>,
+}
+
+/// How the newest run before this one ended.
+#[derive(Debug, Default)]
+struct Last {
+    /// Whether there was one in the rings, and in this boot.
+    in_this_boot: Option<bool>,
+    /// The reason of its Goodbye, where it said one.
+    goodbye: Option<u8>,
+    /// The last that it recorded.
+    uptime: Option<Uptime>,
 }
 
 impl Before {
@@ -254,6 +294,8 @@ impl Before {
         let mut before = Self {
             over: TakeOver::new(),
             run_number: reader.newest_run_number(),
+            last: Last::default(),
+            announced: None,
         };
         let found = reader.latest_checkpoint(buffer.as_mut_slice());
         if let Some((length, mark)) = found {
@@ -274,11 +316,111 @@ impl Before {
                 ControlFlow::Continue(())
             },
         );
+        before.last = Last::read(
+            &mut reader,
+            boot,
+            found
+                .as_ref()
+                .map(|(_, mark)| (mark.run_number, mark.uptime)),
+        );
+        before.announced = announced(&mut reader, boot);
         log::debug!(
             "taken over: checkpoint {}, {outranked} later alerts",
             found.is_some()
         );
         before
+    }
+}
+
+impl Last {
+    /// By the last frame of each stream of the newest run, and its Checkpoint.
+    fn read(
+        reader: &mut SpoolReader<Arc<Mapping>, File>,
+        boot: BootId,
+        checkpoint: Option<(u64, Uptime)>,
+    ) -> Self {
+        let Some(newest) = reader.runs().last().copied() else {
+            return Self::default();
+        };
+        let mut last = Self {
+            in_this_boot: Some(newest.boot == boot),
+            goodbye: None,
+            uptime: checkpoint
+                .filter(|(run_number, _)| *run_number == newest.run_number)
+                .map(|(_, uptime)| uptime),
+        };
+        let held: Vec<_> = reader
+            .runs()
+            .iter()
+            .filter(|held| held.run == newest.run)
+            .copied()
+            .collect();
+        for held in held {
+            let from = held.next_sequence.saturating_sub(1);
+            reader.read(held.run, held.stream, from, &mut |_, frame| {
+                if let Ok((at, body)) = body::decode(frame) {
+                    last.uptime = last.uptime.max(Some(at));
+                    if let Body::Goodbye(goodbye) = body {
+                        last.goodbye = Some(goodbye.reason);
+                    }
+                }
+                ControlFlow::Continue(())
+            });
+        }
+        last
+    }
+}
+
+/// The announcement of an absence that stands: of this boot, since another boot's uptime says nothing about now.
+fn announced(reader: &mut SpoolReader<Arc<Mapping>, File>, boot: BootId) -> Option<Announced> {
+    let mut found = None;
+    let held: Vec<_> = reader
+        .runs()
+        .iter()
+        .filter(|held| held.stream == Stream::Alerts && held.boot == boot)
+        .copied()
+        .collect();
+    for held in held {
+        reader.read(
+            held.run,
+            held.stream,
+            held.first_sequence,
+            &mut |_, frame| {
+                if let Some(announced) = Announced::from_frame(frame) {
+                    found = announced;
+                }
+                ControlFlow::Continue(())
+            },
+        );
+    }
+    found
+}
+
+/// What the host told when the agent was started, and how the run before ended.
+fn boot_of(launch: &Launch, last: &Last) -> Boot {
+    let host = launch.host_boot;
+    let end = match last {
+        Last {
+            in_this_boot: None, ..
+        } => LastEnd::Unknown,
+        Last {
+            goodbye: Some(_), ..
+        } => LastEnd::Goodbye,
+        Last { goodbye: None, .. } => LastEnd::Cut,
+    };
+    Boot {
+        booted_wall_ms: host.booted_wall_ms,
+        init_started_ms: host.init_started_ms,
+        last_end: end.as_u8(),
+        last_reason: last.goodbye.unwrap_or(0),
+        last_uptime_ms: last.uptime.map(Uptime::as_millis),
+        last_boot: match last.in_this_boot {
+            None => 0,
+            Some(true) => LAST_BOOT_THIS,
+            Some(false) => LAST_BOOT_OTHER,
+        },
+        kernel_dumps: host.kernel_dumps,
+        watchdog_bootstatus: host.watchdog_bootstatus,
     }
 }
 

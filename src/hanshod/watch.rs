@@ -35,12 +35,18 @@ pub(crate) struct Recorder<M> {
     pub(crate) lost: u64,
     /// Of them the frames that were promised, since the last tick.
     pub(crate) unrecorded: Unrecorded,
+    /// Sequence of the newest frame of the alert stream.
+    pub(crate) newest_alert: Option<u64>,
 }
 
 impl<M: Memory> Journal for Recorder<M> {
     fn record(&mut self, stream: Stream, uptime: Uptime, frame: &[u8]) {
         match self.ring.append(stream, uptime, frame) {
-            Ok(_) => self.alert |= stream == Stream::Alerts,
+            Ok(sequence) if stream == Stream::Alerts => {
+                self.alert = true;
+                self.newest_alert = Some(sequence);
+            }
+            Ok(_) => {}
             Err(_) => {
                 self.lost = self.lost.saturating_add(1);
                 let count = match stream {
@@ -68,6 +74,7 @@ impl<M: Memory> Recorder<M> {
             alert: false,
             lost: 0,
             unrecorded: Unrecorded::default(),
+            newest_alert: None,
         }
     }
 
@@ -135,6 +142,8 @@ pub(crate) struct Watcher {
     pub(crate) disk: bool,
     /// Of the recorder's `lost`, what the gauge knows.
     pub(crate) lost_told: u64,
+    /// The newest Leave frame that the collector has not acknowledged.
+    pub(crate) leave: Option<u64>,
 }
 
 impl Watcher {
@@ -273,20 +282,37 @@ impl Watcher {
 
     fn obey(&mut self, order: Order) {
         let now = sys::uptime();
-        let input = match order {
-            Order::Test { code } => Input::Test { code },
+        let input = match &order {
+            Order::Test { code } => Input::Test { code: *code },
             Order::RanAhead => Input::RunAhead,
-            Order::Stop => {
+            Order::Leave { planned_ms, text } => Input::Leave {
+                planned_ms: *planned_ms,
+                text,
+            },
+            Order::LeaveEnded => Input::LeaveEnded,
+            Order::Stop { reason } => {
                 self.stop = Some(0);
-                Input::Stop {
-                    planned_ms: 0,
-                    text: "",
-                }
+                Input::Stop { reason: *reason }
             }
         };
+        let before = self.recorder.newest_alert;
         self.machine.step(now, input, &mut self.recorder);
+        if matches!(order, Order::Leave { .. } | Order::LeaveEnded)
+            && self.recorder.newest_alert != before
+        {
+            self.left(now);
+        }
         self.recorder
             .record_state(&self.machine, &mut self.checkpoint, now);
+    }
+
+    /// A Leave frame is in the ring: whoever asked for it looks at the gauges.
+    fn left(&mut self, now: Uptime) {
+        self.leave = self.recorder.newest_alert;
+        let until = self.machine.announced(now);
+        let until_ms = until.map_or(0, |announced| announced.until.as_millis());
+        self.gauges.set(Gauge::LeaveUntil, until_ms);
+        self.gauges.add(Gauge::LeavesRecorded, 1);
     }
 
     fn take_news(&mut self, left: &mut usize) {
@@ -324,6 +350,14 @@ impl Watcher {
                 };
                 let set = self.recorder.ring.set_cursor(now, stream, cursor);
                 self.recorder.note(set);
+                if run == self.run
+                    && stream == Stream::Alerts
+                    && self.leave.is_some_and(|leave| leave < next)
+                {
+                    self.leave = None;
+                    let recorded = self.gauges.get(Gauge::LeavesRecorded);
+                    self.gauges.set(Gauge::LeavesAcknowledged, recorded);
+                }
                 return;
             }
             News::Lost { stream, count } => Input::Lost { stream, count },

@@ -1,8 +1,10 @@
 //! The local socket of the keeper: SEQPACKET, messages of at most 2 KiB, peers checked by the kernel's word.
 //!
-//! A request is one line of text, an answer another: `ok …` or `error …`. Requests: `test CODE`, `status`, `ping`.
+//! A request is one line of text, an answer another: `ok …` or `error …`. Requests: `test CODE`, `leave MS TEXT`,
+//! `leave end`, `status`, `ping`.
 
-use crate::limit::MESSAGE_BYTES;
+use crate::frame::body::StopReason;
+use crate::limit::{LEAVE_MS, LEAVE_TEXT_BYTES, MESSAGE_BYTES};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, accept_with,
@@ -99,7 +101,11 @@ pub fn ask(path: &Path, request: &str, timeout: Duration) -> io::Result<String> 
 }
 
 /// A request to the keeper.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time on the stack, and the tick path allocates nothing"
+)]
 pub enum Request {
     /// Is anybody there?
     Ping,
@@ -110,6 +116,15 @@ pub enum Request {
         /// The code.
         code: u16,
     },
+    /// Announce an absence.
+    Leave {
+        /// Its length from now on; within [`LEAVE_MS`].
+        planned_ms: u64,
+        /// Why, in words: 1 to [`LEAVE_TEXT_BYTES`] bytes without control characters.
+        text: heapless::String<LEAVE_TEXT_BYTES>,
+    },
+    /// The announced absence is over.
+    LeaveEnded,
 }
 
 impl Request {
@@ -131,13 +146,39 @@ impl Request {
                     None => Err("error test: no such code"),
                 }
             }
-            _ => Err("error expected: ping, status, or test CODE"),
+            Some(("leave", "end")) => Ok(Self::LeaveEnded),
+            Some(("leave", what)) => leave(what),
+            _ => Err("error expected: ping, status, test CODE, leave MS TEXT, or leave end"),
         }
     }
 }
 
+fn leave(what: &str) -> Result<Request, &'static str> {
+    let wrong = "error leave: expected end, or milliseconds and a reason";
+    let (planned, text) = what.split_once(' ').ok_or(wrong)?;
+    let planned_ms = planned.parse().map_err(|_| wrong)?;
+    if !LEAVE_MS.contains(&planned_ms) {
+        return Err("error leave: a time from 1m to 168h");
+    }
+    let text = text.trim();
+    if text.is_empty() || text.contains(char::is_control) {
+        return Err("error leave: a reason without control characters");
+    }
+    match heapless::String::try_from(text) {
+        Ok(text) => Ok(Request::Leave { planned_ms, text }),
+        Err(_) => Err("error leave: a reason of at most 256 bytes"),
+    }
+}
+
+/// Longest order: kind, length of an absence, text.
+const ORDER_BYTES: usize = 9 + LEAVE_TEXT_BYTES;
+
 /// What the keeper tells the watcher.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time on the stack, and the tick path allocates nothing"
+)]
 pub enum Order {
     /// Raise a test alert.
     Test {
@@ -145,34 +186,68 @@ pub enum Order {
         code: u16,
     },
     /// Say goodbye and end.
-    Stop,
+    Stop {
+        /// Why.
+        reason: StopReason,
+    },
     /// This run was begun because the collector knew more of the one before than was ever written: raise 8010.
     RanAhead,
+    /// An absence is announced.
+    Leave {
+        /// Its length from now on.
+        planned_ms: u64,
+        /// Why, in words.
+        text: heapless::String<LEAVE_TEXT_BYTES>,
+    },
+    /// The announced absence is over.
+    LeaveEnded,
 }
 
 impl Order {
     /// As a message.
     #[must_use]
-    pub const fn to_bytes(self) -> [u8; 3] {
+    pub fn to_bytes(&self) -> heapless::Vec<u8, ORDER_BYTES> {
+        let mut bytes = heapless::Vec::new();
+        let mut put = |part: &[u8]| {
+            let put = bytes.extend_from_slice(part);
+            debug_assert!(put.is_ok(), "the longest order fits");
+        };
         match self {
-            Self::Stop => [1, 0, 0],
-            Self::RanAhead => [3, 0, 0],
+            Self::Stop { reason } => put(&[1, reason.as_u8(), 0]),
             Self::Test { code } => {
-                let [low, high] = code.to_le_bytes();
-                [2, low, high]
+                put(&[2]);
+                put(&code.to_le_bytes());
             }
+            Self::RanAhead => put(&[3, 0, 0]),
+            Self::Leave { planned_ms, text } => {
+                put(&[4]);
+                put(&planned_ms.to_le_bytes());
+                put(text.as_bytes());
+            }
+            Self::LeaveEnded => put(&[5, 0, 0]),
         }
+        bytes
     }
 
     /// From a message.
     #[must_use]
-    pub const fn from_bytes(message: &[u8]) -> Option<Self> {
+    pub fn from_bytes(message: &[u8]) -> Option<Self> {
         match message {
-            [1, 0, 0] => Some(Self::Stop),
-            [3, 0, 0] => Some(Self::RanAhead),
+            [1, reason, 0] => Some(Self::Stop {
+                reason: StopReason::from_u8(*reason),
+            }),
             [2, low, high] => Some(Self::Test {
                 code: u16::from_le_bytes([*low, *high]),
             }),
+            [3, 0, 0] => Some(Self::RanAhead),
+            [4, rest @ ..] => {
+                let (planned, text) = rest.split_first_chunk::<8>()?;
+                Some(Self::Leave {
+                    planned_ms: u64::from_le_bytes(*planned),
+                    text: str::from_utf8(text).ok()?.try_into().ok()?,
+                })
+            }
+            [5, 0, 0] => Some(Self::LeaveEnded),
             _ => None,
         }
     }
@@ -190,7 +265,31 @@ mod tests {
             Request::parse(b"test 1002"),
             Ok(Request::Test { code: 1002 })
         );
-        for wrong in [&b""[..], b"test", b"test x", b"test 1", b"stop", b"\xFF"] {
+        assert_eq!(
+            Request::parse("leave 60000 月次 保守\n".as_bytes()),
+            Ok(Request::Leave {
+                planned_ms: 60_000,
+                text: "月次 保守".try_into().unwrap(),
+            })
+        );
+        assert_eq!(Request::parse(b"leave end"), Ok(Request::LeaveEnded));
+        let long = format!("leave 60000 {}", "a".repeat(257));
+        for wrong in [
+            &b""[..],
+            b"test",
+            b"test x",
+            b"test 1",
+            b"stop",
+            b"\xFF",
+            b"leave",
+            b"leave 60000",
+            b"leave 60000 ",
+            b"leave 59999 short",
+            b"leave 604800001 long",
+            b"leave -1 x",
+            b"leave 60000 a\nb",
+            long.as_bytes(),
+        ] {
             assert!(
                 Request::parse(wrong).is_err_and(|answer| answer.starts_with("error")),
                 "{wrong:?}"
@@ -200,9 +299,23 @@ mod tests {
 
     #[test]
     fn orders_go_there_and_back() {
-        for order in [Order::Stop, Order::RanAhead, Order::Test { code: 9999 }] {
+        let text = heapless::String::try_from("あ".repeat(85).as_str()).unwrap();
+        for order in [
+            Order::Stop {
+                reason: StopReason::HostStops,
+            },
+            Order::RanAhead,
+            Order::Test { code: 9999 },
+            Order::Leave {
+                planned_ms: 604_800_000,
+                text,
+            },
+            Order::LeaveEnded,
+        ] {
             assert_eq!(Order::from_bytes(&order.to_bytes()), Some(order));
         }
-        assert_eq!(Order::from_bytes(&[7, 7, 7]), None);
+        for wrong in [&[7, 7, 7][..], &[4, 1], &[4, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF]] {
+            assert_eq!(Order::from_bytes(wrong), None);
+        }
     }
 }

@@ -53,10 +53,18 @@ pub enum Gauge {
     WatcherPulse = 0,
     /// Tick thread: frames, checkpoints and cursors that the memory ring did not take.
     RingRefused = 8,
+    /// Tick thread: [`Self::WatcherWaited`] at its last tick.
+    LastTickWaited = 56,
     /// Tick thread: uptime of its last tick, milliseconds; 0 before the first.
     LastTickUptime = 16,
     /// Tick thread: wall time of its last tick.
     LastTickWall = 24,
+    /// Tick thread: uptime until which an absence is announced, milliseconds; 0 where none is.
+    LeaveUntil = 32,
+    /// Tick thread: Leave frames recorded.
+    LeavesRecorded = 40,
+    /// Tick thread: of them those that the collector has; never less than all once the newest is there.
+    LeavesAcknowledged = 48,
     /// Forwarder (the keeper sets 0 before it starts one): `CLOCK_MONOTONIC` of its last round, milliseconds.
     ForwarderPulse = 64,
     /// Forwarder: uptime of the last authenticated answer, milliseconds; 0 before the first.
@@ -81,6 +89,8 @@ pub enum Gauge {
     DiskFaultErrno = 200,
     /// Scribe: log lines of the watcher that nobody took.
     LinesDropped = 208,
+    /// Keeper: milliseconds, in all, for which it waited before it started a watcher again.
+    WatcherWaited = 256,
 }
 
 /// The page.
@@ -149,7 +159,20 @@ impl Gauges {
         // Killed in between: no tick is known, rather than one at a wrong time.
         self.set(Gauge::LastTickUptime, 0);
         self.set(Gauge::LastTickWall, wall.as_millis());
+        self.set(Gauge::LastTickWaited, self.get(Gauge::WatcherWaited));
         self.set(Gauge::LastTickUptime, uptime.as_millis());
+    }
+
+    /// The keeper waits so long before it starts a watcher again.
+    pub fn keeps_watcher_away(&self, wait_ms: u64) {
+        self.add(Gauge::WatcherWaited, wait_ms);
+    }
+
+    /// For how long since the last tick the keeper itself kept the watcher away: that is no stall.
+    #[must_use]
+    pub fn waited_since_tick_ms(&self) -> u64 {
+        let waited = self.get(Gauge::WatcherWaited);
+        waited.saturating_sub(self.get(Gauge::LastTickWaited))
     }
 
     /// The last tick of the watchers of this keeper.
@@ -246,6 +269,12 @@ impl Gauges {
         put("lines_dropped", &dropped.saturating_add(own.lines_dropped));
         put("restarts_watcher", &own.restarts_watcher);
         put("restarts_forwarder", &own.restarts_forwarder);
+        match self.get(Gauge::LeaveUntil) {
+            0 => put("leave_until_uptime_ms", &"-"),
+            until => put("leave_until_uptime_ms", &until),
+        }
+        put("leaves_recorded", &self.get(Gauge::LeavesRecorded));
+        put("leaves_acknowledged", &self.get(Gauge::LeavesAcknowledged));
         line
     }
 }
@@ -273,7 +302,7 @@ mod tests {
             gauges.line(KeeperCounts::default()),
             "ok last_answer_uptime_ms=- last_answer_wall_ms=- last_status=- last_outcome=- posts_failed_in_row=0 \
              lost_readings=0 lost_alerts=0 refused_frames=0 ring_refused=0 disk_fault_errno=- disk_faults=0 \
-             lines_dropped=0 restarts_watcher=0 restarts_forwarder=0"
+             lines_dropped=0 restarts_watcher=0 restarts_forwarder=0 leave_until_uptime_ms=- leaves_recorded=0 leaves_acknowledged=0"
         );
         let answer = LastAnswer {
             boot: BootId(3),
@@ -307,6 +336,9 @@ mod tests {
         next.add(Gauge::DiskFaults, 3);
         next.add(Gauge::LinesDropped, 2);
         next.add(Gauge::RingRefused, 9);
+        next.set(Gauge::LeaveUntil, 77);
+        next.add(Gauge::LeavesRecorded, 2);
+        next.set(Gauge::LeavesAcknowledged, 1);
         assert_eq!(
             gauges.line(KeeperCounts {
                 lines_dropped: 5,
@@ -315,7 +347,7 @@ mod tests {
             }),
             "ok last_answer_uptime_ms=5000 last_answer_wall_ms=1800000000000 last_status=503 last_outcome=retry \
              posts_failed_in_row=4 lost_readings=8 lost_alerts=2 refused_frames=1 ring_refused=9 disk_fault_errno=28 \
-             disk_faults=3 lines_dropped=7 restarts_watcher=1 restarts_forwarder=6"
+             disk_faults=3 lines_dropped=7 restarts_watcher=1 restarts_forwarder=6 leave_until_uptime_ms=77 leaves_recorded=2 leaves_acknowledged=1"
         );
     }
 
@@ -325,8 +357,12 @@ mod tests {
         let all = [
             WatcherPulse,
             RingRefused,
+            LastTickWaited,
             LastTickUptime,
             LastTickWall,
+            LeaveUntil,
+            LeavesRecorded,
+            LeavesAcknowledged,
             ForwarderPulse,
             LastAnswerUptime,
             LastAnswerWall,
@@ -339,6 +375,7 @@ mod tests {
             DiskFaults,
             DiskFaultErrno,
             LinesDropped,
+            WatcherWaited,
         ];
         let (_file, gauges) = Gauges::create().unwrap();
         for (value, gauge) in (1..).zip(all) {

@@ -1,6 +1,7 @@
 //! What a worker is given: plain values in a sealed memory file, and open descriptors by number.
 
 use crate::config::Plan;
+use crate::sample::inventory::HostBoot;
 use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
@@ -27,6 +28,8 @@ pub struct Launch {
     pub key_epoch: u8,
     /// The key.
     pub key: [u8; 32],
+    /// Password of the proxy's user.
+    pub proxy_password: Option<String>,
     /// The boot, from the kernel's boot_id.
     pub boot: u64,
     /// Host name.
@@ -37,6 +40,8 @@ pub struct Launch {
     pub architecture: String,
     /// Hash of the machine id; 0 where there is none.
     pub machine_id_hash: u64,
+    /// What the host told about its boot when the agent was started.
+    pub host_boot: HostBoot,
     /// The memory ring is on tmpfs and survives a restart of the keeper.
     pub memory_survives: bool,
     /// Run numbers begin above this: the highest of a memory ring that was replaced; 0 where none was.
@@ -273,11 +278,13 @@ mod tests {
             agent: 7,
             key_epoch: 1,
             key: [3; 32],
+            proxy_password: None,
             boot: 9,
             host: "host".into(),
             kernel: "6.1".into(),
             architecture: "x86_64".into(),
             machine_id_hash: 0,
+            host_boot: HostBoot::default(),
             memory_survives: true,
             run_number_floor: 0,
             control: "/run/hansho/control.sock".into(),

@@ -6,6 +6,7 @@
 
 pub mod control;
 pub mod gauges;
+pub mod host_stop;
 pub mod hung;
 pub mod launch;
 pub mod output;

@@ -2,6 +2,7 @@
 
 use super::control::{self, Order, Request};
 use super::gauges::{Gauges, KeeperCounts, Role};
+use super::host_stop;
 use super::hung::{Hung, Verdict};
 use super::launch::{Given, Inherited, Launch, Program};
 use super::output::{LineReader, Output};
@@ -311,9 +312,12 @@ impl Keeper {
         self.watcher.due_ms = None;
         if self.watcher.child.is_none() {
             self.stop_forwarder();
-        } else if let Err(error) = control::tell(&self.shared.keeper_side, &Order::Stop.to_bytes())
-        {
-            log::warn!("the watcher cannot be told to stop: {error}");
+        } else {
+            let reason = host_stop::reason(&self.launch.plan.sample.root, sys::wall());
+            let order = Order::Stop { reason };
+            if let Err(error) = control::tell(&self.shared.keeper_side, &order.to_bytes()) {
+                log::warn!("the watcher cannot be told to stop: {error}");
+            }
         }
     }
 
@@ -371,6 +375,7 @@ impl Keeper {
         } else {
             failed(&mut self.watcher, now_ms, status)
         };
+        self.gauges.keeps_watcher_away(wait_ms);
         self.watcher.due_ms = Some(now_ms.saturating_add(wait_ms));
     }
 
@@ -411,14 +416,11 @@ impl Keeper {
                     let answer = match Request::parse(buffer.get(..taken).unwrap_or_default()) {
                         Ok(Request::Ping) => "ok".to_owned(),
                         Ok(Request::Status) => gauges.line(counts),
-                        Ok(Request::Test { code }) => {
-                            match control::tell(keeper_side, &Order::Test { code }.to_bytes()) {
-                                Ok(()) => "ok".to_owned(),
-                                Err(error) => {
-                                    format!("error test: the watcher does not take it: {error}")
-                                }
-                            }
+                        Ok(Request::Test { code }) => pass_on(keeper_side, &Order::Test { code }),
+                        Ok(Request::Leave { planned_ms, text }) => {
+                            pass_on(keeper_side, &Order::Leave { planned_ms, text })
                         }
+                        Ok(Request::LeaveEnded) => pass_on(keeper_side, &Order::LeaveEnded),
                         Err(answer) => answer.to_owned(),
                     };
                     control::tell(peer, answer.as_bytes()).is_ok()
@@ -470,6 +472,14 @@ impl Keeper {
                 worker.kill();
             }
         }
+    }
+}
+
+/// Passes an order on to the watcher; the answer for the peer.
+fn pass_on(keeper_side: &OwnedFd, order: &Order) -> String {
+    match control::tell(keeper_side, &order.to_bytes()) {
+        Ok(()) => "ok".to_owned(),
+        Err(error) => format!("error the watcher does not take it: {error}"),
     }
 }
 

@@ -3,8 +3,9 @@
 use super::Journal;
 use crate::clock::Uptime;
 use crate::frame::body::{
-    Alert, Config, FLAG_EARLIER_BOOT, FLAG_FLAPPING, FLAG_TEST, FLAG_UNKNOWN, Goodbye, Hello,
-    OpenRecord, Readings, RuleRecord, State, encode, push_element, reason_to_u8, transition_to_u8,
+    Alert, Boot, Config, FLAG_EARLIER_BOOT, FLAG_FLAPPING, FLAG_TEST, FLAG_UNKNOWN, Goodbye, Hello,
+    Leave, LeaveWhat, OpenRecord, Readings, RuleRecord, State, StopReason, encode, push_element,
+    reason_to_u8, transition_to_u8,
 };
 use crate::frame::cursor::Writer as Cursor;
 use crate::frame::{Kind, Stream};
@@ -37,9 +38,22 @@ impl<J: Journal> Writer<'_, J> {
         self.put(Stream::Alerts, Kind::Hello, self.now, hello);
     }
 
-    pub(super) fn goodbye(&mut self, planned_ms: u64, text: &str) {
+    pub(super) fn boot(&mut self, boot: &Boot) {
+        self.put(Stream::Alerts, Kind::Boot, self.now, boot);
+    }
+
+    pub(super) fn leave(&mut self, what: LeaveWhat, planned_ms: u64, text: &str) {
+        let body = Leave {
+            what: what.as_u8(),
+            planned_ms,
+            text,
+        };
+        self.put(Stream::Alerts, Kind::Leave, self.now, &body);
+    }
+
+    pub(super) fn goodbye(&mut self, reason: StopReason, planned_ms: u64, text: &str) {
         let body = Goodbye {
-            reason: 1,
+            reason: reason.as_u8(),
             planned_ms,
             text,
         };

@@ -1,5 +1,7 @@
 //! Who this host is: read once at the start, for the Hello frame and for the anchor of a boot.
 
+use crate::limit::KERNEL_DUMPS;
+use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 use super::procfs::read_at_start;
@@ -49,6 +51,87 @@ pub fn boot_id(root: &Path) -> Option<u64> {
     Some(u64::from_le_bytes(*head))
 }
 
+/// What the host tells about its boot, read once at the start; each absent where it cannot be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostBoot {
+    /// `btime` of `proc/stat` (proc_stat(5)): when the kernel booted, by today's clock.
+    pub booted_wall_ms: Option<u64>,
+    /// Start of process 1 of our process namespace, in uptime (field 22 of `proc/1/stat`, proc_pid_stat(5)).
+    pub init_started_ms: Option<u64>,
+    /// Dumps of the kernel's log of the time before this boot. `None` where no store of the platform can be read.
+    pub kernel_dumps: Option<u32>,
+    /// `sys/class/watchdog/watchdog0/bootstatus`: why a hardware watchdog says that the host was reset.
+    pub watchdog_bootstatus: Option<u32>,
+}
+
+/// Milliseconds of a clock tick: `USER_HZ` is 100 for every program on Linux (time(7)).
+const TICK_MS: u64 = 10;
+
+impl HostBoot {
+    /// Reads what there is under `root` (`/` on a host).
+    #[must_use]
+    pub fn read(root: &Path) -> Self {
+        let booted_s = btime(root);
+        let status = word(&root.join("sys/class/watchdog/watchdog0/bootstatus"));
+        Self {
+            booted_wall_ms: booted_s.map(|seconds| seconds.saturating_mul(1000)),
+            init_started_ms: read_at_start(&root.join("proc/1/stat"))
+                .and_then(|text| start_of(&text)),
+            kernel_dumps: kernel_dumps(root, booted_s),
+            watchdog_bootstatus: status.and_then(|status| status.parse().ok()),
+        }
+    }
+}
+
+/// Reads line by line: the line of interrupts alone may have many kilobytes.
+fn btime(root: &Path) -> Option<u64> {
+    use std::io::BufRead as _;
+    let file = std::fs::File::open(root.join("proc/stat")).ok()?;
+    let lines = std::io::BufReader::new(file).lines();
+    let line = lines
+        .map_while(Result::ok)
+        .find(|line| line.starts_with("btime "))?;
+    line.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
+/// Field 22 of proc_pid_stat(5); the second is a name in parentheses, which may hold anything.
+fn start_of(stat: &[u8]) -> Option<u64> {
+    let text = String::from_utf8_lossy(stat);
+    let (_, rest) = text.rsplit_once(')')?;
+    let ticks: u64 = rest.split_ascii_whitespace().nth(19)?.parse().ok()?;
+    Some(ticks.saturating_mul(TICK_MS))
+}
+
+/// Dumps that a panic or an oops left: files `dmesg-*` of pstore (Documentation/ABI/testing/pstore), and directories into
+/// which systemd-pstore(8) has moved them since the boot. The console's log beside them is there after every boot.
+fn kernel_dumps(root: &Path, booted_s: Option<u64>) -> Option<u32> {
+    use std::os::unix::fs::MetadataExt as _;
+    let most = usize::try_from(KERNEL_DUMPS).ok()?;
+    let entries = |place: &str| std::fs::read_dir(root.join(place)).ok();
+    let kept = entries("sys/fs/pstore").map(|entries| {
+        let named = |entry: &std::fs::DirEntry| {
+            let name = entry.file_name();
+            name.to_string_lossy().starts_with("dmesg-")
+        };
+        entries.flatten().filter(named).take(most).count()
+    });
+    let moved = entries("var/lib/systemd/pstore").map(|entries| {
+        let since_boot = |entry: &std::fs::DirEntry| {
+            let changed_s = entry.metadata().ok().map(|found| found.mtime());
+            let changed_s = changed_s.and_then(|seconds| u64::try_from(seconds).ok());
+            changed_s
+                .zip(booted_s)
+                .is_some_and(|(changed, booted)| changed >= booted)
+        };
+        entries.flatten().filter(since_boot).take(most).count()
+    });
+    let count = match (kept, moved) {
+        (None, None) => return None,
+        (kept, moved) => kept.unwrap_or(0).saturating_add(moved.unwrap_or(0)),
+    };
+    Some(u32::try_from(count).unwrap_or(u32::MAX).min(KERNEL_DUMPS))
+}
+
 /// 32 hexadecimal digits.
 fn hex_128(text: &str) -> Option<u128> {
     let all_digits = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -76,6 +159,22 @@ mod tests {
         assert!(inventory.boot_id.is_some());
         assert!(inventory.kernel_release.is_some());
         assert_eq!(Inventory::read(Path::new("/nowhere")), Inventory::default());
+    }
+
+    #[test]
+    fn this_machine_booted_once() {
+        let boot = HostBoot::read(Path::new("/"));
+        assert!(boot.booted_wall_ms > Some(1_000_000_000_000), "{boot:?}");
+        assert_eq!(HostBoot::read(Path::new("/nowhere")), HostBoot::default());
+    }
+
+    #[test]
+    fn names_of_processes_do_not_matter() {
+        let fields: Vec<String> = (4..=52).map(|field| field.to_string()).collect();
+        let stat = format!("1 (a) b) S {}", fields.join(" "));
+        assert_eq!(start_of(stat.as_bytes()), Some(220));
+        assert_eq!(start_of(b"1 (init) S 1 2"), None);
+        assert_eq!(start_of(b""), None);
     }
 
     #[test]

@@ -70,6 +70,16 @@ pub enum FileSystem {
     Other(u32),
 }
 
+impl core::fmt::Display for FileSystem {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Tmpfs => write!(f, "tmpfs"),
+            Self::CopyOnWrite(name) | Self::Network(name) => write!(f, "{name}"),
+            Self::Other(magic) => write!(f, "a file system of type {magic:#x} (statfs(2))"),
+        }
+    }
+}
+
 impl FileSystem {
     /// From the magic number of statfs.
     #[must_use]
@@ -115,7 +125,7 @@ pub enum FileFault {
 impl core::fmt::Display for FileFault {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
-            Self::NotTmpfs(found) => write!(f, "not on tmpfs ({found:?})"),
+            Self::NotTmpfs(found) => write!(f, "not on tmpfs but on {found}"),
             Self::Foreign { uid } => write!(f, "it belongs to user {uid}"),
             Self::Exposed { mode } => {
                 write!(f, "others may use it (mode {mode:04o}); chmod go= mends it")

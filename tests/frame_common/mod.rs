@@ -7,7 +7,7 @@
 
 use hansho::clock::Uptime;
 use hansho::frame::Kind;
-use hansho::frame::body::{self, Alert, Config, Goodbye, Hello, Readings, State};
+use hansho::frame::body::{self, Alert, Boot, Config, Goodbye, Hello, Leave, Readings, State};
 use hansho::limit::FRAME_BYTES;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -34,7 +34,7 @@ pub(crate) fn frame() -> impl Strategy<Value = Vec<u8>> {
         any::<[Option<u64>; 5]>(),
     );
     (
-        0..7_u8,
+        0..9_u8,
         uptime,
         [word(), word(), word(), word()],
         numbers,
@@ -115,6 +115,28 @@ pub(crate) fn frame() -> impl Strategy<Value = Vec<u8>> {
                         text: host,
                     },
                 ),
+                5 => encode(
+                    Kind::Leave,
+                    uptime,
+                    &Leave {
+                        what: byte[0],
+                        planned_ms: long[0],
+                        text: host,
+                    },
+                ),
+                6 => {
+                    let body = Boot {
+                        booted_wall_ms: maybe[0],
+                        init_started_ms: maybe[1],
+                        last_end: byte[0],
+                        last_reason: byte[1],
+                        last_uptime_ms: maybe[2],
+                        last_boot: byte[2],
+                        kernel_dumps: maybe[3].map(|_| int[0]),
+                        watchdog_bootstatus: maybe[4].map(|_| int[1]),
+                    };
+                    encode(Kind::Boot, uptime, &body)
+                }
                 _ => {
                     let body = Readings {
                         interval_ms: int[0],
@@ -124,7 +146,7 @@ pub(crate) fn frame() -> impl Strategy<Value = Vec<u8>> {
                         packed: &bytes,
                     };
                     encode(
-                        if which == 5 {
+                        if which == 7 {
                             Kind::Readings
                         } else {
                             Kind::History

@@ -14,7 +14,7 @@ use hansho::frame::Stream;
 use hansho::frame::body::{self, Body};
 use hansho::spool::files::MEMORY_FILE;
 use hansho::spool::heap::HeapMemory;
-use hansho::spool::reader::SpoolReader;
+use hansho::spool::reader::{HeldStream, SpoolReader};
 use std::fs::{self, File};
 use std::io::Read;
 use std::ops::ControlFlow;
@@ -176,14 +176,25 @@ impl Place {
         text
     }
 
+    /// The memory ring as it stands, where there is one.
+    fn ring(&self) -> Option<SpoolReader<HeapMemory, File>> {
+        let bytes = fs::read(self.folder.join("memory").join(MEMORY_FILE)).ok()?;
+        let mut reader = SpoolReader::new(Some(HeapMemory::copied(&bytes)), None);
+        reader.refresh();
+        Some(reader)
+    }
+
+    /// Every (run, stream) in the memory ring, oldest run first.
+    pub fn held(&self) -> Vec<HeldStream> {
+        self.ring()
+            .map_or_else(Vec::new, |ring| ring.runs().to_vec())
+    }
+
     /// Every frame of a stream in the memory ring, oldest run first, each with its run's number and its sequence.
     pub fn frames(&self, stream: Stream) -> Vec<(u64, u64, Vec<u8>)> {
-        let Ok(bytes) = fs::read(self.folder.join("memory").join(MEMORY_FILE)) else {
+        let Some(mut reader) = self.ring() else {
             return Vec::new();
         };
-        let mut reader: SpoolReader<_, File> =
-            SpoolReader::new(Some(HeapMemory::copied(&bytes)), None);
-        reader.refresh();
         let mut frames = Vec::new();
         for held in reader.runs().to_vec() {
             if held.stream == stream {
@@ -266,6 +277,18 @@ impl Agent<'_> {
                 let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
                 line.split(|byte| *byte == 0).nth(1) == Some(word.as_bytes())
             })
+    }
+
+    /// The watcher after `before`, as soon as it is there: looked for without a pause, for its start takes few milliseconds.
+    pub fn watcher_after(&self, before: u32) -> u32 {
+        let started = Instant::now();
+        loop {
+            if let Some(pid) = self.worker_now("watch").filter(|pid| *pid != before) {
+                return pid;
+            }
+            assert!(started.elapsed() < PATIENCE, "no watcher after {before}");
+            std::thread::yield_now();
+        }
     }
 
     /// Waits until a watcher, other than `before`, has recorded a reading.

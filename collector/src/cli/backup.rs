@@ -1,9 +1,10 @@
-//! `backup`, `restore`: a copy of the store beside a running `serve`, and the way back.
+//! `backup`, `restore`, `migrate`: a copy of the store beside a running `serve`, the way back, and the way to a new version.
 
 use super::{print, store_failure};
 use crate::config::Config;
 use crate::exit::{FAILURE, Failure};
 use crate::keys::Masters;
+use crate::store::SqliteStore;
 use crate::store::sqlite::backup::{self, Copied};
 use std::path::Path;
 
@@ -49,6 +50,19 @@ pub(super) fn restore(config: &Config, from: &Path) -> Result<(), Failure> {
         total(&files),
         config.directory.display()
     ))
+}
+
+/// Brings the store up to date.
+pub(super) fn migrate(config: &Config) -> Result<(), Failure> {
+    let main = config.directory.join(crate::store::sqlite::MAIN_FILE);
+    if !main.exists() {
+        return Err(Failure::new(
+            FAILURE,
+            format!("{}: no store there", main.display()),
+        ));
+    }
+    drop(SqliteStore::open_beside(&config.directory).map_err(|error| store_failure(&error))?);
+    print("the store is up to date\n")
 }
 
 fn total(files: &[Copied]) -> u64 {

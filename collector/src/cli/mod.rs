@@ -1,13 +1,18 @@
 //! The command line: parsing and wiring. `serve` stands in [`serve`], what reading commands print in [`json`].
 
+mod agents;
 pub mod backup;
+pub mod handling;
 pub mod json;
 mod mail;
+mod reload;
 mod responses;
 mod route;
 pub mod serve;
+mod telling;
 
 use crate::clock::{self, utc};
+use crate::config::value::is_id;
 use crate::config::{self, Config};
 use crate::directory::Directory;
 use crate::exit::{CONFIG, DATA, FAILURE, Failure, IO, OK, USAGE};
@@ -30,6 +35,7 @@ usage: hansho-collector COMMAND [--config FILE] [options]
 
   serve [--standby]           take frames and serve pages until SIGTERM or SIGINT; with --standby it waits
                               as long as another collector runs on the store, and then takes its place
+  migrate                     bring the store of an older version up to date, as serve does when it starts
   backup DIRECTORY [--without-keys]
                               copy store and masters, also beside a running serve
   restore DIRECTORY           bring a backup back; there must be no store yet
@@ -37,6 +43,18 @@ usage: hansho-collector COMMAND [--config FILE] [options]
   agent add NAME --system CUSTOMER/SYSTEM [--key-file PATH]
                               add an agent; its key goes to PATH (mode 0600) or stdout
   agent list [--json]         list the agents
+  agent rotate AGENT [--key-file PATH] [--grace TIME]
+                              give it a new key; the old one is taken until the new one is used, at most TIME (7d)
+  agent revoke AGENT [--epoch N]
+                              refuse its keys, or one of them, from now on
+  agent retire AGENT [--undo] nobody expects it any more: no alerts of its silence, its posts are refused
+  agent rename AGENT NEW      give it another name
+  agent move AGENT --system CUSTOMER/SYSTEM
+                              give it to another system
+  join-token add --system CUSTOMER/SYSTEM [--uses N] [--for TIME] [--file PATH]
+                              a token with which N hosts (1) may join within TIME (7d), to PATH (mode 0600) or stdout
+  join-token list [--json]    list them, without their secrets
+  join-token revoke ID        take one back
   alerts [--json] [--all]     firing alerts; with --all resolved ones too
   readings AGENT [--json] [--since-ms N]
                               stored readings, from N milliseconds since 1970 UTC
@@ -50,6 +68,24 @@ usage: hansho-collector COMMAND [--config FILE] [options]
   mail preview [--kind KIND] [--lang ja|en] [--code CODE] [--html] [--templates DIRECTORY]
                               an example of a mail, by the templates of DIRECTORY where given
 
+  ack ALERT --by NAME [--recovery TIME] [--next-report TIME] [--text TEXT]
+                              take an alert, also from whoever has it
+  release ALERT --by NAME [--text TEXT]
+                              give it back
+  silence add --until TIME --reason TEXT --by NAME [--from TIME] and what is silenced, at least one of
+              --customer C, --system C/S, --agent AGENT, --code CODE, --subject PATTERN
+  silence list [--all] [--json], silence end ID --by NAME
+  window add --kind maintenance|event --from TIME --until TIME --ja TEXT --en TEXT --by NAME
+             [--days mon,thu [--zone +09:00] [--last TIME]] and where, one of
+             --customer C, --system C/S, --agent AGENT; --site C/SITE alone or beside --system
+  window list [--all] [--json], window end ID --by NAME [--for-good]
+  note add alert|agent|system TARGET --text TEXT --by NAME
+  note list alert|agent|system TARGET [--json]
+  audit --month 2026-11 [--customer C] [--json]
+                              who did what, as CSV
+  link rotate --by NAME       let a new secret sign the links in mails
+
+TIME is 2026-11-24T03:20+09:00, 2026-11-24T03:20, 03:20 (the next one) or +30m, +2h, +1d.
 AGENT is NAME, CUSTOMER/SYSTEM/NAME, or the agent's 16 hexadecimal digits.
 --config FILE is ./collector.toml where it is not given. Every command takes --help.
 Reading commands work beside a running serve.
@@ -70,6 +106,12 @@ struct Arguments {
     standby: bool,
     without_keys: bool,
     system: Option<String>,
+    uses: Option<u32>,
+    for_ms: Option<u64>,
+    grace_ms: Option<u64>,
+    epoch: Option<u8>,
+    undo: bool,
+    file: Option<PathBuf>,
     key_file: Option<PathBuf>,
     since_ms: u64,
     agent: Option<String>,
@@ -86,9 +128,13 @@ struct Arguments {
 #[must_use]
 pub fn main() -> ExitCode {
     logger::start(log::LevelFilter::Info);
-    let outcome = arguments(lexopt::Parser::from_env())
-        .map_err(|error| Failure::new(USAGE, format!("{error}; see --help")))
-        .and_then(|arguments| run(&arguments));
+    let outcome = if handling::asked(std::env::args_os()) {
+        handling::run(lexopt::Parser::from_env())
+    } else {
+        arguments(lexopt::Parser::from_env())
+            .map_err(|error| Failure::new(USAGE, format!("{error}; see --help")))
+            .and_then(|arguments| run(&arguments))
+    };
     match outcome {
         Ok(()) => ExitCode::from(OK),
         Err(failure) => {
@@ -115,6 +161,12 @@ fn arguments(mut parser: lexopt::Parser) -> Result<Arguments, lexopt::Error> {
             Long("help") | Short('h') => arguments.help = true,
             Long("version") | Short('V') => arguments.version = true,
             Long("system") => arguments.system = Some(parser.value()?.string()?),
+            Long("uses") => arguments.uses = Some(parser.value()?.parse()?),
+            Long("for") => arguments.for_ms = Some(span(&mut parser)?),
+            Long("grace") => arguments.grace_ms = Some(span(&mut parser)?),
+            Long("epoch") => arguments.epoch = Some(parser.value()?.parse()?),
+            Long("undo") => arguments.undo = true,
+            Long("file") => arguments.file = Some(parser.value()?.into()),
             Long("key-file") => arguments.key_file = Some(parser.value()?.into()),
             Long("since-ms") => arguments.since_ms = parser.value()?.parse()?,
             Long("agent") => arguments.agent = Some(parser.value()?.string()?),
@@ -132,6 +184,12 @@ fn arguments(mut parser: lexopt::Parser) -> Result<Arguments, lexopt::Error> {
     Ok(arguments)
 }
 
+/// The value of the option just read, as a span.
+fn span(parser: &mut lexopt::Parser) -> Result<u64, lexopt::Error> {
+    let text = parser.value()?.string()?;
+    agents::span_ms(&text).ok_or_else(|| format!("{text:?}: a time like 30m, 12h or 7d").into())
+}
+
 fn run(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.help {
         return print(HELP);
@@ -147,6 +205,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     misplaced(arguments, &words)?;
     match words.as_slice() {
         ["serve"] => serve::serve(&configuration(arguments)?, arguments.standby),
+        ["migrate"] => backup::migrate(&configuration(arguments)?),
         ["backup", directory] => backup::backup(
             &configuration(arguments)?,
             Path::new(directory),
@@ -156,6 +215,14 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         ["check"] => check(&configuration(arguments)?),
         ["agent", "add", name] => agent_add(arguments, name),
         ["agent", "list"] => agent_list(arguments),
+        ["agent", "rotate", agent] => agents::rotate(arguments, agent),
+        ["agent", "revoke", agent] => agents::revoke(arguments, agent),
+        ["agent", "retire", agent] => agents::retire(arguments, agent),
+        ["agent", "rename", agent, new] => agents::rename(arguments, agent, new),
+        ["agent", "move", agent] => agents::move_to(arguments, agent),
+        ["join-token", "add"] => agents::token_add(arguments),
+        ["join-token", "list"] => agents::token_list(arguments),
+        ["join-token", "revoke", id] => agents::token_revoke(arguments, id),
         ["alerts"] => alerts(arguments),
         ["readings", agent] => readings(arguments, agent),
         ["frames", agent] => frames(arguments, agent),
@@ -176,12 +243,20 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
 fn misplaced(arguments: &Arguments, words: &[&str]) -> Result<(), Failure> {
     let add = matches!(words, ["agent", "add", ..]);
     let command = words.first().copied().unwrap_or("");
-    let prints = !add && !matches!(command, "serve" | "check" | "backup" | "restore" | "mail");
+    let of = |verb: &str| command == "agent" && words.get(1) == Some(&verb);
+    let token = matches!(words, ["join-token", "add", ..]);
+    let prints = match words {
+        ["agent" | "join-token", verb, ..] => *verb == "list",
+        _ => !matches!(
+            command,
+            "serve" | "check" | "backup" | "restore" | "migrate" | "mail"
+        ),
+    };
     let preview = matches!(words, ["mail", "preview"]);
     let wrong = [
         (
             "--system",
-            arguments.system.is_some() && !add && command != "responses",
+            arguments.system.is_some() && !add && !token && !of("move") && command != "responses",
         ),
         ("--agent", arguments.agent.is_some() && command != "route"),
         (
@@ -193,7 +268,16 @@ fn misplaced(arguments: &Arguments, words: &[&str]) -> Result<(), Failure> {
             arguments.subject.is_some() && command != "route",
         ),
         ("--at", arguments.at.is_some() && command != "route"),
-        ("--key-file", arguments.key_file.is_some() && !add),
+        (
+            "--key-file",
+            arguments.key_file.is_some() && !add && !of("rotate"),
+        ),
+        ("--grace", arguments.grace_ms.is_some() && !of("rotate")),
+        ("--epoch", arguments.epoch.is_some() && !of("revoke")),
+        ("--undo", arguments.undo && !of("retire")),
+        ("--uses", arguments.uses.is_some() && !token),
+        ("--for", arguments.for_ms.is_some() && !token),
+        ("--file", arguments.file.is_some() && !token),
         ("--standby", arguments.standby && command != "serve"),
         (
             "--without-keys",
@@ -230,11 +314,11 @@ fn print(text: &str) -> Result<(), Failure> {
 }
 
 fn configuration(arguments: &Arguments) -> Result<Config, Failure> {
-    let path = arguments
-        .config
-        .as_deref()
-        .unwrap_or(Path::new("collector.toml"));
-    config::read(path)
+    configuration_of(arguments.config.as_deref())
+}
+
+fn configuration_of(path: Option<&Path>) -> Result<Config, Failure> {
+    config::read(path.unwrap_or(Path::new("collector.toml")))
 }
 
 /// The exit code of a store's error.
@@ -243,6 +327,7 @@ pub(crate) fn store_failure(error: &StoreError) -> Failure {
         StoreError::Corrupt(_) | StoreError::Newer(_) => DATA,
         StoreError::Full(_) | StoreError::Io(_) | StoreError::Busy => IO,
         StoreError::Taken(_)
+        | StoreError::Older(_)
         | StoreError::Fenced
         | StoreError::IdTaken
         | StoreError::NameTaken
@@ -286,11 +371,7 @@ fn check(config: &Config) -> Result<(), Failure> {
 
 /// A name that fits pages, mails, URLs and selectors.
 fn name(what: &str, text: &str) -> Result<String, Failure> {
-    let length = text.chars().count();
-    let fits = (1..=NAME_CHARACTERS).contains(&length)
-        && !text.chars().any(|c| c.is_control() || c == '/')
-        && text.trim() == text;
-    if fits {
+    if is_id(text) {
         Ok(text.to_owned())
     } else {
         Err(Failure::new(

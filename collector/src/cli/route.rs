@@ -1,11 +1,12 @@
 //! `route`: who gets an alert, what they are told, and why.
 
 use super::{Arguments, configuration, print, reader};
-use crate::clock::{self, DAY_MS, Date};
-use crate::config::value::{duration_text, minute_of_day};
+use crate::clock;
+use crate::config::value::{duration_text, is_id};
 use crate::config::{Channel, Response};
 use crate::directory::{Directory, Facts, Owner, Routed};
 use crate::exit::{Failure, USAGE};
+use crate::handling::moment;
 use crate::web::codes;
 use crate::zone::Zone;
 use hansho::clock::WallTime;
@@ -39,11 +40,11 @@ pub(super) fn route(arguments: &Arguments) -> Result<(), Failure> {
     let directory = Directory::new(&config, pages);
     let (path, unknown_agent) = path_of(arguments, agent)?;
     let owner = directory.owner(&path.0, &path.1, &path.2);
+    let now = clock::now();
     let at = match arguments.at.as_deref() {
-        None => clock::now(),
-        Some(text) => moment(text, &owner.zone).ok_or_else(|| {
-            usage("--at: a local time of the customer, e.g. \"2026-11-24 03:00\", or with its zone, \"2026-11-24T03:00+09:00\"")
-        })?,
+        None => now,
+        Some(text) => moment::parse(text, owner.zone.offset_s(), now)
+            .ok_or_else(|| usage(&format!("--at: allowed are {}", moment::ALLOWED)))?,
     };
     let question = Question {
         directory: &directory,
@@ -90,7 +91,7 @@ type Path3 = (String, String, String);
 fn path_of(arguments: &Arguments, selector: &str) -> Result<(Path3, bool), Failure> {
     let parts: Vec<&str> = selector.split('/').collect();
     let whole = match parts.as_slice() {
-        [customer, system, name] => Some((
+        [customer, system, name] if parts.iter().all(|part| is_id(part)) => Some((
             (*customer).to_owned(),
             (*system).to_owned(),
             (*name).to_owned(),
@@ -104,24 +105,6 @@ fn path_of(arguments: &Arguments, selector: &str) -> Result<(Path3, bool), Failu
         (Err(_), Some(path)) => Ok((path, true)),
         (Err(failure), None) => Err(failure),
     }
-}
-
-/// `2026-11-24 03:00` on a clock in `zone`, or with a zone of its own behind it.
-fn moment(text: &str, zone: &Zone) -> Option<WallTime> {
-    let own = text
-        .len()
-        .checked_sub("+09:00".len())
-        .and_then(|at| text.split_at_checked(at))
-        .and_then(|(text, own)| Some((text, Zone::fixed(own)?)));
-    let (text, zone) = own
-        .as_ref()
-        .map_or((text, zone), |(text, zone)| (*text, zone));
-    let (day, time) = text.split_once([' ', 'T'])?;
-    let mut parts = day.split('-').map(str::parse::<u64>);
-    let mut part = || parts.next()?.ok();
-    let date = Date::new(part()?, part()?, part()?)?;
-    let of_day_ms = minute_of_day(time)?.saturating_mul(60_000);
-    Some(zone.moment(date.days().saturating_mul(DAY_MS).saturating_add(of_day_ms)))
 }
 
 /// Where a receiver is reached; no secrets.
@@ -364,36 +347,4 @@ fn write_what(
         writeln!(text, "  telephone: {telephone}")?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_is_the_customers_or_has_its_zone() {
-        let zone = Zone::fixed("+09:00").unwrap();
-        // date -d '2026-11-24 03:00 +0900' +%s
-        let expected = Some(WallTime::from_millis(1_795_456_800_000));
-        for text in [
-            "2026-11-24 03:00",
-            "2026-11-24T03:00",
-            "2026-11-24T03:00+09:00",
-            "2026-11-23 18:00+00:00",
-            "2026-11-24T00:00+06:00",
-        ] {
-            assert_eq!(moment(text, &zone), expected, "{text}");
-        }
-        for text in [
-            "",
-            "2026-11-24",
-            "03:00",
-            "2026-02-30 03:00",
-            "2026-11-24 25:00",
-            "2026-11-24 03:00 JST",
-            "あ",
-        ] {
-            assert_eq!(moment(text, &zone), None, "{text}");
-        }
-    }
 }

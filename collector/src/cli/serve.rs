@@ -1,17 +1,17 @@
 //! `serve`: wires ingest, store and pages, and stops them in order.
 
-use super::store_failure;
-use crate::clock;
-use crate::config::{self, Config};
+use super::{reload, store_failure, telling};
+use crate::clock::{self, Moment};
+use crate::config::Config;
 use crate::directory::Current;
 use crate::exit::{CONFIG, Failure, IO};
+use crate::handling;
+use crate::ingest::join::JoinGate;
 use crate::ingest::request::{Intake, Patience};
 use crate::ingest::server::Server;
 use crate::ingest::{Keys, Metrics, Refusal, SignsOfLife, tls};
 use crate::keys::Masters;
-use crate::limit::{KEY_CACHE, QUEUE_BATCHES, STANDBY_POLL_MS, STOP_MS};
-use crate::notify::Notifier;
-use crate::notify::notifier::{Heard, ears};
+use crate::limit::{KEY_CACHE, KEY_FRESH_MS, QUEUE_BATCHES, STANDBY_POLL_MS, STOP_MS};
 use crate::store::writer::Writer;
 use crate::store::{SqliteStore, Store, StoreError};
 use crate::web;
@@ -20,7 +20,6 @@ use core::net::SocketAddr;
 use hansho::frame::kind::AgentId;
 use hansho::frame::seal::AgentKey;
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::TcpListener;
@@ -31,11 +30,14 @@ use tokio::sync::watch;
 struct StoredKeys {
     store: Arc<dyn Store>,
     masters: Masters,
-    known: Mutex<HashMap<(AgentId, u8), AgentKey>>,
+    known: Mutex<Known>,
 }
 
+/// Keys, and when each was found.
+type Known = HashMap<(AgentId, u8), (Moment, AgentKey)>;
+
 impl StoredKeys {
-    fn remembered(&self) -> MutexGuard<'_, HashMap<(AgentId, u8), AgentKey>> {
+    fn remembered(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -44,14 +46,21 @@ impl Keys for StoredKeys {
     fn key(&self, agent: AgentId, epoch: u8) -> Result<Option<AgentKey>, Refusal> {
         let place = (agent, epoch);
         // Not held while the store is asked: other agents' posts go on.
-        if let Some(key) = self.remembered().get(&place) {
+        let fresh = std::time::Duration::from_millis(KEY_FRESH_MS);
+        if let Some((found, key)) = self.remembered().get(&place)
+            && found.elapsed() < fresh
+        {
             return Ok(Some(key.clone()));
         }
-        let master = self.store.master_of(agent, epoch).map_err(|error| {
-            log::error!("the key of agent {agent} cannot be looked up: {error}");
-            Refusal::Store
-        })?;
+        let master = self
+            .store
+            .master_of(agent, epoch, clock::now())
+            .map_err(|error| {
+                log::error!("the key of agent {agent} cannot be looked up: {error}");
+                Refusal::Store
+            })?;
         let Some(master) = master else {
+            self.remembered().remove(&place);
             return Ok(None);
         };
         let Some(key) = self.masters.key(master, agent, epoch) else {
@@ -62,8 +71,14 @@ impl Keys for StoredKeys {
         if known.len() >= KEY_CACHE {
             known.clear();
         }
-        known.insert(place, key.clone());
+        known.insert(place, (Moment::now(), key.clone()));
         Ok(Some(key))
+    }
+
+    fn of_new(&self, agent: AgentId, epoch: u8) -> Option<(u32, AgentKey)> {
+        let master = self.masters.newest();
+        let key = self.masters.key(master, agent, epoch)?;
+        Some((master, key))
     }
 }
 
@@ -88,9 +103,9 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
     let (queue, jobs) = sync_channel(QUEUE_BATCHES);
     let metrics = Arc::new(Metrics::default());
     let signs = Arc::new(SignsOfLife::default());
-    let deciding = Arc::clone(&writing);
+    first_link_secret(&*writing)?;
     let writer = Writer {
-        store: writing,
+        store: Arc::clone(&writing),
         retention_days: config.retention_days,
         signs: Arc::clone(&signs),
         metrics: Arc::clone(&metrics),
@@ -111,6 +126,7 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         signs: Arc::clone(&signs),
         now: clock::now,
         patience: Patience::default(),
+        joins: JoinGate::default(),
     });
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(
@@ -121,19 +137,20 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::new(IO, format!("the runtime cannot be started: {error}")))?;
-    let (newest_known, newest) = watch::channel(0);
     let zone = config.pages.zone.clone().unwrap_or_else(Zone::of_host);
     let current = Arc::new(Current::new(config, zone.clone()));
-    warn(&current);
-    let (notifier, stop_notifier) = notifier(config, deciding, &current)?;
+    reload::warn(&current);
+    let telling = telling::start(config, Arc::clone(&writing), &current)?;
+    let (newest_known, newest) = watch::channel(0);
     let site = web::Site {
         store: reading,
+        writing,
         queue,
         metrics,
         signs,
         now: clock::now,
-        newest,
         zone,
+        newest,
     };
     let outcome = runtime.block_on(listen(
         config,
@@ -143,43 +160,13 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         newest_known,
         &current,
     ));
-    // It sends what it has in hand; the rest waits in the store.
-    stop_notifier.send(Heard::Stop).ok();
-    if notifier.join().is_err() {
-        return Err(Failure::new(IO, "the notifier failed"));
-    }
+    telling.stop()?;
     // Every sender of the queue is gone with the runtime; the writer stores what waits and ends.
     runtime.shutdown_timeout(std::time::Duration::from_secs(5));
     if thread.join().is_err() {
         return Err(Failure::new(IO, "the writer failed"));
     }
     outcome
-}
-
-/// Starts the thread that tells people.
-fn notifier(
-    config: &Config,
-    store: Arc<dyn Store>,
-    current: &Arc<Current>,
-) -> Result<(std::thread::JoinHandle<()>, std::sync::mpsc::Sender<Heard>), Failure> {
-    if config.mail.is_none() {
-        log::warn!("there is no [mail]: alerts stay on the pages, nobody is mailed");
-    }
-    let reading = SqliteStore::open_reader(&config.directory);
-    let notifier = Notifier {
-        store,
-        reading: Arc::new(reading.map_err(|error| store_failure(&error))?),
-        current: Arc::clone(current),
-        base_url: config.pages.base_url.clone(),
-        now: clock::now,
-    };
-    let (tell, heard) = ears();
-    let own = tell.clone();
-    let thread = std::thread::Builder::new()
-        .name("notifier".to_owned())
-        .spawn(move || notifier.run(&heard, &own))
-        .map_err(|error| Failure::new(IO, format!("the notifier cannot be started: {error}")))?;
-    Ok((thread, tell))
 }
 
 /// Opens the store for writing. A standby waits as long as another collector writes to it.
@@ -205,38 +192,12 @@ fn writer(config: &Config, standby: bool) -> Result<SqliteStore, Failure> {
     }
 }
 
-/// Reads the configuration again; where it is refused, the one in force stays. It is small and read seldom, so that the
-/// runtime may wait for it.
-fn reload(file: &Path, current: &Current) {
-    let new = match config::read(file) {
-        Ok(new) => new,
-        Err(failure) => {
-            log::error!("SIGHUP: the configuration is refused; the one in force stays");
-            // A line each: the log has no other ends of lines.
-            for line in failure.message.lines() {
-                log::error!("{line}");
-            }
-            return;
-        }
-    };
-    let changes = current.take(&new);
-    if changes.taken.is_empty() && changes.restart.is_empty() {
-        log::info!("SIGHUP: the configuration is the same");
-    }
-    for changed in &changes.taken {
-        log::info!("SIGHUP: {changed}");
-    }
-    for changed in &changes.restart {
-        log::warn!("SIGHUP: {changed} changed, and needs a restart");
-    }
-    warn(current);
-}
-
-/// Logs what should not stay as it is.
-fn warn(current: &Current) {
-    for warning in current.get().directory.warnings(clock::now()) {
-        log::warn!("{warning}");
-    }
+/// Makes the secret that signs links, at the first start.
+fn first_link_secret(store: &dyn Store) -> Result<(), Failure> {
+    let random = crate::keys::random()?;
+    store
+        .transact(&mut |rows| handling::link::ensure(rows, random, clock::now()).map(drop))
+        .map_err(|error| store_failure(&error))
 }
 
 async fn bind(what: &str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
@@ -290,7 +251,7 @@ async fn listen(
                 log::info!("SIGINT: stopping");
                 break;
             }
-            _ = hangup.recv() => reload(&config.file, current),
+            _ = hangup.recv() => reload::reload(&config.file, current),
         }
     }
     // A receiver that is gone has stopped already.

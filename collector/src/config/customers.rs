@@ -2,7 +2,7 @@
 
 use super::reader::{Row, Seen, place};
 use super::row::quoted;
-use super::value::Text;
+use super::value::{Text, is_id};
 use crate::zone::Zone;
 use hansho::code::Language;
 use std::collections::{BTreeMap, BTreeSet};
@@ -284,7 +284,8 @@ pub(super) fn host(
     let path = seen.take(row, "agent", allowed, |value| {
         let mut parts = value.as_str()?.split('/').map(str::to_owned);
         let path = (parts.next()?, parts.next()?, parts.next()?);
-        parts.next().is_none().then_some(path)
+        let ids = [&path.0, &path.1, &path.2].into_iter().all(|id| is_id(id));
+        (ids && parts.next().is_none()).then_some(path)
     });
     let of = path.as_ref().map(|(customer, _, _)| customer.as_str());
     let place = place_of(seen, row, of, sites, teams);

@@ -24,19 +24,17 @@ pub type ReadFile<'f> = &'f dyn Fn(&Path, usize) -> std::io::Result<Content>;
 /// # Errors
 /// Those of the file system; a directory or device is none of its files.
 pub fn from_disk(path: &Path, most: usize) -> std::io::Result<Content> {
-    let about = std::fs::metadata(path)?;
-    if !about.is_file() {
+    // Before it is opened: a pipe would wait for its writer.
+    if !std::fs::metadata(path)?.is_file() {
         return Err(std::io::Error::other("not a regular file"));
     }
+    let file = std::fs::File::open(path)?;
+    // Of what was opened: the name may be another file's by now.
+    let mode = file.metadata()?.permissions().mode() & 0o7777;
     let mut bytes = Vec::new();
     let most = u64::try_from(most).unwrap_or(u64::MAX);
-    std::fs::File::open(path)?
-        .take(most.saturating_add(1))
-        .read_to_end(&mut bytes)?;
-    Ok(Content {
-        bytes,
-        mode: about.permissions().mode() & 0o7777,
-    })
+    file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    Ok(Content { bytes, mode })
 }
 
 /// Where files are, and how they are read.

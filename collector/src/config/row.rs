@@ -11,7 +11,7 @@ use hansho::code::{self, CodeError, Language};
 use std::collections::BTreeSet;
 use toml::de::{DeTable, DeValue};
 
-const ID: &str = "1 to 64 characters on one line, without / , \" and without spaces at the ends";
+const ID: &str = "1 to 64 characters on one line, without / and without spaces at the ends";
 const TEXT: &str = "a text of at most 2000 characters without control characters, or { ja = \"...\", en = \"...\" }";
 
 impl<'r> Row<'r> {

@@ -2,7 +2,7 @@
 
 use super::files::Files;
 use super::reader::{Row, Seen};
-use super::value::{Mailbox, Secret, is_address, is_host, is_line};
+use super::value::{Mailbox, Secret, duration_ms, is_address, is_host, is_line};
 use crate::limit::SHORT_CHARACTERS;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -255,17 +255,17 @@ pub(super) fn notify(
     ];
     seen.known(row.table, row.name, &known);
     let usual = Notify::default();
-    let never = row
-        .table
-        .get("repeat_after")
-        .and_then(|value| value.get_ref().as_str())
-        == Some("never");
-    let repeat_after_ms = if never {
-        None
-    } else {
-        seen.duration(row, "repeat_after", 5 * MINUTE_MS..=7 * DAY_MS)
-            .or(usual.repeat_after_ms)
-    };
+    let allowed = "a time from \"5m\" to \"7d\" (units ms, s, m, h, d), or \"never\"";
+    let repeat_after_ms = seen
+        .take(row, "repeat_after", allowed, |value| {
+            match value.as_str()? {
+                "never" => Some(None),
+                text => duration_ms(text)
+                    .filter(|millis| (5 * MINUTE_MS..=7 * DAY_MS).contains(millis))
+                    .map(Some),
+            }
+        })
+        .unwrap_or(usual.repeat_after_ms);
     Notify {
         default_team: seen.reference(row, "default_team", "team", teams),
         fallback: seen.references(row, "fallback", "receiver", receivers),

@@ -170,11 +170,10 @@ pub fn is_telephone(text: &str) -> bool {
     is_line(text, SHORT_CHARACTERS) && text.chars().any(|c| c.is_ascii_digit())
 }
 
-/// The name of a customer, system, agent, site, team or receiver: fits pages, mails, URLs, selectors and a column of a
-/// CSV file.
+/// The name of a customer, system, agent, site, team or receiver: fits pages, mails, URLs and selectors.
 #[must_use]
 pub fn is_id(text: &str) -> bool {
-    is_line(text, NAME_CHARACTERS) && !text.contains(['/', ',', '"'])
+    is_line(text, NAME_CHARACTERS) && !text.contains('/')
 }
 
 /// One line that may stand in a mail.
@@ -433,6 +432,6 @@ mod tests {
         assert!(is_text("1行目\n\t2行目", 100));
         assert!(!is_line("1行目\n2行目", 100));
         assert!(!is_text("abc", 2));
-        assert!(!is_id("a/b") && !is_id("a,b") && is_id("みらい商事"));
+        assert!(!is_id("a/b") && !is_id("a\u{202e}b") && is_id("みらい商事"));
     }
 }

@@ -63,6 +63,8 @@ pub enum Refused {
     NoAgent,
     /// There is no such system, or not for this person.
     NoSystem,
+    /// No agent is of this customer: a mistyped name would silence nothing, unnoticed.
+    NoCustomer(String),
     /// There is no such silence, or not for this person.
     NoSilence(u64),
     /// There is no such window, or not for this person.
@@ -132,6 +134,7 @@ impl core::fmt::Display for Refused {
             Self::NoAlert => write!(f, "there is no such alert"),
             Self::NoAgent => write!(f, "there is no such agent"),
             Self::NoSystem => write!(f, "there is no such system"),
+            Self::NoCustomer(customer) => write!(f, "there is no customer {customer:?}"),
             Self::NoSilence(id) => write!(f, "there is no silence {id}"),
             Self::NoWindow(id) => write!(f, "there is no window {id}"),
             Self::Beyond(customer) if customer.is_empty() => {
@@ -245,6 +248,24 @@ pub fn transact<T>(
     }
 }
 
+/// Reads rows as they stood at one moment.
+///
+/// # Errors
+/// [`Fault`].
+pub fn view<T>(
+    store: &dyn Store,
+    mut work: impl FnMut(&mut dyn AllRows) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    let mut outcome = None;
+    store.view(&mut |rows| {
+        outcome = Some(work(rows));
+        Ok(())
+    })?;
+    // A store that ran nothing and says that it did.
+    let idle = || StoreError::Io("the query was not run".to_owned());
+    outcome.unwrap_or_else(|| Err(idle().into()))
+}
+
 /// Whose an alert is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Owner {
@@ -301,4 +322,30 @@ fn own_customer(who: &Who, customer: Option<&str>) -> Result<(), Refused> {
     } else {
         Err(Refused::Beyond(customer.unwrap_or_default().to_owned()))
     }
+}
+
+/// That agents are there for what is named, so that a mistyped name is seen.
+fn known_place(
+    rows: &mut dyn AllRows,
+    customer: Option<&str>,
+    system: Option<&str>,
+    name: Option<&str>,
+) -> Result<(), Fault> {
+    let Some(customer) = customer else {
+        return Ok(());
+    };
+    let mut agents = rows.all_agents()?;
+    agents.retain(|agent| agent.customer == customer);
+    if agents.is_empty() {
+        return Err(Refused::NoCustomer(customer.to_owned()).into());
+    }
+    agents.retain(|agent| system.is_none_or(|system| agent.system == system));
+    if agents.is_empty() {
+        return Err(Refused::NoSystem.into());
+    }
+    agents.retain(|agent| name.is_none_or(|name| agent.name == name));
+    if agents.is_empty() {
+        return Err(Refused::NoAgent.into());
+    }
+    Ok(())
 }

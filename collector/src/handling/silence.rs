@@ -1,7 +1,7 @@
 //! Silences: for some time nobody is told of certain alerts, and everybody sees why.
 
 use super::audit::{self, Detail};
-use super::{Fault, Refused, Who, own_customer, text};
+use super::{Fault, Refused, Who, known_place, own_customer, text};
 use crate::clock::DAY_MS;
 use crate::limit::{AHEAD_MS, NAME_CHARACTERS, REMARK_CHARACTERS, SILENCE_MS, SILENCES};
 use crate::store::rows::AllRows;
@@ -97,6 +97,12 @@ pub fn add(
     let reason = text::line("the reason", &new.reason, REMARK_CHARACTERS)?;
     let matcher = checked(&new.matcher)?;
     own_customer(who, matcher.customer.as_deref())?;
+    known_place(
+        rows,
+        matcher.customer.as_deref(),
+        matcher.system.as_deref(),
+        matcher.agent.as_deref(),
+    )?;
     if new.until <= now {
         return Err(Refused::Past("the end").into());
     }

@@ -1,7 +1,7 @@
 //! Windows: announced times. Maintenance silences and makes a stop a planned one; an event silences nothing and is shown.
 
 use super::audit::{self, Detail};
-use super::{Fault, Refused, Who, own_customer, text};
+use super::{Fault, Refused, Who, known_place, own_customer, text};
 use crate::clock::DAY_MS;
 use crate::limit::{
     AHEAD_MS, EVENT_MS, MAINTENANCE_MS, NAME_CHARACTERS, REMARK_CHARACTERS, WINDOWS,
@@ -50,6 +50,12 @@ pub fn add(
     let by = text::name("the name", &who.name)?;
     let scope = scope(&new.scope)?;
     own_customer(who, Some(&scope.customer))?;
+    known_place(
+        rows,
+        Some(&scope.customer),
+        scope.system.as_deref(),
+        scope.agent.as_deref(),
+    )?;
     let texts = Texts {
         ja: text::optional_line("the Japanese text", &new.texts.ja, REMARK_CHARACTERS)?,
         en: text::optional_line("the English text", &new.texts.en, REMARK_CHARACTERS)?,

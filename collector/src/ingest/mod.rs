@@ -1,9 +1,10 @@
 //! Taking batches from the network: mac before decode, bounds on everything, the answer after the commit.
 //!
-//! [`batch`] what passes on; [`server`] connections and their timeouts; [`peers`] how many each address has; [`request`] one post; [`tls`] certificates;
+//! [`batch`] what passes on; [`server`] connections and their timeouts; [`peers`] how many each address has; [`request`] one post; [`join`] hosts that become agents; [`tls`] certificates;
 //! [`metrics`] what is counted. What stores the batches is on the other end of a bounded queue.
 
 pub mod batch;
+pub mod join;
 pub mod metrics;
 pub mod peers;
 pub mod request;
@@ -27,6 +28,11 @@ pub enum Job {
     Batch(
         Box<AuthenticatedBatch>,
         oneshot::Sender<Result<Answer, Refusal>>,
+    ),
+    /// Lets a host join, and where to answer.
+    Join(
+        Box<join::JoinAsk>,
+        oneshot::Sender<Result<join::Joined, Refusal>>,
     ),
     /// Says whether the writer can write.
     Ping(oneshot::Sender<bool>),
@@ -52,4 +58,7 @@ pub trait Keys: Send + Sync {
     /// # Errors
     /// Where it cannot be found out now.
     fn key(&self, agent: AgentId, epoch: u8) -> Result<Option<AgentKey>, Refusal>;
+
+    /// The master for new agents, and the key of one by it; `None` where nobody can join.
+    fn of_new(&self, agent: AgentId, epoch: u8) -> Option<(u32, AgentKey)>;
 }

@@ -62,7 +62,7 @@ impl Drop for Place {
 }
 
 /// What counts as one address: of IPv6 the network of 64 bits, which one host may have whole (RFC 6177).
-fn counted(address: IpAddr) -> IpAddr {
+pub(super) fn counted(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(six) => {
             let [a, b, c, d, ..] = six.segments();

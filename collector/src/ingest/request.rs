@@ -1,9 +1,12 @@
 //! One post: `POST /v1/frames`, `Content-Type: application/octet-stream`, a batch; the answer is sealed.
 
+use super::join::{self, JoinAsk, JoinGate, Joined};
 use super::{AuthenticatedBatch, Job, Keys, Metrics, Refusal, SignsOfLife};
-use crate::limit::{BODY_MS, REQUEST_MS, RETRY_AFTER_S};
+use crate::keys::{self, key_line};
+use crate::limit::{BODY_MS, JOIN_BYTES, REQUEST_MS, RETRY_AFTER_S};
 use bytes::Bytes;
 use hansho::clock::WallTime;
+use hansho::frame::answer::Answer;
 use hansho::frame::batch::{self, BatchFault};
 use hansho::frame::seal::{AgentKey, Label, open};
 use hansho::limit::{ANSWER_BYTES, BATCH_BYTES};
@@ -31,7 +34,22 @@ pub struct Intake {
     pub now: fn() -> WallTime,
     /// How long a client may take.
     pub patience: Patience,
+    /// How often may be asked to join.
+    pub joins: JoinGate,
 }
+
+/// Address of whoever asks, among the extensions of its request.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub std::net::IpAddr);
+
+/// Epoch of a new agent's key.
+const FIRST_EPOCH: u8 = 1;
+/// Path of batches.
+const FRAMES: &str = "/v1/frames";
+/// Path of a batch that is only looked at: `hansho check --connect`.
+const CHECK: &str = "/v1/check";
+/// Path of hosts that join.
+const JOIN: &str = "/v1/join";
 
 /// How long a client may take.
 #[derive(Clone, Copy, Debug)]
@@ -105,7 +123,7 @@ impl Refused {
 
     fn words(self) -> String {
         match self {
-            Self::Path => "only /v1/frames is here\n".to_owned(),
+            Self::Path => "only /v1/frames, /v1/check and /v1/join are here\n".to_owned(),
             Self::Method => "only POST\n".to_owned(),
             Self::Type => "only application/octet-stream\n".to_owned(),
             Self::TooLarge => format!("more than {BATCH_BYTES} bytes\n"),
@@ -144,6 +162,9 @@ impl Intake {
     where
         B: Body<Data = Bytes> + Unpin,
     {
+        if request.uri().path() == JOIN {
+            return self.join(request).await;
+        }
         let outcome = tokio::time::timeout(self.patience.request, self.post(request, known))
             .await
             .unwrap_or(Err(Refused::Slow));
@@ -173,7 +194,7 @@ impl Intake {
         B: Body<Data = Bytes> + Unpin,
     {
         // Read to its end: closing before would reset the connection, and the answer with it.
-        if let Ok(body) = read(request.into_body()).await
+        if let Ok(body) = read(request.into_body(), BATCH_BYTES).await
             && let Ok((opened, _)) = self.authentic(&body)
         {
             self.signs.heard(opened.header(), (self.now)());
@@ -188,7 +209,9 @@ impl Intake {
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        if request.uri().path() != "/v1/frames" {
+        let path = request.uri().path();
+        let only_check = path == CHECK;
+        if path != FRAMES && !only_check {
             return Err(Refused::Path);
         }
         if request.method() != Method::POST {
@@ -203,10 +226,15 @@ impl Intake {
         if announced.is_some_and(|length| length > BATCH_BYTES as u64) {
             return Err(Refused::TooLarge);
         }
-        let body = tokio::time::timeout(self.patience.body, read(request.into_body()))
+        let body = read(request.into_body(), BATCH_BYTES);
+        let body = tokio::time::timeout(self.patience.body, body)
             .await
             .unwrap_or(Err(Refused::Slow))?;
-        self.batch(&body, known).await
+        if only_check {
+            self.check(&body, known).await
+        } else {
+            self.batch(&body, known).await
+        }
     }
 
     /// A batch whose mac fits, with its key.
@@ -229,6 +257,116 @@ impl Intake {
         Ok((opened, key))
     }
 
+    /// Answers an authentic batch without storing it or taking it for a sign of life: the way is proved, the key, and that the
+    /// writer can write. Its sections are not looked at.
+    async fn check(&self, body: &[u8], known: &AtomicBool) -> Result<Bytes, Refused> {
+        let (opened, key) = self.authentic(body)?;
+        known.store(true, Ordering::Relaxed);
+        let (reply, wrote) = oneshot::channel();
+        self.enqueue(Job::Ping(reply))?;
+        if !wrote.await.unwrap_or(false) {
+            return Err(Refused::Unavailable(Refusal::Store));
+        }
+        let answer = Answer {
+            echo: opened.mac(),
+            collector_wall: (self.now)(),
+            ..Answer::default()
+        };
+        sealed(&answer, &key)
+    }
+
+    fn enqueue(&self, job: Job) -> Result<(), Refused> {
+        self.queue.try_send(job).map_err(|error| {
+            Refused::Unavailable(match error {
+                TrySendError::Full(_) => Refusal::Overload,
+                TrySendError::Disconnected(_) => Refusal::Stopping,
+            })
+        })
+    }
+
+    /// Answers a host that joins; never fails.
+    async fn join<B>(&self, request: Request<B>) -> Response<Full<Bytes>>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let asked = tokio::time::timeout(self.patience.request, self.joined(request));
+        let (status, said) = match asked.await.unwrap_or(Err(Refused::Slow)) {
+            Ok(answer) => answer,
+            Err(refused) => {
+                refused
+                    .counter(&self.metrics)
+                    .fetch_add(1, Ordering::Relaxed);
+                return refused.response();
+            }
+        };
+        log::info!("join: {status}");
+        let mut response = plain(status, Bytes::from(said.to_string()));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            headers.insert(RETRY_AFTER, HeaderValue::from(JOIN_RETRY_S));
+        }
+        response
+    }
+
+    async fn joined<B>(
+        &self,
+        request: Request<B>,
+    ) -> Result<(StatusCode, serde_json::Value), Refused>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        if request.method() != Method::POST {
+            return Err(Refused::Method);
+        }
+        let address = request.extensions().get::<Peer>().map(|peer| peer.0);
+        if !self.joins.enter(address) {
+            let message = "too many hosts join, or too many wrong tokens: again in a minute";
+            let status = StatusCode::TOO_MANY_REQUESTS;
+            return Ok(join::refusal(status, "rate", message));
+        }
+        let body = read(request.into_body(), JOIN_BYTES);
+        let body = tokio::time::timeout(self.patience.body, body)
+            .await
+            .unwrap_or(Err(Refused::Slow))?;
+        let (token, hash, name) = match join::parse(&body) {
+            Ok(asked) => asked,
+            Err(fault) => {
+                self.joins.failed(address);
+                return Ok(fault.answer());
+            }
+        };
+        let random = keys::random().map_err(|_| Refused::Unavailable(Refusal::Store))?;
+        let agent = hansho::frame::kind::AgentId(u64::from_le_bytes(random));
+        let of_new = self.keys.of_new(agent, FIRST_EPOCH);
+        let (master, key) = of_new.ok_or(Refused::Unavailable(Refusal::Store))?;
+        let ask = JoinAsk {
+            token,
+            hash,
+            name: name.clone(),
+            agent,
+            master,
+            epoch: FIRST_EPOCH,
+        };
+        let (reply, answered) = oneshot::channel();
+        self.enqueue(Job::Join(Box::new(ask), reply))?;
+        let joined = answered
+            .await
+            .unwrap_or(Err(Refusal::Stopping))
+            .map_err(Refused::Unavailable)?;
+        match &joined {
+            Joined::NoToken => self.joins.failed(address),
+            Joined::Added { customer, system } => {
+                log::info!(
+                    "agent {agent} joined {customer:?}/{system:?} as {name:?}, token {token}"
+                );
+            }
+            Joined::TokenOver(_) | Joined::NameTaken { .. } => {}
+        }
+        let line = key_line(agent, FIRST_EPOCH, &key);
+        Ok(joined.answer(&name, line.trim_end()))
+    }
+
     async fn batch(&self, body: &[u8], known: &AtomicBool) -> Result<Bytes, Refused> {
         let (opened, key) = self.authentic(body)?;
         known.store(true, Ordering::Relaxed);
@@ -248,16 +386,23 @@ impl Intake {
         let answer = answer
             .unwrap_or(Err(Refusal::Stopping))
             .map_err(Refused::Unavailable)?;
-        let mut buffer = vec![0; ANSWER_BYTES];
-        let sealed = answer
-            .seal(&key, &mut buffer)
-            .map_err(|_| Refused::Unavailable(Refusal::Store))?;
-        Ok(Bytes::copy_from_slice(sealed))
+        sealed(&answer, &key)
     }
 }
 
-/// Reads a body of at most a batch's length, whatever its headers said.
-async fn read<B>(mut body: B) -> Result<Vec<u8>, Refused>
+/// `Retry-After` of a host that is to join later, seconds.
+const JOIN_RETRY_S: u64 = crate::limit::JOIN_WINDOW_MS / 1000;
+
+fn sealed(answer: &Answer, key: &AgentKey) -> Result<Bytes, Refused> {
+    let mut buffer = vec![0; ANSWER_BYTES];
+    let sealed = answer
+        .seal(key, &mut buffer)
+        .map_err(|_| Refused::Unavailable(Refusal::Store))?;
+    Ok(Bytes::copy_from_slice(sealed))
+}
+
+/// Reads a body of at most `most` bytes, whatever its headers said.
+async fn read<B>(mut body: B, most: usize) -> Result<Vec<u8>, Refused>
 where
     B: Body<Data = Bytes> + Unpin,
 {
@@ -267,7 +412,7 @@ where
         let Ok(data) = frame.into_data() else {
             continue;
         };
-        if bytes.len().saturating_add(data.len()) > BATCH_BYTES {
+        if bytes.len().saturating_add(data.len()) > most {
             return Err(Refused::TooLarge);
         }
         bytes.extend_from_slice(&data);

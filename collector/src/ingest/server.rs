@@ -1,7 +1,7 @@
 //! Connections: accepting, TLS, HTTP/1.1, timeouts. The only file that touches the ingest socket.
 
 use super::peers::Peers;
-use super::request::Intake;
+use super::request::{Intake, Peer};
 use crate::limit::{
     HANDSHAKE_MS, HEADER_BYTES, HEADER_MS, REFUSAL_MS, REFUSAL_PLACES, STOP_MS, STRANGER_MS,
 };
@@ -136,12 +136,13 @@ impl Serving {
     async fn connection(self, socket: TcpStream) {
         // Answers are small and awaited: no reason to collect them. A refusal only costs time.
         drop(socket.set_nodelay(true));
+        let peer = socket.peer_addr().ok().map(|address| Peer(address.ip()));
         let Some(tls) = &self.tls else {
-            return self.http(socket).await;
+            return self.http(socket, peer).await;
         };
         let handshake = tls.accept(socket);
         match tokio::time::timeout(Duration::from_millis(HANDSHAKE_MS), handshake).await {
-            Ok(Ok(stream)) => self.http(stream).await,
+            Ok(Ok(stream)) => self.http(stream, peer).await,
             Ok(Err(_)) | Err(_) => {
                 let failed = &self.intake.metrics.handshakes_failed;
                 failed.fetch_add(1, Ordering::Relaxed);
@@ -149,12 +150,15 @@ impl Serving {
         }
     }
 
-    async fn http<S>(mut self, stream: S)
+    async fn http<S>(mut self, stream: S, peer: Option<Peer>)
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let known = Arc::new(AtomicBool::new(false));
-        let service = service_fn(|request| {
+        let service = service_fn(|mut request: hyper::Request<hyper::body::Incoming>| {
+            if let Some(peer) = peer {
+                request.extensions_mut().insert(peer);
+            }
             let (intake, known) = (Arc::clone(&self.intake), Arc::clone(&known));
             let turned_away = self.turned_away;
             async move {

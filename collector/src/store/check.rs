@@ -39,9 +39,13 @@ pub fn check<'f>(
 
 fn belongs(stream: Stream, body: &Body<'_>) -> bool {
     match body {
-        Body::Hello(_) | Body::Config(_) | Body::State(_) | Body::Alert(_) | Body::Goodbye(_) => {
-            stream == Stream::Alerts
-        }
+        Body::Hello(_)
+        | Body::Boot(_)
+        | Body::Config(_)
+        | Body::State(_)
+        | Body::Alert(_)
+        | Body::Leave(_)
+        | Body::Goodbye(_) => stream == Stream::Alerts,
         Body::Readings(_) => stream == Stream::Readings,
         Body::History(_) => stream == Stream::History,
         Body::Loss(_) | Body::Unknown(_) => true,
@@ -66,7 +70,12 @@ fn whole(body: &Body<'_>, uptime: Uptime) -> bool {
                 && body::elements::<RuleRecord<'_>>(config.rules)
                     .all(|record| record.is_ok_and(|record| record.subject.len() <= SUBJECT_BYTES))
         }
-        Body::Hello(_) | Body::Goodbye(_) | Body::Loss(_) | Body::Unknown(_) => true,
+        Body::Hello(_)
+        | Body::Boot(_)
+        | Body::Leave(_)
+        | Body::Goodbye(_)
+        | Body::Loss(_)
+        | Body::Unknown(_) => true,
     }
 }
 

@@ -90,6 +90,8 @@ impl Agent {
             inventory: None,
             runs: 0,
             alerts: 0,
+            retired: None,
+            used_epoch: 0,
         }
     }
 }

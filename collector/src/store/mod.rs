@@ -5,6 +5,7 @@
 //! on the single rows of [`rows`]; [`dating`] how uptimes become dates; [`decode`] what frames say when they are read back; [`sqlite`] and [`memory`] the two stores; [`writer`] the one thread that writes;
 //! `tests/conformance.rs` is the suite that both stores pass.
 
+pub mod agents;
 pub mod alerts;
 pub mod apply;
 pub mod bodies;
@@ -80,11 +81,17 @@ pub trait Store: Send + Sync {
     /// [`StoreError::IdTaken`], [`StoreError::NameTaken`].
     fn add_agent(&self, agent: &NewAgent, now: WallTime) -> Result<(), StoreError>;
 
-    /// Master of an agent's key epoch; `None` where there is no such agent or epoch.
+    /// Master of an agent's key epoch; `None` where there is no such agent or epoch, or it is refused at `now`: revoked,
+    /// followed by another one, or the agent is retired.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn master_of(&self, agent: AgentId, epoch: u8) -> Result<Option<u32>, StoreError>;
+    fn master_of(
+        &self,
+        agent: AgentId,
+        epoch: u8,
+        now: WallTime,
+    ) -> Result<Option<u32>, StoreError>;
 
     /// All agents, by customer, system and name.
     ///
@@ -228,6 +235,8 @@ pub enum StoreError {
     Corrupt(String),
     /// The store is of a newer version of the collector.
     Newer(u32),
+    /// The store is of an older version and was not brought up to date yet.
+    Older(u32),
     /// The identity is or was in use.
     IdTaken,
     /// The system has an agent of this name.
@@ -252,6 +261,10 @@ impl core::fmt::Display for StoreError {
             Self::Newer(version) => write!(
                 f,
                 "the store has schema {version}, which a newer collector made"
+            ),
+            Self::Older(version) => write!(
+                f,
+                "the store has schema {version}, which this version brings up to date at `serve` or `migrate`"
             ),
             Self::IdTaken => write!(f, "the agent identity is or was in use"),
             Self::NameTaken => write!(f, "the system has an agent of this name"),

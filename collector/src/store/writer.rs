@@ -1,7 +1,8 @@
 //! The one thread that writes: it takes what waits, stores it in one transaction, and answers.
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, agents};
 use crate::clock::Moment;
+use crate::ingest::join::{JoinAsk, Joined};
 use crate::ingest::{Job, Metrics, Refusal, SignsOfLife};
 use crate::limit::{GROUP_BATCHES, GROUP_BYTES, SWEEP_MS};
 use hansho::clock::WallTime;
@@ -89,6 +90,7 @@ impl Writer {
                 Job::Ping(reply) => {
                     reply.send(self.store.ping((self.now)()).is_ok()).ok();
                 }
+                Job::Join(ask, reply) => drop(reply.send(self.join(&ask))),
             }
         }
         if batches.is_empty() {
@@ -122,6 +124,23 @@ impl Writer {
                 for (batch, reply) in batches.iter().zip(replies) {
                     drop(reply.send(self.refused(batch.header(), &error)));
                 }
+            }
+        }
+    }
+
+    fn join(&self, ask: &JoinAsk) -> Result<Joined, Refusal> {
+        let mut joined = None;
+        let outcome = self.store.transact(&mut |rows| {
+            joined = Some(agents::join(rows, ask, (self.now)())?);
+            Ok(())
+        });
+        match (outcome, joined) {
+            (Ok(()), Some(joined)) => Ok(joined),
+            (Ok(()), None) => Err(Refusal::Store),
+            (Err(error), _) => {
+                self.metrics.store_errors.fetch_add(1, Ordering::Relaxed);
+                log::error!("a host cannot join: {error}");
+                Err(Refusal::Store)
             }
         }
     }

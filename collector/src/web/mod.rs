@@ -1,7 +1,7 @@
 //! The pages: what is happening and what to do, without JavaScript, in Japanese and English.
 //!
 //! [`home`], [`agent`], [`alert`], [`code`] one page each, inside the [`frame`] of all; [`words`] the two languages;
-//! [`names`] of what is measured; [`reason`] why an alert stands as it does; [`life`] whether an agent is silent;
+//! [`names`] of what is measured; [`reason`] why an alert stands as it does; [`life`] whether an agent is silent; [`link`] the page behind a mail's signed link;
 //! [`listen`] bounds on connections; [`values`] numbers with units; [`health`] what machines ask. Everything is escaped by maud.
 
 pub mod agent;
@@ -14,6 +14,8 @@ pub mod frame;
 pub mod health;
 pub mod home;
 pub mod life;
+pub mod link;
+pub mod link_words;
 pub mod listen;
 pub mod live;
 pub mod names;
@@ -35,8 +37,8 @@ use axum::routing::get;
 use hansho::clock::WallTime;
 use maud::Markup;
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use words::Words;
@@ -45,6 +47,8 @@ use words::Words;
 pub struct Site {
     /// For reading.
     pub store: Arc<dyn Store>,
+    /// For what people do.
+    pub writing: Arc<dyn Store>,
     /// To ask the writer whether it works.
     pub queue: SyncSender<Job>,
     /// Counters of the process.
@@ -74,6 +78,13 @@ pub async fn serve(listener: TcpListener, site: Arc<Site>, mut stop: watch::Rece
 
 /// The routes.
 pub fn router(site: Arc<Site>) -> Router {
+    let links = link::router(Arc::new(link::Links {
+        reading: Arc::clone(&site.store),
+        writing: Arc::clone(&site.writing),
+        now: site.now,
+        zone: site.zone.clone(),
+        uses: Mutex::default(),
+    }));
     Router::new()
         .route("/", get(home_page))
         .route("/a/{id}", get(alert_page))
@@ -85,8 +96,9 @@ pub fn router(site: Arc<Site>) -> Router {
         .route("/healthz", get(health::healthz))
         .route("/metrics", get(health::metrics))
         .fallback(not_found)
-        .layer(middleware::from_fn(guard))
         .with_state(site)
+        .merge(links)
+        .layer(middleware::from_fn(guard))
 }
 
 /// Headers on every answer: nothing is loaded from anywhere, nothing runs, nobody frames it, nothing is kept.

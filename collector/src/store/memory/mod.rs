@@ -1,5 +1,6 @@
 //! The store in memory: the model that SQLite is compared with, and the store of simulations. Maps, nothing else.
 
+mod agents;
 mod handling;
 mod notify;
 mod people;
@@ -8,10 +9,10 @@ mod presence;
 use super::apply;
 use super::decode::{readings_of, rules_of};
 use super::news;
-use super::rows::{ConfigPart, Latest, Rows, StatePart, Watermark};
+use super::rows::{AgentRows, ConfigPart, Latest, Rows, StatePart, Watermark};
 use super::types::{
-    Agent, AgentRule, AlertFilter, AlertId, Boot, Counts, Event, EventKind, Identity, LostRange,
-    NewAgent, Range, Run, StoredAlert, StoredFrame, StoredReading, Totals,
+    Agent, AgentRule, AlertFilter, AlertId, Boot, Counts, Event, EventKind, Identity, JoinToken,
+    KeyEpoch, LostRange, NewAgent, Range, Run, StoredAlert, StoredFrame, StoredReading, Totals,
 };
 use super::{Store, StoreError, Work};
 use crate::clock::DAY_MS;
@@ -34,7 +35,8 @@ pub struct MemoryStore {
 #[derive(Clone, Debug, Default)]
 struct Tables {
     agents: BTreeMap<AgentId, Agent>,
-    keys: BTreeMap<(AgentId, u8), u32>,
+    keys: BTreeMap<(AgentId, u8), KeyEpoch>,
+    join_tokens: BTreeMap<u32, JoinToken>,
     runs: BTreeMap<(AgentId, RunId), Run>,
     boots: BTreeMap<(AgentId, BootId), Boot>,
     watermarks: BTreeMap<(AgentId, RunId, Stream), Watermark>,
@@ -112,28 +114,21 @@ impl Store for MemoryStore {
     }
 
     fn add_agent(&self, agent: &NewAgent, now: WallTime) -> Result<(), StoreError> {
-        self.transaction(|tables| {
-            if tables.agents.contains_key(&agent.id) {
-                return Err(StoreError::IdTaken);
-            }
-            let taken = tables.agents.values().any(|known| {
-                known.customer == agent.customer
-                    && known.system == agent.system
-                    && known.name == agent.name
-            });
-            if taken {
-                return Err(StoreError::NameTaken);
-            }
-            tables
-                .keys
-                .insert((agent.id, agent.key_epoch), agent.master_id);
-            tables.agents.insert(agent.id, Agent::new(agent, now));
-            Ok(())
-        })
+        self.transaction(|tables| tables.insert_agent(agent, now))
     }
 
-    fn master_of(&self, agent: AgentId, epoch: u8) -> Result<Option<u32>, StoreError> {
-        Ok(self.lock().keys.get(&(agent, epoch)).copied())
+    fn master_of(
+        &self,
+        agent: AgentId,
+        epoch: u8,
+        now: WallTime,
+    ) -> Result<Option<u32>, StoreError> {
+        let tables = self.lock();
+        let watched = tables.agents.get(&agent);
+        let watched = watched.is_some_and(|agent| agent.retired.is_none());
+        let key = tables.keys.get(&(agent, epoch));
+        let key = key.filter(|key| watched && key.is_good(now));
+        Ok(key.map(|key| key.master))
     }
 
     fn agents(&self) -> Result<Vec<Agent>, StoreError> {
@@ -327,6 +322,20 @@ impl Rows for Tables {
 
     fn put_agent(&mut self, agent: &Agent) -> Result<(), StoreError> {
         self.agents.insert(agent.id, agent.clone());
+        Ok(())
+    }
+
+    fn key_used(&mut self, agent: AgentId, epoch: u8, now: WallTime) -> Result<(), StoreError> {
+        if let Some(known) = self.agents.get_mut(&agent) {
+            known.used_epoch = epoch;
+        }
+        for ((_, of), key) in self.keys.range_mut((agent, 0)..=(agent, epoch)) {
+            if *of == epoch {
+                key.used = Some(now);
+            } else {
+                key.ends = Some(key.ends.map_or(now, |ends| ends.min(now)));
+            }
+        }
         Ok(())
     }
 

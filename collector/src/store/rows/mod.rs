@@ -1,11 +1,13 @@
 //! What decisions need of a store: single rows within one open transaction, one trait a subject. SQLite and the
 //! in-memory model implement all of them.
 
+pub mod agents;
 pub mod handling;
 pub mod notify;
 pub mod people;
 pub mod presence;
 
+pub use agents::AgentRows;
 pub use handling::HandlingRows;
 pub use notify::NotifyRows;
 pub use people::PeopleRows;
@@ -74,6 +76,8 @@ pub struct Latest {
 pub trait Rows {
     fn agent(&mut self, agent: AgentId) -> Result<Option<Agent>, StoreError>;
     fn put_agent(&mut self, agent: &Agent) -> Result<(), StoreError>;
+    /// The first batch with this epoch of its key is stored: epochs before it end.
+    fn key_used(&mut self, agent: AgentId, epoch: u8, now: WallTime) -> Result<(), StoreError>;
     fn run(&mut self, agent: AgentId, run: RunId) -> Result<Option<Run>, StoreError>;
     fn put_run(&mut self, agent: AgentId, run: &Run) -> Result<(), StoreError>;
     fn boot(&mut self, agent: AgentId, boot: BootId) -> Result<Option<Boot>, StoreError>;
@@ -175,6 +179,9 @@ pub trait Rows {
 }
 
 /// All rows of all subjects: what a decision on the collector's side of the wire works on.
-pub trait AllRows: Rows + PresenceRows + HandlingRows + NotifyRows + PeopleRows {}
+pub trait AllRows:
+    Rows + AgentRows + PresenceRows + HandlingRows + NotifyRows + PeopleRows
+{
+}
 
-impl<T: Rows + PresenceRows + HandlingRows + NotifyRows + PeopleRows> AllRows for T {}
+impl<T: Rows + AgentRows + PresenceRows + HandlingRows + NotifyRows + PeopleRows> AllRows for T {}

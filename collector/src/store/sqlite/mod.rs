@@ -4,6 +4,7 @@
 //! given. A crash in between leaves frames past the watermark in the day file; opening deletes them. Both files are in WAL
 //! mode with `synchronous = FULL`: a commit is on the disk when it returns.
 
+mod agents;
 pub mod backup;
 mod day;
 mod events;
@@ -20,6 +21,7 @@ pub use open::MAIN_FILE;
 
 use super::apply;
 use super::news;
+use super::rows::AgentRows as _;
 use super::types::{
     Agent, AgentRule, AlertFilter, AlertId, LostRange, NewAgent, Range, StoredAlert, StoredFrame,
     StoredReading, Totals, shard, signed,
@@ -263,58 +265,28 @@ impl Store for SqliteStore {
 
     fn add_agent(&self, agent: &NewAgent, now: WallTime) -> Result<(), StoreError> {
         let mut inner = self.lock();
-        inner.transaction(|rows| {
-            let key = (shard(agent.id), agent.id.0.cast_signed());
-            let used = rows
-                .main
-                .query_row(
-                    "SELECT 1 FROM agents WHERE shard = ?1 AND agent = ?2",
-                    key,
-                    |_| Ok(()),
-                )
-                .optional()?;
-            if used.is_some() {
-                return Err(StoreError::IdTaken);
-            }
-            let inserted = rows.main.execute(
-                "INSERT INTO agents (shard, agent, customer, system, name, created_ms, runs, alerts)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0) ON CONFLICT (customer, system, name) DO NOTHING",
-                params![
-                    key.0,
-                    key.1,
-                    agent.customer,
-                    agent.system,
-                    agent.name,
-                    signed(now.as_millis())
-                ],
-            )?;
-            if inserted == 0 {
-                return Err(StoreError::NameTaken);
-            }
-            rows.main.execute(
-                "INSERT INTO agent_keys (shard, agent, epoch, master, created_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
-                params![
-                    key.0,
-                    key.1,
-                    agent.key_epoch,
-                    agent.master_id,
-                    signed(now.as_millis())
-                ],
-            )?;
-            Ok(())
-        })?;
+        inner.transaction(|rows| rows.insert_agent(agent, now))?;
         inner.settle()
     }
 
-    fn master_of(&self, agent: AgentId, epoch: u8) -> Result<Option<u32>, StoreError> {
+    fn master_of(
+        &self,
+        agent: AgentId,
+        epoch: u8,
+        now: WallTime,
+    ) -> Result<Option<u32>, StoreError> {
         let inner = self.lock();
         let mut statement = inner.main.prepare_cached(
-            "SELECT master FROM agent_keys WHERE shard = ?1 AND agent = ?2 AND epoch = ?3",
+            "SELECT k.master FROM agent_keys k JOIN agents a ON a.shard = k.shard AND a.agent = k.agent
+             WHERE k.shard = ?1 AND k.agent = ?2 AND k.epoch = ?3 AND (k.ends_ms IS NULL OR k.ends_ms > ?4)
+                AND a.retired_ms IS NULL",
         )?;
+        let now_ms = signed(now.as_millis());
         Ok(statement
-            .query_row(params![shard(agent), agent.0.cast_signed(), epoch], |row| {
-                row.get(0)
-            })
+            .query_row(
+                params![shard(agent), agent.0.cast_signed(), epoch, now_ms],
+                |row| row.get(0),
+            )
             .optional()?)
     }
 

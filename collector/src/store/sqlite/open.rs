@@ -106,7 +106,11 @@ pub(super) fn reader(directory: &Path) -> Result<Connection, StoreError> {
             path.display()
         )));
     }
-    read_only(&path)
+    let main = read_only(&path)?;
+    match schema(&main)? {
+        version if version < SCHEMA => Err(StoreError::Older(version)),
+        _ => Ok(main),
+    }
 }
 
 /// Opens a main or day file for reading, also while another process writes to it.

@@ -17,7 +17,8 @@ use std::path::Path;
 
 const AGENT_COLUMNS: &str = "agent, customer, system, name, created_ms, current_run, last_seen_ms, stated_run, stated_ms, \
     stated_clock, runs, alerts, version, host, kernel, architecture, cores, memory_total_kib, sample_interval_ms, \
-    report_interval_ms, post_interval_ms, registry_version, registry_hash, config_hash, machine_id_hash, flags";
+    report_interval_ms, post_interval_ms, registry_version, registry_hash, config_hash, machine_id_hash, flags, \
+    retired_ms, used_epoch";
 
 /// Columns of an alert but for the shard, in the order of `alert_from` and of `put_alert`.
 pub(super) const ALERT_COLUMNS: &str = "alert, agent, code, subject, test, episode, firing, run, last_run, fired_ms, \
@@ -65,6 +66,8 @@ fn agent_from(row: &Row<'_>) -> rusqlite::Result<Agent> {
         inventory,
         runs: unsigned(row.get(10)?),
         alerts: unsigned(row.get(11)?),
+        retired: row.get::<_, Option<i64>>(26)?.map(wall),
+        used_epoch: row.get(27)?,
     })
 }
 

@@ -154,6 +154,25 @@ impl Rows for SqlRows<'_> {
         Ok(())
     }
 
+    fn key_used(&mut self, agent: AgentId, epoch: u8, now: WallTime) -> Result<(), StoreError> {
+        let key = (shard(agent), agent.0.cast_signed());
+        let now_ms = signed(now.as_millis());
+        self.main.execute(
+            "UPDATE agents SET used_epoch = ?3 WHERE shard = ?1 AND agent = ?2",
+            params![key.0, key.1, epoch],
+        )?;
+        self.main.execute(
+            "UPDATE agent_keys SET used_ms = ?4 WHERE shard = ?1 AND agent = ?2 AND epoch = ?3",
+            params![key.0, key.1, epoch, now_ms],
+        )?;
+        self.main.execute(
+            "UPDATE agent_keys SET ends_ms = MIN(COALESCE(ends_ms, ?4), ?4)
+             WHERE shard = ?1 AND agent = ?2 AND epoch < ?3",
+            params![key.0, key.1, epoch, now_ms],
+        )?;
+        Ok(())
+    }
+
     fn run(&mut self, agent: AgentId, run: RunId) -> Result<Option<Run>, StoreError> {
         let mut statement = self.main.prepare_cached(
             "SELECT run, boot, arrival, number, last_sent_ms, followed, claims, claimed_at_ms, since_ms, named_by, named_ms

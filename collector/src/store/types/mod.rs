@@ -1,11 +1,13 @@
 //! What the store keeps, as plain values.
 
+mod agents;
 mod event;
 mod handling;
 mod notify;
 mod presence;
 pub mod window;
 
+pub use agents::{JoinToken, KeyEpoch, TokenEnd};
 pub use event::{Event, EventKind};
 pub use handling::{
     AckEnd, AckEnding, Acknowledgement, AuditEntry, AuditFilter, Facts, LinkSecret, Matcher, Note,
@@ -102,6 +104,10 @@ pub struct Agent {
     pub runs: u64,
     /// Alerts stored so far.
     pub alerts: u64,
+    /// Since when nobody expects it any more.
+    pub retired: Option<WallTime>,
+    /// Highest key epoch that a stored batch named.
+    pub used_epoch: u8,
 }
 
 /// A run of an agent.
