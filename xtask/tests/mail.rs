@@ -1,4 +1,12 @@
 //! From memory under load on this host to a mail in a Maildir, with real processes and a real mail server.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::let_underscore_must_use,
+    clippy::panic,
+    reason = "a test: what goes wrong fails it, as it should"
+)]
 
 #[path = "../../collector/tests/mail_common/mod.rs"]
 mod mail_common;
