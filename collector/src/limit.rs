@@ -105,9 +105,6 @@ pub const SILENT_MARGIN_MS: u64 = 5_000;
 
 /// How often a standby looks whether the store is free: agents try again within seconds anyway.
 pub const STANDBY_POLL_MS: u64 = 200;
-/// People are told of a silence after this, if the agent's promise does not allow more: a host that restarts by itself in two
-/// minutes wakes nobody.
-pub const NOTIFY_AFTER_MS: u64 = 180_000;
 /// Longest absence that an agent may announce for itself: a month. What is longer is taken as this.
 pub const PLANNED_MS: u64 = 31 * 24 * 60 * 60 * 1000;
 /// How often presence is judged.
@@ -125,12 +122,6 @@ pub const BACKOFFS: u64 = 3;
 /// After a longer outage of its own the collector does not wake people for reboots of that time: where it was restored from a
 /// backup they were told, else they are history.
 pub const AWAY_TOLD_MS: u64 = 60 * 60 * 1000;
-/// Agents of a site that must fall silent together to be one incident, at least.
-pub const SITE_AGENTS: usize = 5;
-/// And their share of the site, in per cent.
-pub const SITE_PERCENT: usize = 30;
-/// Within this from one another.
-pub const SITE_WINDOW_MS: u64 = 120_000;
 /// When the first agents of a silent site are back, the others have this to follow: three backoffs and a post's way.
 pub const SITE_RETURN_MS: u64 = BACKOFFS * BACKOFF_CAP_MS + SILENT_MARGIN_MS;
 /// An event of the collector ends after this without another, as those of agents do.
@@ -344,3 +335,42 @@ pub const NOTIFIER_PAUSE_MS: u64 = 250;
 pub const KEPT_TOLD_MS: u64 = 366 * 24 * 60 * 60 * 1000;
 /// How often they are looked through for what is past that.
 pub const PRUNE_MS: u64 = 24 * 60 * 60 * 1000;
+/// Accounts, and API tokens as many again: a large operations centre has some hundred people. Lists of them are one page.
+pub const ACCOUNTS: usize = 1000;
+/// Customers in the scope of one account or token: whoever needs more of them sees all.
+pub const SCOPE_CUSTOMERS: usize = 1000;
+/// Sessions of one account: the browsers of a person at work, on the telephone and at home. One more ends the one that was
+/// used longest ago.
+pub const SESSIONS_PER_ACCOUNT: usize = 8;
+/// A session ends so long after its password was given: within a day with its shifts and hand-over.
+pub const SESSION_MS: u64 = 24 * 60 * 60 * 1000;
+/// A session ends so long after its last use. Open pages fetch themselves again, so this is a browser that is closed or a
+/// machine that sleeps.
+pub const SESSION_IDLE_MS: u64 = 2 * 60 * 60 * 1000;
+/// Last uses of sessions and tokens are stored at most so often: pages are fetched every few seconds, and each would be a
+/// write to the disk.
+pub const USED_STEP_MS: u64 = 60 * 1000;
+/// A set-up link is good for so long; the next start of `serve` prints another.
+pub const SETUP_MS: u64 = 24 * 60 * 60 * 1000;
+/// Failed logins of one account within [`LOGIN_WINDOW_MS`]: a person mistypes some times; guesses at this pace are 350,000 a
+/// year.
+pub const LOGIN_FAILURES: u32 = 10;
+/// Failed logins from one address within [`LOGIN_WINDOW_MS`]: an office behind one address, not a list of names.
+pub const LOGIN_FAILURES_ADDRESS: u32 = 50;
+/// Failed logins are forgotten so long after the first of them.
+pub const LOGIN_WINDOW_MS: u64 = 15 * 60 * 1000;
+/// Names, and addresses, whose failed logins are remembered: bounds memory to some 500 KiB. Beyond it the one with the
+/// fewest failures is forgotten.
+pub const LOGIN_ENTRIES: usize = 4096;
+/// Shortest password, in characters: with [`LOGIN_FAILURES`] nobody guesses twelve that are no word.
+pub const PASSWORD_CHARACTERS: usize = 12;
+/// Longest password, in bytes: a sentence fits, and hashing it takes no longer.
+pub const PASSWORD_BYTES: usize = 256;
+/// Passwords hashed at once: each takes 19 MiB and a processor for some 20 ms; others wait.
+pub const HASHES_AT_ONCE: usize = 2;
+/// Longest form: the largest holds the customers of a scope.
+pub const FORM_BYTES: usize = 128 * 1024;
+/// Longest address that a login leads back to: of our own pages none is longer.
+pub const RETURN_BYTES: usize = 1024;
+/// Longest life of an API token that one can ask for: ten years; one without an end is said in as many words.
+pub const TOKEN_DAYS: u64 = 3650;
