@@ -103,6 +103,8 @@ pub const SILENT_INTERVALS: u64 = 3;
 /// The little: jitter of a post, and its way.
 pub const SILENT_MARGIN_MS: u64 = 5_000;
 
+/// How often a standby looks whether the store is free: agents try again within seconds anyway.
+pub const STANDBY_POLL_MS: u64 = 200;
 /// Longest absence that an agent may announce for itself: a month. What is longer is taken as this.
 pub const PLANNED_MS: u64 = 31 * 24 * 60 * 60 * 1000;
 /// How often presence is judged.
@@ -145,8 +147,6 @@ pub const PRESUME_MS: u64 = 10 * 60 * 1000;
 /// Memory in use from which on, permille, its lack is presumed to have led to a silence: the level of 1002.
 pub const PRESUME_PERMILLE: u64 = 950;
 
-/// How often a standby looks whether the store is free: agents try again within seconds anyway.
-pub const STANDBY_POLL_MS: u64 = 200;
 /// How long a command waits for another one's transaction.
 pub const BUSY_MS: u64 = 5_000;
 /// Simultaneous connections to the pages: a team and its monitors; the store is asked for each.
@@ -181,6 +181,45 @@ pub const SWEEP_MS: u64 = 10 * 60 * 1000;
 /// Without an answer of the writer within this, `/healthz` says 503.
 pub const PING_MS: u64 = 3_000;
 
+/// Events decided on in one transaction: bounds how long decisions hold up what is stored.
+pub const STEP_EVENTS: usize = 256;
+/// Threads looked at again in one transaction, for the same reason.
+pub const STEP_THREADS: usize = 256;
+/// An alert that comes this much after it fired says so; one that is over by then goes into a summary: a mail at once would
+/// send people after what is past.
+pub const LATE_MS: u64 = 15 * 60 * 1000;
+/// A summary of late alerts waits this long for more: rings are emptied in posts of seconds.
+pub const LATE_WAIT_MS: u64 = 60_000;
+/// Messages to a receiver within [`GROUP_SPAN_MS`] after which more of one system become one: a person reads no more than a few
+/// at once.
+pub const GROUP_AFTER: u64 = 5;
+/// Span over which they are counted.
+pub const GROUP_SPAN_MS: u64 = 60_000;
+/// A group waits this long for more.
+pub const GROUP_WAIT_MS: u64 = 10_000;
+/// Span over which the ceiling of a receiver counts messages: as it is configured, an hour.
+pub const CEILING_SPAN_MS: u64 = 60 * 60 * 1000;
+/// How often what a ceiling held back is summed up.
+pub const STORM_WAIT_MS: u64 = 10 * 60 * 1000;
+/// A thread that is kept quiet is looked at again after this: silences and windows can be ended early.
+pub const QUIET_LOOK_MS: u64 = 30_000;
+/// Alerts of one list; more of it follow in the next message of it.
+pub const LIST_ALERTS: usize = 1_000;
+/// A claim ends after this, so that a message of a notifier that hangs is sent by another: longer than a whole delivery may take.
+pub const CLAIM_MS: u64 = 2 * SMTP_MAIL_MS + 60_000;
+/// Waits before the second and later tries of a message; the last is repeated. Greylisting commonly asks for one to five
+/// minutes, and the third try comes within five.
+pub const RETRY_MS: [u64; 6] = [30_000, 90_000, 300_000, 600_000, 1_200_000, 1_800_000];
+/// A message that no server took in this time is given up. RFC 5321 (4.5.4.1) asks mail hosts for four to five days; an alarm of
+/// yesterday wakes nobody, and another receiver was told long ago.
+pub const GIVE_UP_MS: u64 = 24 * 60 * 60 * 1000;
+/// Tries after which an undelivered message is told to somebody else; with [`RETRY_MS`] the third ends two minutes after the
+/// first.
+pub const TRIES_TOLD: u32 = 3;
+/// Longest answer of a server that is kept, in characters.
+pub const SAID_CHARACTERS: usize = 300;
+/// The first message waits at most this long for evidence.
+pub const EVIDENCE_MS: u64 = 5_000;
 /// Longest text of a host, person or server in one place of a message, in characters: notes and impacts are sentences;
 /// more belongs on the page.
 pub const MAIL_TEXT_CHARACTERS: usize = 1_000;
@@ -288,6 +327,14 @@ pub const LINK_FORM_BYTES: usize = 16 * 1024;
 /// Entries of the audit that are read at once.
 pub const AUDIT_PAGE: usize = 1_000;
 
+/// Workers that hand messages over: one slow server holds up one of them, and there are two or three servers.
+pub const NOTIFIER_WORKERS: usize = 4;
+/// How often the notifier looks whether anything was stored or is due: a mail is to be out within two seconds.
+pub const NOTIFIER_PAUSE_MS: u64 = 250;
+/// How long events, ended threads, decisions and messages are kept: a year, for the reports of a year and its audit.
+pub const KEPT_TOLD_MS: u64 = 366 * 24 * 60 * 60 * 1000;
+/// How often they are looked through for what is past that.
+pub const PRUNE_MS: u64 = 24 * 60 * 60 * 1000;
 /// Accounts, and API tokens as many again: a large operations centre has some hundred people. Lists of them are one page.
 pub const ACCOUNTS: usize = 1000;
 /// Customers in the scope of one account or token: whoever needs more of them sees all.

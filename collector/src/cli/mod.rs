@@ -11,6 +11,7 @@ mod reload;
 mod responses;
 mod route;
 pub mod serve;
+mod telling;
 
 use crate::clock::{self, utc};
 use crate::config::value::{duration_ms, is_id};

@@ -1,5 +1,6 @@
 //! A Postfix of the test's own (Debian's package `postfix`): its own configuration, queue and Maildirs, on a loopback port
 //! that the system chose. And mails as Python's `email` package reads them: a parser that is not ours.
+#![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::fs;
 use std::net::TcpListener;
@@ -151,6 +152,14 @@ impl Postfix {
     pub(crate) fn answer(&self, recipient: &str, words: Option<&str>) {
         let line = words.map_or_else(String::new, |words| format!("{recipient} {words}\n"));
         fs::write(self.directory.join("etc/access"), line).unwrap();
+    }
+
+    /// The mails in a Maildir as they are now.
+    pub(crate) fn boxed(&self, of: &str) -> Vec<PathBuf> {
+        let new = self.directory.join("mail").join(of).join("new");
+        fs::read_dir(&new)
+            .map(|entries| entries.map(|entry| entry.unwrap().path()).collect())
+            .unwrap_or_default()
     }
 
     /// The mails in a Maildir, in the order of their delivery, once there are so many.
