@@ -3,10 +3,10 @@
 use super::super::context::Directory as _;
 use super::super::handled::windows_at;
 use super::super::notice::{
-    AlertNotice, Back, BackCause, CollectorState, During, Ending, Escalation, Excerpt, Forecast,
-    Goodbye, Happened, Happening, Identity, Measured, Owner, Records, Response, Silence, Taken,
-    Times, What, Worst,
+    AlertNotice, CollectorState, During, Ending, Escalation, Excerpt, Forecast, Goodbye, Happened,
+    Happening, Identity, Measured, Owner, Response, Silence, Taken, Times, What, Worst,
 };
+use super::back::back;
 use super::{Desk, Subject};
 use crate::config;
 use crate::store::rows::AllRows;
@@ -66,7 +66,7 @@ impl Desk<'_> {
         meanwhile.extend(promise(outgoing.reason, subject, language));
         meanwhile.sort_by_key(|happening| happening.at);
         Ok(AlertNotice {
-            happened: self.happened(rows, outgoing, subject, &cause)?,
+            happened: self.happened(rows, (outgoing, receiver), subject, &cause)?,
             test: alert.identity.test,
             owner: self.owner(outgoing, subject, language),
             identity: identity(subject),
@@ -106,12 +106,16 @@ impl Desk<'_> {
     fn happened(
         &self,
         rows: &mut dyn AllRows,
-        outgoing: &Outgoing,
+        (outgoing, receiver): (&Outgoing, &config::Receiver),
         subject: &Subject,
         cause: &AlertCause,
     ) -> Result<Happened, StoreError> {
         let alert = &subject.about.alert;
         let absent = matches!(alert.identity.code, HOST_ABSENT | SITE_SILENT);
+        let silence = match outgoing.thread {
+            Some(root) if outgoing.reason == Reason::FamilyEnds => rows.alert(root)?,
+            _ => None,
+        };
         Ok(match outgoing.reason {
             Reason::Worsened { from } => Happened::Worsened { from },
             Reason::Repeat { nth } => Happened::Repeated { nth },
@@ -120,10 +124,16 @@ impl Desk<'_> {
                     nth: outgoing.nth.max(2),
                 }
             }
-            Reason::FamilyEnds if absent && alert.identity.code == HOST_ABSENT => {
-                Happened::Back(back(alert, cause, outgoing.created))
-            }
-            Reason::FamilyEnds => Happened::Resolved(ending(alert)),
+            Reason::FamilyEnds => match silence {
+                Some(silence)
+                    if silence.identity.code == HOST_ABSENT && !retired(subject, &silence) =>
+                {
+                    let language = self.language(receiver, subject.about.customer());
+                    let moments = (&silence, outgoing.created);
+                    Happened::Back(back(moments, cause, language))
+                }
+                _ => Happened::Resolved(ending(subject)),
+            },
             Reason::Acknowledged => Happened::Acknowledged,
             Reason::Released => Happened::Released {
                 by: released_by(rows, alert)?,
@@ -422,36 +432,27 @@ fn forecast(alert: &StoredAlert) -> Option<Forecast> {
     })
 }
 
-fn ending(alert: &StoredAlert) -> Ending {
+/// Whether an alert ended because its agent was retired.
+fn retired(subject: &Subject, alert: &StoredAlert) -> bool {
+    let agent = subject.about.agent.as_ref();
+    agent.is_some_and(|agent| agent.retired.is_some())
+        && alert.reason == reason_to_u8(rule::Reason::Withdrawn)
+}
+
+fn ending(subject: &Subject) -> Ending {
+    let alert = &subject.about.alert;
     if alert.identity.test {
         return Ending::Test;
     }
     if alert.by.closed_by_state {
         return Ending::Told;
     }
-    if alert.reason == reason_to_u8(rule::Reason::Withdrawn) {
+    if retired(subject, alert) {
+        Ending::Retired
+    } else if alert.reason == reason_to_u8(rule::Reason::Withdrawn) {
         Ending::Withdrawn
     } else {
         Ending::Cleared
-    }
-}
-
-fn back(alert: &StoredAlert, cause: &AlertCause, now: WallTime) -> Back {
-    Back {
-        silent_since: cause.seen.or(alert.occurred.map(|occurred| occurred.wall)),
-        back_at: alert.recovered.map_or(now, |recovered| recovered.wall),
-        cause: match cause.back {
-            Some(crate::store::BackCause::NetworkOnly) => BackCause::NetworkOnly,
-            Some(crate::store::BackCause::AgentRestarted) => BackCause::AgentRestarted,
-            Some(crate::store::BackCause::Rebooted | crate::store::BackCause::OtherMachine) => {
-                BackCause::Rebooted {
-                    reason: cause.boot.map(|boot| boot.word().to_owned()),
-                    planned: cause.boot == Some(crate::store::BootReason::Ordered),
-                }
-            }
-            Some(crate::store::BackCause::Unknown) | None => BackCause::Unknown,
-        },
-        records: Records::Arriving,
     }
 }
 
