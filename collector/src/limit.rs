@@ -374,3 +374,6 @@ pub const FORM_BYTES: usize = 128 * 1024;
 pub const RETURN_BYTES: usize = 1024;
 /// Longest life of an API token that one can ask for: ten years; one without an end is said in as many words.
 pub const TOKEN_DAYS: u64 = 3650;
+
+/// Boots and changes of the configuration kept of an agent: seven a day for a month; a host that boots more often shows the newest.
+pub const PAST_KEPT: u32 = 210;

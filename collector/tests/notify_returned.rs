@@ -8,6 +8,7 @@
 
 mod support;
 
+use hansho::clock::WallTime;
 use hansho_collector::config::{Content, parse};
 use hansho_collector::directory::Current;
 use hansho_collector::notify::compose::Desk;
@@ -16,12 +17,13 @@ use hansho_collector::notify::render::{Rendered, render};
 use hansho_collector::notify::who::Configured;
 use hansho_collector::notify::{Context, Policy, outbox, step};
 use hansho_collector::store::{
-    Event, MemoryStore, Outcome, Outgoing, Reason, SqliteStore, Store, StoredAlert,
+    Event, MemoryStore, Outcome, Outgoing, Reason, Schedule, SqliteStore, Store, StoredAlert,
+    Texts, Via, Window, WindowKind, WindowScope,
 };
 use hansho_collector::zone::Zone;
 use std::path::Path;
 use support::presence::Script;
-use support::{Folder, alert, at, booted, event, goodbye};
+use support::{Folder, alert, at, booted, config, event, goodbye, hello_configured};
 
 const CONFIG: &str = r#"
 config_version = 1
@@ -52,6 +54,34 @@ name = "受注"
 team = "order-ops"
 "#;
 
+/// A campaign around a moment.
+fn window(now: WallTime) -> Window {
+    let moment = |ahead: i64| WallTime::from_millis(now.as_millis().saturating_add_signed(ahead));
+    Window {
+        id: 0,
+        kind: WindowKind::Event,
+        scope: WindowScope {
+            customer: "みらい商事".to_owned(),
+            system: None,
+            site: None,
+            agent: None,
+        },
+        schedule: Schedule::Once {
+            from: moment(-60_000),
+            until: moment(3_600_000),
+        },
+        texts: Texts {
+            ja: "冬の大感謝祭".to_owned(),
+            en: String::new(),
+        },
+        by: "sato".to_owned(),
+        via: Via::Page,
+        created: moment(-60_000),
+        cut: None,
+        ended: None,
+    }
+}
+
 /// A collector whose notifier steps after each sweep.
 struct Site<'s> {
     script: Script<'s>,
@@ -62,7 +92,7 @@ struct Site<'s> {
 }
 
 impl<'s> Site<'s> {
-    fn new(store: &'s dyn Store, config: &str) -> Self {
+    fn new(store: &'s dyn Store, config: &str, agents: u64) -> Self {
         let read = |_: &Path, _: usize| -> std::io::Result<Content> {
             Err(std::io::ErrorKind::NotFound.into())
         };
@@ -76,7 +106,7 @@ impl<'s> Site<'s> {
             })
             .unwrap();
         Self {
-            script: Script::new(store, 1),
+            script: Script::new(store, agents),
             configured: Configured { live },
             fence,
             sent: Vec::new(),
@@ -164,12 +194,16 @@ impl<'s> Site<'s> {
 }
 
 fn on_both(config: &str, script: impl Fn(&mut Site<'_>)) {
+    on_both_with(config, 1, script);
+}
+
+fn on_both_with(config: &str, agents: u64, script: impl Fn(&mut Site<'_>)) {
     let folder = Folder::new("returned");
     let sqlite = SqliteStore::open_writer(folder.path(), at(0)).unwrap();
     let memory = MemoryStore::default();
     let mut seen = Vec::new();
     for store in [&memory as &dyn Store, &sqlite] {
-        let mut site = Site::new(store, config);
+        let mut site = Site::new(store, config, agents);
         site.run(60);
         assert_eq!(site.subjects(), Vec::<&str>::new());
         script(&mut site);
@@ -354,6 +388,53 @@ fn who_is_to_hear_of_reboots_only_hears_of_the_one_that_ends_a_silence() {
                 ("family_ends", "sato"),
                 ("family_ends", "boss")
             ]
+        );
+    });
+}
+
+#[test]
+fn a_message_has_the_neighbours_boots_changes_rules_and_windows() {
+    on_both_with(CONFIG, 12, |site| {
+        site.run(30);
+        // Another run with other rules.
+        site.script.hosts[0].run += 1;
+        let mut other = site.script.first_words(&site.script.hosts[0]);
+        other[0] = hello_configured(site.script.hosts[0].run, 99);
+        site.script.hosts[0].next = 0;
+        site.script.say(0, &other);
+        site.script
+            .say(0, &[config(99, 0, 1, 1002, "agent.toml:7")]);
+        let uptime = site.script.true_ms;
+        site.script
+            .say(0, &[alert(event(1002, 1, 1, uptime, uptime))]);
+        let now = site.script.now();
+        site.script
+            .store
+            .transact(&mut |rows| {
+                let mut window = window(now);
+                window.id = rows.next_window()?;
+                rows.put_window(&window)
+            })
+            .unwrap();
+        site.run(2);
+        let raised = site.sent.pop().unwrap().2.text;
+        for words in [
+            "しきい値 30%以上に達してから5秒(途中20%以下なし、解除 20%以下が5秒)",
+            "同じコード なし",
+            "サーバー起動 11-24",
+            "監視設定の変更 11-24",
+            "予定 冬の大感謝祭(11-24",
+        ] {
+            assert!(raised.contains(words), "{words}: {raised}");
+        }
+        site.script.hosts[0].up = false;
+        site.run(250);
+        let silent = site.sent.pop().unwrap().2.text;
+        let fact = "同じ拠点 他の11台は正常に応答しています\n";
+        let presumption = "推定 拠点の回線の障害ではなさそうです(未確定)\n";
+        assert!(
+            silent.contains(fact) && silent.contains(presumption),
+            "{silent}"
         );
     });
 }

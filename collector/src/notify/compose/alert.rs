@@ -1,23 +1,24 @@
 //! A message about one alert.
 
 use super::super::context::Directory as _;
-use super::super::handled::windows_at;
 use super::super::notice::{
     AlertNotice, CollectorState, During, Ending, Escalation, Excerpt, Forecast, Goodbye, Happened,
-    Happening, Identity, Measured, Owner, Response, Silence, Taken, Times, What, Worst,
+    Happening, Identity, Measured, Owner, Peers, Response, Silence, Taken, Times, What, Worst,
 };
 use super::back::back;
 use super::{Desk, Subject};
 use crate::config;
 use crate::store::rows::AllRows;
 use crate::store::{
-    AckEnding, Acknowledgement, AlertCause, NoteOn, Outgoing, Reason, StoreError, StoredAlert,
-    WindowKind,
+    AckEnding, Acknowledgement, AlertCause, NoteOn, Outgoing, Reason, Standing, StoreError,
+    StoredAlert,
 };
 use hansho::clock::WallTime;
 use hansho::code::{HOST_ABSENT, Language};
 use hansho::frame::body::reason_to_u8;
+use hansho::frame::kind::AgentId;
 use hansho::rule::{self, Quantity};
+use std::collections::BTreeMap;
 
 /// HNS9005: a whole site is silent.
 const SITE_SILENT: u16 = 9005;
@@ -187,7 +188,7 @@ impl Desk<'_> {
                 },
                 _ => Goodbye::None,
             },
-            peers: None,
+            peers: self.peers(rows, subject)?,
             collector: match outage {
                 Some(_) => CollectorState::Late {
                     by_ms: life.away_ms,
@@ -201,6 +202,44 @@ impl Desk<'_> {
                 .filter(|code| hansho::code::silenced_with_host(*code))
                 .collect(),
         })
+    }
+
+    /// How the others of its site stand; where no site is configured, a system's agents are one.
+    fn peers(
+        &self,
+        rows: &mut dyn AllRows,
+        subject: &Subject,
+    ) -> Result<Option<Peers>, StoreError> {
+        let Some(own) = &subject.about.agent else {
+            return Ok(None);
+        };
+        let site = &subject.about.site;
+        let standings: BTreeMap<AgentId, Standing> = rows
+            .presences()?
+            .into_iter()
+            .map(|known| (known.agent, known.standing))
+            .collect();
+        let mut peers = Peers {
+            answering: 0,
+            silent: 0,
+        };
+        for agent in rows.all_agents()? {
+            let near = agent.customer == own.customer
+                && (site.is_some() || agent.system == own.system)
+                && self.configured.site(&agent) == *site;
+            if !near || agent.id == own.id || agent.retired.is_some() {
+                continue;
+            }
+            match standings.get(&agent.id) {
+                Some(Standing::Present) => peers.answering = peers.answering.saturating_add(1),
+                Some(standing) if standing.is_silent() => {
+                    peers.silent = peers.silent.saturating_add(1);
+                }
+                // Never heard: says nothing.
+                _ => {}
+            }
+        }
+        Ok(Some(peers))
     }
 
     fn silent_hosts(
@@ -379,29 +418,6 @@ impl Desk<'_> {
             }
         }
         Ok(found)
-    }
-
-    /// Titles of the windows that hold at a moment.
-    pub(super) fn windows(
-        &self,
-        subject: &Subject,
-        at: WallTime,
-        language: Language,
-    ) -> Result<Vec<String>, StoreError> {
-        let mut titles = Vec::new();
-        self.store.view(&mut |rows| {
-            let windows = rows.windows(at)?;
-            for kind in [WindowKind::Event, WindowKind::Maintenance] {
-                for (window, _) in windows_at(&windows, kind, &subject.about, at) {
-                    titles.push(match language {
-                        Language::Ja => window.texts.ja().to_owned(),
-                        Language::En => window.texts.en().to_owned(),
-                    });
-                }
-            }
-            Ok(())
-        })?;
-        Ok(titles)
     }
 }
 

@@ -3,6 +3,7 @@
 mod alert;
 mod back;
 mod list;
+mod past;
 mod seen;
 
 use super::context::About;

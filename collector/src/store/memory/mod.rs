@@ -22,7 +22,7 @@ use hansho::clock::{Uptime, WallTime};
 use hansho::frame::answer::{Answer, RefusedReason};
 use hansho::frame::batch::BatchHeader;
 use hansho::frame::kind::{AgentId, BootId, RunId, Stream};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A store in memory.
@@ -37,6 +37,7 @@ struct Tables {
     agents: BTreeMap<AgentId, Agent>,
     keys: BTreeMap<(AgentId, u8), KeyEpoch>,
     join_tokens: BTreeMap<u32, JoinToken>,
+    past: BTreeMap<AgentId, BTreeSet<super::types::Past>>,
     runs: BTreeMap<(AgentId, RunId), Run>,
     boots: BTreeMap<(AgentId, BootId), Boot>,
     watermarks: BTreeMap<(AgentId, RunId, Stream), Watermark>,

@@ -8,7 +8,7 @@ pub mod people;
 mod presence;
 pub mod window;
 
-pub use agents::{JoinToken, KeyEpoch, TokenEnd};
+pub use agents::{JoinToken, KeyEpoch, Past, PastKind, TokenEnd};
 pub use event::{Event, EventKind};
 pub use handling::{
     AckEnd, AckEnding, Acknowledgement, AuditEntry, AuditFilter, Facts, LinkSecret, Matcher, Note,
@@ -521,6 +521,16 @@ pub struct AgentRule {
     pub raise_absolute: Option<u64>,
     /// Time above.
     pub raise_after_ms: u32,
+    /// Clear level, permille of total.
+    pub clear_permille: Option<u16>,
+    /// Clear level, absolute.
+    pub clear_absolute: Option<u64>,
+    /// Time clear.
+    pub clear_after_ms: u32,
+    /// It judges events, not a level.
+    pub event: bool,
+    /// Bad is below the level.
+    pub below: bool,
     /// "built-in", or file and line.
     pub origin: String,
 }
