@@ -93,7 +93,10 @@ pub const JOIN_TOKEN_MS: u64 = 7 * 24 * 60 * 60 * 1000;
 pub const JOIN_TOKEN_USES: u32 = 20_000;
 /// How long the key before a rotation is taken where nothing is said and the new one is not used.
 pub const ROTATION_GRACE_MS: u64 = 7 * 24 * 60 * 60 * 1000;
-/// A key found in the store is looked up again after this: a revoked one is refused within it.
+/// A running collector looks this often whether keys changed: a revoked one is refused within it, and 10,000 posts a second
+/// cost one query.
+pub const KEY_CHANGES_MS: u64 = 1000;
+/// A key found in the store is looked up again after this at the latest: that of an epoch whose grace is over ends within it.
 pub const KEY_FRESH_MS: u64 = 60_000;
 
 /// Post interval of an agent whose Hello never came: the default of agent.toml.

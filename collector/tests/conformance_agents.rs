@@ -276,3 +276,30 @@ fn the_newest_boots_and_changes_of_an_agent_are_kept() {
         assert_eq!((all[0], since[0]), (past(10, boot(0)), past(11, boot(1))));
     });
 }
+
+#[test]
+fn whatever_changes_which_keys_are_good_is_counted() {
+    on_both(|store| {
+        let mut before = store.key_changes().unwrap();
+        let mut changed = |what: &str| {
+            let now = store.key_changes().unwrap();
+            let more = now > before;
+            before = now;
+            assert!(more, "{what}");
+        };
+        within(store, |rows| agents::rotate(rows, AGENT, 1, DAY, at(1))).unwrap();
+        changed("rotated");
+        within(store, |rows| rows.key_used(AGENT, 2, at(2))).unwrap();
+        changed("the first batch with the new key ended the old one");
+        within(store, |rows| agents::revoke(rows, AGENT, None, at(3))).unwrap();
+        changed("revoked");
+        within(store, |rows| rows.put_retired(AGENT, Some(at(4)))).unwrap();
+        changed("retired");
+        within(store, |rows| rows.put_retired(AGENT, None)).unwrap();
+        changed("expected again");
+        let quiet = store.key_changes().unwrap();
+        let agent = store.agents().unwrap().remove(0);
+        within(store, |rows| rows.put_agent(&agent)).unwrap();
+        assert_eq!(store.key_changes().unwrap(), quiet);
+    });
+}

@@ -81,7 +81,7 @@ pub(super) fn revoke(arguments: &Arguments, selector: &str) -> Result<(), Failur
         return Err(Failure::new(FAILURE, message));
     }
     print(&format!(
-        "{}: {revoked} key(s) revoked; a running serve refuses them within a minute\n",
+        "{}: {revoked} key(s) revoked; a running serve refuses them within a second\n",
         agent.path()
     ))
 }
@@ -98,7 +98,7 @@ pub(super) fn retire(arguments: &Arguments, selector: &str) -> Result<(), Failur
     })?;
     let path = agent.path();
     print(&match (undo, changed) {
-        (false, true) => format!("{path}: retired; its posts are refused within a minute\n"),
+        (false, true) => format!("{path}: retired; its posts are refused within a second\n"),
         (false, false) => format!("{path}: was retired already\n"),
         (true, true) => format!("{path}: expected again\n"),
         (true, false) => format!("{path}: was not retired\n"),

@@ -62,6 +62,7 @@ impl AgentRows for Tables {
         if let Some(known) = self.agents.get_mut(&agent) {
             known.retired = since;
         }
+        self.key_changes = self.key_changes.saturating_add(1);
         Ok(())
     }
 
@@ -72,6 +73,7 @@ impl AgentRows for Tables {
 
     fn put_key_epoch(&mut self, agent: AgentId, key: &KeyEpoch) -> Result<(), StoreError> {
         self.keys.insert((agent, key.epoch), *key);
+        self.key_changes = self.key_changes.saturating_add(1);
         Ok(())
     }
 

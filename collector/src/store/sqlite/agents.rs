@@ -40,6 +40,16 @@ fn token_from(row: &Row<'_>) -> rusqlite::Result<JoinToken> {
     })
 }
 
+impl SqlRows<'_> {
+    /// Whoever remembers keys is to look them up again.
+    pub(super) fn keys_changed(&mut self) -> Result<(), StoreError> {
+        self.main
+            .prepare_cached("UPDATE key_changes SET number = number + 1 WHERE one = 1")?
+            .execute([])?;
+        Ok(())
+    }
+}
+
 impl AgentRows for SqlRows<'_> {
     fn insert_agent(&mut self, agent: &NewAgent, now: WallTime) -> Result<(), StoreError> {
         let key = (shard(agent.id), agent.id.0.cast_signed());
@@ -105,7 +115,7 @@ impl AgentRows for SqlRows<'_> {
             "UPDATE agents SET retired_ms = ?3 WHERE shard = ?1 AND agent = ?2",
             params![shard(agent), agent.0.cast_signed(), ms(since)],
         )?;
-        Ok(())
+        self.keys_changed()
     }
 
     fn key_epochs(&mut self, agent: AgentId) -> Result<Vec<KeyEpoch>, StoreError> {
@@ -133,7 +143,7 @@ impl AgentRows for SqlRows<'_> {
                 ms(key.ends),
             ],
         )?;
-        Ok(())
+        self.keys_changed()
     }
 
     fn past(&mut self, agent: AgentId, since: WallTime) -> Result<Vec<Past>, StoreError> {
