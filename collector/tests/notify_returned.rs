@@ -9,6 +9,7 @@
 mod support;
 
 use hansho::clock::WallTime;
+use hansho::frame::kind::AgentId;
 use hansho_collector::config::{Content, parse};
 use hansho_collector::directory::Current;
 use hansho_collector::notify::compose::Desk;
@@ -16,14 +17,17 @@ use hansho_collector::notify::handled::StoredHandling;
 use hansho_collector::notify::render::{Rendered, render};
 use hansho_collector::notify::who::Configured;
 use hansho_collector::notify::{Context, Policy, outbox, step};
+use hansho_collector::store::agents;
 use hansho_collector::store::{
-    Event, MemoryStore, Outcome, Outgoing, Reason, Schedule, SqliteStore, Store, StoredAlert,
-    Texts, Via, Window, WindowKind, WindowScope,
+    AlertFilter, Event, MemoryStore, Outcome, Outgoing, Reason, Schedule, SqliteStore, Store,
+    StoredAlert, Texts, Via, Window, WindowKind, WindowScope,
 };
 use hansho_collector::zone::Zone;
 use std::path::Path;
 use support::presence::Script;
-use support::{Folder, alert, at, booted, config, event, goodbye, hello_configured};
+use support::{
+    Folder, alert, at, booted, config, event, goodbye, hello_configured, open as open_record, state,
+};
 
 const CONFIG: &str = r#"
 config_version = 1
@@ -435,6 +439,65 @@ fn a_message_has_the_neighbours_boots_changes_rules_and_windows() {
         assert!(
             silent.contains(fact) && silent.contains(presumption),
             "{silent}"
+        );
+    });
+}
+
+#[test]
+fn what_is_open_of_an_agent_that_is_retired_ends_with_that_reason() {
+    on_both(CONFIG, |site| {
+        let fired = site.script.true_ms;
+        site.script
+            .say(0, &[alert(event(1002, 1, 1, fired, fired))]);
+        site.run(1);
+        site.script.hosts[0].up = false;
+        site.run(250);
+        let retire = |site: &Site<'_>| {
+            let (mut ended, now) = (None, site.script.now());
+            site.script
+                .store
+                .transact(&mut |rows| {
+                    let agent = agents::demand(rows, AgentId(1))?;
+                    ended = agents::retire(rows, &agent, now)?;
+                    Ok(())
+                })
+                .unwrap();
+            ended
+        };
+        assert_eq!((retire(site), retire(site)), (Some(2), None));
+        site.run(2_000);
+        let open = site.script.store.alerts(&AlertFilter::default()).unwrap();
+        assert!(open.iter().all(|alert| !alert.firing && alert.by.retired));
+        let subjects = site.subjects();
+        assert!(subjects[2].starts_with("[HNS1002-I 終了]"), "{subjects:?}");
+        assert!(subjects[3].starts_with("[HNS9001-I 終了]"), "{subjects:?}");
+        assert_eq!(subjects.len(), 4, "{subjects:?}");
+        let words = "エージェントの登録が外されました";
+        assert!(
+            site.sent[2..]
+                .iter()
+                .all(|(.., mail)| mail.text.contains(words))
+        );
+        // Expected again, it tells what still holds.
+        site.script
+            .store
+            .transact(&mut |rows| {
+                let agent = agents::demand(rows, AgentId(1))?;
+                assert!(agents::expect_again(rows, &agent)?);
+                Ok(())
+            })
+            .unwrap();
+        site.script.hosts[0].up = true;
+        let uptime = site.script.true_ms;
+        let holds = state(uptime, 0, 1, &[open_record(1002, 1, fired)]);
+        site.script.say(0, &[holds]);
+        site.run(40);
+        let again = &site.script.alerts(1002)[0];
+        assert!(again.firing && !again.by.retired, "{again:?}");
+        assert!(
+            site.subjects()[4].starts_with("[HNS1002-E "),
+            "{:?}",
+            site.subjects()
         );
     });
 }

@@ -88,20 +88,30 @@ pub(super) fn revoke(arguments: &Arguments, selector: &str) -> Result<(), Failur
 
 /// `agent retire NAME [--undo]`: nobody expects it any more, or again.
 pub(super) fn retire(arguments: &Arguments, selector: &str) -> Result<(), Failure> {
-    let undo = arguments.undo;
-    let (agent, changed) = change(arguments, selector, |rows, agent, now| {
-        let changed = agent.retired.is_some() == undo;
-        if changed {
-            rows.put_retired(agent.id, (!undo).then_some(now))?;
-        }
-        Ok(changed)
+    if arguments.undo {
+        let (agent, changed) = change(arguments, selector, |rows, agent, _| {
+            agents::expect_again(rows, agent)
+        })?;
+        let said = if changed {
+            "expected again"
+        } else {
+            "was not retired"
+        };
+        return print(&format!("{}: {said}\n", agent.path()));
+    }
+    let (agent, ended) = change(arguments, selector, |rows, agent, now| {
+        agents::retire(rows, agent, now)
     })?;
     let path = agent.path();
-    print(&match (undo, changed) {
-        (false, true) => format!("{path}: retired; its posts are refused within a second\n"),
-        (false, false) => format!("{path}: was retired already\n"),
-        (true, true) => format!("{path}: expected again\n"),
-        (true, false) => format!("{path}: was not retired\n"),
+    print(&match ended {
+        None => format!("{path}: was retired already\n"),
+        Some(0) => format!(
+            "{path}: retired; its posts are refused within a second, its silence is not judged\n"
+        ),
+        Some(ended) => format!(
+            "{path}: retired; its posts are refused within a second, its silence is not judged; {ended} open alert(s) ended \
+             with that as the reason\n"
+        ),
     })
 }
 

@@ -392,20 +392,16 @@ impl Sweep<'_> {
         Ok(own)
     }
 
-    /// Ends what the collector raised about an agent that nobody expects any more. It is judged anew when it is expected again.
+    /// Ends whatever is open of an agent that nobody expects any more. It is judged anew when it is expected again.
     fn retired(&mut self, one: &mut One) -> Result<(), StoreError> {
         one.due = None;
         if one.presence.standing == Standing::Retired {
             return Ok(());
         }
         let agent = one.agent.id;
-        for alert in self.rows.open_alerts(agent)? {
-            if alert.last_run != COLLECTOR_RUN {
-                continue;
-            }
-            let code = alert.identity.code;
-            let id = raise::end(self.rows, alert, self.now, Reason::Withdrawn, self.now)?;
-            self.decided(agent, Some((code, id)), Done::Resolved, Why::Retired);
+        // The command that retired it ended them; this is for what came between.
+        for ended in raise::retire(self.rows, agent, self.now)? {
+            self.decided(agent, Some(ended), Done::Resolved, Why::Retired);
         }
         one.presence = Presence {
             standing: Standing::Retired,

@@ -126,14 +126,12 @@ impl Desk<'_> {
                 }
             }
             Reason::FamilyEnds => match silence {
-                Some(silence)
-                    if silence.identity.code == HOST_ABSENT && !retired(subject, &silence) =>
-                {
+                Some(silence) if silence.identity.code == HOST_ABSENT && !silence.by.retired => {
                     let language = self.language(receiver, subject.about.customer());
                     let moments = (&silence, outgoing.created);
                     Happened::Back(back(moments, cause, language))
                 }
-                _ => Happened::Resolved(ending(subject)),
+                _ => Happened::Resolved(ending(alert)),
             },
             Reason::Acknowledged => Happened::Acknowledged,
             Reason::Released => Happened::Released {
@@ -448,22 +446,14 @@ fn forecast(alert: &StoredAlert) -> Option<Forecast> {
     })
 }
 
-/// Whether an alert ended because its agent was retired.
-fn retired(subject: &Subject, alert: &StoredAlert) -> bool {
-    let agent = subject.about.agent.as_ref();
-    agent.is_some_and(|agent| agent.retired.is_some())
-        && alert.reason == reason_to_u8(rule::Reason::Withdrawn)
-}
-
-fn ending(subject: &Subject) -> Ending {
-    let alert = &subject.about.alert;
+fn ending(alert: &StoredAlert) -> Ending {
     if alert.identity.test {
         return Ending::Test;
     }
     if alert.by.closed_by_state {
         return Ending::Told;
     }
-    if retired(subject, alert) {
+    if alert.by.retired {
         Ending::Retired
     } else if alert.reason == reason_to_u8(rule::Reason::Withdrawn) {
         Ending::Withdrawn

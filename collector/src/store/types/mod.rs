@@ -333,6 +333,8 @@ pub struct By {
     pub closed_by_state: bool,
     /// Its firing was concluded from a Resolved or Continued frame.
     pub firing_inferred: bool,
+    /// Ended because its agent was retired: nothing is known of the value.
+    pub retired: bool,
 }
 
 impl By {
@@ -342,6 +344,7 @@ impl By {
         self.opened_by_state as u8
             | (self.closed_by_state as u8) << 1
             | (self.firing_inferred as u8) << 2
+            | (self.retired as u8) << 3
     }
 
     /// From the bits.
@@ -351,6 +354,7 @@ impl By {
             opened_by_state: bits & 1 != 0,
             closed_by_state: bits & 2 != 0,
             firing_inferred: bits & 4 != 0,
+            retired: bits & 8 != 0,
         }
     }
 
