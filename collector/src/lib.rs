@@ -18,6 +18,7 @@ pub mod ingest;
 pub mod keys;
 pub mod limit;
 pub mod logger;
+pub mod people;
 pub mod planted;
 pub mod store;
 pub mod web;

@@ -189,3 +189,43 @@ pub const LINKS_COUNTED: usize = 4_096;
 pub const LINK_FORM_BYTES: usize = 16 * 1024;
 /// Entries of the audit that are read at once.
 pub const AUDIT_PAGE: usize = 1_000;
+
+/// Accounts, and API tokens as many again: a large operations centre has some hundred people. Lists of them are one page.
+pub const ACCOUNTS: usize = 1000;
+/// Customers in the scope of one account or token: whoever needs more of them sees all.
+pub const SCOPE_CUSTOMERS: usize = 1000;
+/// Sessions of one account: the browsers of a person at work, on the telephone and at home. One more ends the one that was
+/// used longest ago.
+pub const SESSIONS_PER_ACCOUNT: usize = 8;
+/// A session ends so long after its password was given: within a day with its shifts and hand-over.
+pub const SESSION_MS: u64 = 24 * 60 * 60 * 1000;
+/// A session ends so long after its last use. Open pages fetch themselves again, so this is a browser that is closed or a
+/// machine that sleeps.
+pub const SESSION_IDLE_MS: u64 = 2 * 60 * 60 * 1000;
+/// Last uses of sessions and tokens are stored at most so often: pages are fetched every few seconds, and each would be a
+/// write to the disk.
+pub const USED_STEP_MS: u64 = 60 * 1000;
+/// A set-up link is good for so long; the next start of `serve` prints another.
+pub const SETUP_MS: u64 = 24 * 60 * 60 * 1000;
+/// Failed logins of one account within [`LOGIN_WINDOW_MS`]: a person mistypes some times; guesses at this pace are 350,000 a
+/// year.
+pub const LOGIN_FAILURES: u32 = 10;
+/// Failed logins from one address within [`LOGIN_WINDOW_MS`]: an office behind one address, not a list of names.
+pub const LOGIN_FAILURES_ADDRESS: u32 = 50;
+/// Failed logins are forgotten so long after the first of them.
+pub const LOGIN_WINDOW_MS: u64 = 15 * 60 * 1000;
+/// Names, and addresses, whose failed logins are remembered: bounds memory to some 500 KiB. Beyond it the one with the
+/// fewest failures is forgotten.
+pub const LOGIN_ENTRIES: usize = 4096;
+/// Shortest password, in characters: with [`LOGIN_FAILURES`] nobody guesses twelve that are no word.
+pub const PASSWORD_CHARACTERS: usize = 12;
+/// Longest password, in bytes: a sentence fits, and hashing it takes no longer.
+pub const PASSWORD_BYTES: usize = 256;
+/// Passwords hashed at once: each takes 19 MiB and a processor for some 20 ms; others wait.
+pub const HASHES_AT_ONCE: usize = 2;
+/// Longest form: the largest holds the customers of a scope.
+pub const FORM_BYTES: usize = 128 * 1024;
+/// Longest address that a login leads back to: of our own pages none is longer.
+pub const RETURN_BYTES: usize = 1024;
+/// Longest life of an API token that one can ask for: ten years; one without an end is said in as many words.
+pub const TOKEN_DAYS: u64 = 3650;

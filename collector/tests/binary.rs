@@ -409,11 +409,14 @@ fn serve_stores_answers_shows_survives_a_kill_and_stops_in_order() {
         (&stats["frames_stored"], &stats["readings_stored"]),
         (&3.into(), &2.into())
     );
+    let made = run(here, &["token", "add", "monitor", "--role", "viewer"]);
+    let token = String::from_utf8(made.stdout).unwrap();
     let page = {
         let mut stream = TcpStream::connect(&serving.pages).unwrap();
         write!(
             stream,
-            "GET / HTTP/1.1\r\nHost: c\r\nConnection: close\r\n\r\n"
+            "GET / HTTP/1.1\r\nHost: c\r\nConnection: close\r\nAuthorization: Bearer {}\r\n\r\n",
+            token.trim_end()
         )
         .unwrap();
         let mut text = String::new();

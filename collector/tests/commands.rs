@@ -338,6 +338,7 @@ fn a_hangup_takes_over_what_may_change_and_keeps_the_old_where_it_is_refused() {
     let folder = folder();
     let file = folder.path().join("collector.toml");
     let mut serving = Serving::start(folder.path());
+    serving.until("no account yet");
     // Refused: every mistake in a line of its own, and it goes on.
     fs::write(
         &file,

@@ -1,9 +1,11 @@
-//! The command line: parsing and wiring. `serve` stands in [`serve`], what reading commands print in [`json`].
+//! The command line: parsing and wiring. `serve` stands in [`serve`], `account` and `token` in [`people`], what reading commands
+//! print in [`json`].
 
 mod agents;
 pub mod backup;
 pub mod handling;
 pub mod json;
+mod people;
 mod reload;
 mod responses;
 mod route;
@@ -81,6 +83,18 @@ usage: hansho-collector COMMAND [--config FILE] [options]
                               who did what, as CSV
   link rotate --by NAME       let a new secret sign the links in mails
 
+  account add NAME --role ROLE [--customer CUSTOMER]... [--language ja|en] [--no-password]
+                              add a person; the password is the first line of stdin. Without --customer all customers
+  account list [--json]       list the accounts
+  account disable NAME, account enable NAME
+                              shut a person out, or let them in again
+  account password NAME       set a password, the first line of stdin
+  token add NAME --role ROLE [--customer CUSTOMER]... [--days N]
+                              make an API token and print it, once; without --days it has no end
+  token list [--json]         list the API tokens
+  token revoke NAME           revoke an API token
+
+ROLE is viewer, operator or admin.
 TIME is 2026-11-24T03:20+09:00, 2026-11-24T03:20, 03:20 (the next one) or +30m, +2h, +1d.
 AGENT is NAME, CUSTOMER/SYSTEM/NAME, or the agent's 16 hexadecimal digits.
 --config FILE is ./collector.toml where it is not given. Every command takes --help.
@@ -110,6 +124,7 @@ struct Arguments {
     file: Option<PathBuf>,
     key_file: Option<PathBuf>,
     since_ms: u64,
+    people: people::Options,
     agent: Option<String>,
     code: Option<String>,
     subject: Option<String>,
@@ -161,6 +176,11 @@ fn arguments(mut parser: lexopt::Parser) -> Result<Arguments, lexopt::Error> {
             Long("file") => arguments.file = Some(parser.value()?.into()),
             Long("key-file") => arguments.key_file = Some(parser.value()?.into()),
             Long("since-ms") => arguments.since_ms = parser.value()?.parse()?,
+            Long("role") => arguments.people.role = Some(parser.value()?.string()?),
+            Long("customer") => arguments.people.customers.push(parser.value()?.string()?),
+            Long("language") => arguments.people.language = Some(parser.value()?.string()?),
+            Long("no-password") => arguments.people.no_password = true,
+            Long("days") => arguments.people.days = Some(parser.value()?.string()?),
             Long("agent") => arguments.agent = Some(parser.value()?.string()?),
             Long("code") => arguments.code = Some(parser.value()?.string()?),
             Long("subject") => arguments.subject = Some(parser.value()?.string()?),
@@ -216,14 +236,24 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         ["frames", agent] => frames(arguments, agent),
         ["losses", agent] => losses(arguments, agent),
         ["stats"] => stats(arguments),
+        ["account", rest @ ..] => {
+            people::account(arguments, rest).unwrap_or_else(|| Err(no_command(&words)))
+        }
+        ["token", rest @ ..] => {
+            people::token(arguments, rest).unwrap_or_else(|| Err(no_command(&words)))
+        }
         ["route"] => route::route(arguments),
         ["responses"] => responses::responses(arguments),
         [] => Err(Failure::new(USAGE, "no command; see --help")),
-        other => Err(Failure::new(
-            USAGE,
-            format!("no command `{}`; see --help", other.join(" ")),
-        )),
+        other => Err(no_command(other)),
     }
+}
+
+fn no_command(words: &[&str]) -> Failure {
+    Failure::new(
+        USAGE,
+        format!("no command `{}`; see --help", words.join(" ")),
+    )
 }
 
 /// An option that its command does not know is a mistake, not decoration.
@@ -233,7 +263,7 @@ fn misplaced(arguments: &Arguments, words: &[&str]) -> Result<(), Failure> {
     let of = |verb: &str| command == "agent" && words.get(1) == Some(&verb);
     let token = matches!(words, ["join-token", "add", ..]);
     let prints = match words {
-        ["agent" | "join-token", verb, ..] => *verb == "list",
+        ["agent" | "join-token" | "account" | "token", verb, ..] => *verb == "list",
         _ => !matches!(
             command,
             "serve" | "check" | "backup" | "restore" | "migrate"
@@ -274,6 +304,7 @@ fn misplaced(arguments: &Arguments, words: &[&str]) -> Result<(), Failure> {
         ("--json", arguments.json && !prints),
     ]
     .into_iter()
+    .chain(arguments.people.given(words))
     .find(|(_, wrong)| *wrong);
     match wrong {
         Some((option, _)) => Err(Failure::new(

@@ -6,7 +6,7 @@ mod load;
 
 use crate::Subcommand;
 use crate::process::{Failure, io_at};
-use crate::site::{AGENT, Programs, SYSTEM, Site};
+use crate::site::{ACCOUNT, AGENT, Programs, SYSTEM, Site};
 use levels::{AFTER, HOLD_S, Levels};
 use load::Load;
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ pub(crate) const SUBCOMMAND: Subcommand = Subcommand {
     help: "usage: cargo xtask demo [--for TIME] [--json] [--load] [--port PORT] [--release] [--keep]
 
 Builds agent and collector, starts both for this host on loopback with a key, store and rings of their own, and
-prints the address of the page and the command that puts memory under load. Ctrl-C stops the agent, which says
+prints the address of the page, with whom to log in, and the command that puts memory under load. Ctrl-C stops the agent, which says
 goodbye and posts what is left, and then the collector.
   --for TIME    end by itself after this time, such as 60s or 5m
   --json        print one object on the last line: readings_taken, readings_stored, frames_sent, frames_stored,
@@ -159,6 +159,7 @@ fn tell(options: &Options, site: &Site, levels: &Levels) {
         "
 The page:   http://{pages}/        (http://{pages}/?lang=ja in Japanese)
 The agent:  http://{pages}/agents/{SYSTEM}/{AGENT}    (names the demo's own rules)
+Log in as:  {ACCOUNT}, password {password}
 
 Memory used now: {used} MiB, available: {available} MiB. For the demo, HNS1001-W raises at {warning} MiB and HNS1002-E
 at {error} MiB, after {AFTER} each; the defaults of a server are 80 % for 10 min and 95 % for 1 min.
@@ -172,6 +173,7 @@ are resolved.
 {ends} {build}
 ",
         pages = site.pages(),
+        password = site.password(),
         used = levels.used_mib,
         available = levels.available_mib,
         load = levels.load_mib(),

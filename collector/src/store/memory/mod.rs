@@ -49,6 +49,7 @@ struct Tables {
     configs: BTreeMap<AgentId, StoredConfig>,
     latest: BTreeMap<AgentId, Latest>,
     events: Vec<Event>,
+    people: people::People,
     handling: handling::HandlingTables,
 }
 

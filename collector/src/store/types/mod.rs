@@ -3,6 +3,7 @@
 mod agents;
 mod event;
 mod handling;
+pub mod people;
 pub mod window;
 
 pub use agents::{JoinToken, KeyEpoch, TokenEnd};
