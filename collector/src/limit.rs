@@ -27,6 +27,16 @@ pub const CLAIM_REACH_MS: u64 = 120_000;
 /// malice writes, would unpack to four times as many.
 pub const BATCH_READINGS: u32 = 32_768;
 
+/// Repeated frames of one batch that are compared with what is stored: an answer lost on the way repeats some, each a look into
+/// the day file. Two agents with one identity repeat again and again, so that few suffice.
+pub const FRAME_COMPARES: u32 = 4;
+/// Runs remembered of an agent that send while another one speaks for it: a clone or two, each with the run before it.
+pub const RIVALS: usize = 4;
+/// Longest text of a Goodbye that is kept, in characters: a line of a mail.
+pub const GOODBYE_CHARACTERS: usize = 200;
+/// Change of a clock's offset that is stored anew: below what ends 9007, so that a steady clock costs no write.
+pub const CLOCK_NOTED_MS: u64 = 2_000;
+
 /// Batches that wait for the writer. 1,024 of 64 KiB are 64 MiB at worst; more means overload: 503.
 pub const QUEUE_BATCHES: usize = 1024;
 /// Batches of one transaction: bounds how long the first of them waits for its answer.
@@ -95,6 +105,57 @@ pub const SILENT_MARGIN_MS: u64 = 5_000;
 
 /// How often a standby looks whether the store is free: agents try again within seconds anyway.
 pub const STANDBY_POLL_MS: u64 = 200;
+/// People are told of a silence after this, if the agent's promise does not allow more: a host that restarts by itself in two
+/// minutes wakes nobody.
+pub const NOTIFY_AFTER_MS: u64 = 180_000;
+/// Longest absence that an agent may announce for itself: a month. What is longer is taken as this.
+pub const PLANNED_MS: u64 = 31 * 24 * 60 * 60 * 1000;
+/// How often presence is judged.
+pub const PRESENCE_MS: u64 = 1_000;
+/// How often the collector proves its own life: each is a write to the disk.
+pub const PROOF_MS: u64 = 10_000;
+/// Without a proof for this the collector was away: three proofs.
+pub const OUTAGE_MS: u64 = 3 * PROOF_MS;
+/// A clock that went back by less than this was only slowed down.
+pub const CLOCK_BACK_MS: u64 = 2_000;
+/// Greatest backoff of an agent that cannot post, where its post interval is not longer (docs/FORWARD.md).
+pub const BACKOFF_CAP_MS: u64 = 30_000;
+/// Backoffs that agents have after the collector's own outage: the first may fall just before it, the second into the rush.
+pub const BACKOFFS: u64 = 3;
+/// After a longer outage of its own the collector does not wake people for reboots of that time: where it was restored from a
+/// backup they were told, else they are history.
+pub const AWAY_TOLD_MS: u64 = 60 * 60 * 1000;
+/// Agents of a site that must fall silent together to be one incident, at least.
+pub const SITE_AGENTS: usize = 5;
+/// And their share of the site, in per cent.
+pub const SITE_PERCENT: usize = 30;
+/// Within this from one another.
+pub const SITE_WINDOW_MS: u64 = 120_000;
+/// When the first agents of a silent site are back, the others have this to follow: three backoffs and a post's way.
+pub const SITE_RETURN_MS: u64 = BACKOFFS * BACKOFF_CAP_MS + SILENT_MARGIN_MS;
+/// An event of the collector ends after this without another, as those of agents do.
+pub const QUIET_MS: u64 = 30 * 60 * 1000;
+/// Signs of two agents with one identity count in the open alert this often at most.
+pub const DOUBLE_MS: u64 = 10 * 60 * 1000;
+/// A machine id that comes back within this was alternating; later, a machine was restored.
+pub const MACHINE_RETURN_MS: u64 = 24 * 60 * 60 * 1000;
+/// A batch of the run before that comes later than this after it was followed is no straggler: a post ends within it.
+pub const STRAGGLER_MS: u64 = 10_000;
+/// A boot that began so much before the last sign of the one before cannot have followed it: more than dates are off.
+pub const OVERLAP_MS: u64 = 2_000;
+/// A clock that is off by this,
+pub const CLOCK_OFF_MS: u64 = 30_000;
+/// and until it is off by no more than this,
+pub const CLOCK_RIGHT_MS: u64 = 5_000;
+/// each for this long.
+pub const CLOCK_HOLD_MS: u64 = 10 * 60 * 1000;
+/// Agents that must agree before the collector takes its own clock for the one that is off.
+pub const CLOCK_WITNESSES: usize = 3;
+/// An OOM kill this shortly before a silence is presumed to have led to it.
+pub const PRESUME_MS: u64 = 10 * 60 * 1000;
+/// Memory in use from which on, permille, its lack is presumed to have led to a silence: the level of 1002.
+pub const PRESUME_PERMILLE: u64 = 950;
+
 /// How long a command waits for another one's transaction.
 pub const BUSY_MS: u64 = 5_000;
 /// Simultaneous connections to the pages: a team and its monitors; the store is asked for each.
@@ -128,6 +189,91 @@ pub const SWEEP_JUMP_DAYS: u64 = 2;
 pub const SWEEP_MS: u64 = 10 * 60 * 1000;
 /// Without an answer of the writer within this, `/healthz` says 503.
 pub const PING_MS: u64 = 3_000;
+
+/// Events decided on in one transaction: bounds how long decisions hold up what is stored.
+pub const STEP_EVENTS: usize = 256;
+/// Threads looked at again in one transaction, for the same reason.
+pub const STEP_THREADS: usize = 256;
+/// An alert that comes this much after it fired says so; one that is over by then goes into a summary: a mail at once would
+/// send people after what is past.
+pub const LATE_MS: u64 = 15 * 60 * 1000;
+/// A summary of late alerts waits this long for more: rings are emptied in posts of seconds.
+pub const LATE_WAIT_MS: u64 = 60_000;
+/// Messages to a receiver within [`GROUP_SPAN_MS`] after which more of one system become one: a person reads no more than a few
+/// at once.
+pub const GROUP_AFTER: u64 = 5;
+/// Span over which they are counted.
+pub const GROUP_SPAN_MS: u64 = 60_000;
+/// A group waits this long for more.
+pub const GROUP_WAIT_MS: u64 = 10_000;
+/// Span over which the ceiling of a receiver counts messages: as it is configured, an hour.
+pub const CEILING_SPAN_MS: u64 = 60 * 60 * 1000;
+/// How often what a ceiling held back is summed up.
+pub const STORM_WAIT_MS: u64 = 10 * 60 * 1000;
+/// A thread that is kept quiet is looked at again after this: silences and windows can be ended early.
+pub const QUIET_LOOK_MS: u64 = 30_000;
+/// Alerts of one list; more of it follow in the next message of it.
+pub const LIST_ALERTS: usize = 1_000;
+/// A claim ends after this, so that a message of a notifier that hangs is sent by another: longer than a whole delivery may take.
+pub const CLAIM_MS: u64 = 2 * SMTP_MAIL_MS + 60_000;
+/// Waits before the second and later tries of a message; the last is repeated. Greylisting commonly asks for one to five
+/// minutes, and the third try comes within five.
+pub const RETRY_MS: [u64; 6] = [30_000, 90_000, 300_000, 600_000, 1_200_000, 1_800_000];
+/// A message that no server took in this time is given up. RFC 5321 (4.5.4.1) asks mail hosts for four to five days; an alarm of
+/// yesterday wakes nobody, and another receiver was told long ago.
+pub const GIVE_UP_MS: u64 = 24 * 60 * 60 * 1000;
+/// Tries after which an undelivered message is told to somebody else; with [`RETRY_MS`] the third ends two minutes after the
+/// first.
+pub const TRIES_TOLD: u32 = 3;
+/// Longest answer of a server that is kept, in characters.
+pub const SAID_CHARACTERS: usize = 300;
+/// The first message waits at most this long for evidence.
+pub const EVIDENCE_MS: u64 = 5_000;
+/// Longest text of a host, person or server in one place of a message, in characters: notes and impacts are sentences;
+/// more belongs on the page.
+pub const MAIL_TEXT_CHARACTERS: usize = 1_000;
+/// Longest name in a message, in characters: as [`NAME_CHARACTERS`], and a subject or unit beside it.
+pub const MAIL_NAME_CHARACTERS: usize = 96;
+/// Longest subject of a mail, in characters: clients show some 70, gateways take 998 bytes a header line.
+pub const MAIL_SUBJECT_CHARACTERS: usize = 160;
+/// Longest text of a mail, in characters: gateways of Japanese carriers and ticket systems cut at 20,000.
+pub const MAIL_CHARACTERS: usize = 20_000;
+/// Lines are broken at this many columns, as mail readers of 80 columns show them.
+pub const MAIL_COLUMNS: usize = 78;
+/// Entries of any list in a message (steps, happenings, suspects, hosts, addresses): more is not read at night.
+pub const MAIL_LIST: usize = 30;
+/// Rows of a digest or summary; the rest is counted.
+pub const MAIL_ROWS: usize = 100;
+
+/// One answer of a mail server comes within this: RFC 5321 asks for minutes, but people wait; a mail whose last answer
+/// came later is sent once more, with the same Message-ID.
+pub const SMTP_ANSWER_MS: u64 = 30_000;
+/// A whole mail is handed over within this, or given up and tried later.
+pub const SMTP_MAIL_MS: u64 = 120_000;
+/// Mails begun and not ended, those included that were given up and whose connection still hangs; beyond it none is begun.
+pub const SMTP_STUCK: usize = 4;
+/// Longest words of a server that are kept, in characters: the enhanced status and a sentence.
+pub const SERVER_SAYS_CHARACTERS: usize = 300;
+/// Longest Message-ID: with its name it fits a header line of 998 bytes many times (RFC 5322, 2.1.1).
+pub const MESSAGE_ID_BYTES: usize = 200;
+/// Message-IDs in References: the thread's first and the newest suffice to every mail reader.
+pub const REFERENCES: usize = 20;
+/// Recipients of one mail: RFC 5321 (4.5.3.1.8) promises 100.
+pub const RECIPIENTS: usize = 100;
+/// A hook or an Alertmanager answers within this, connection and TLS included.
+pub const HOOK_MS: u64 = 10_000;
+/// Bytes of its answer that are read: they are only words for a person.
+pub const HOOK_ANSWER_BYTES: u64 = 16 * 1024;
+/// Longest file of authorities: Debian's has 220 kB.
+pub const CA_FILE_BYTES: u64 = 4 * 1024 * 1024;
+/// Longest template of a mail: far above what its text may become.
+pub const TEMPLATE_BYTES: u64 = 64 * 1024;
+/// Steps and output that a template may use, in minijinja's fuel: a mail of 20,000 characters needs some thousand, and an
+/// endless loop ends within milliseconds.
+pub const TEMPLATE_FUEL: u64 = 200_000;
+/// How long an Alertmanager keeps an alert that it hears nothing more of: it would end after five minutes by default
+/// (`resolve_timeout`), while a collector tells it of changes and repeats only.
+pub const ALERTMANAGER_HOLD_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// Bytes of collector.toml at most: 10,000 rows of 400 bytes.
 pub const CONFIG_BYTES: usize = 4 * 1024 * 1024;
@@ -229,3 +375,11 @@ pub const FORM_BYTES: usize = 128 * 1024;
 pub const RETURN_BYTES: usize = 1024;
 /// Longest life of an API token that one can ask for: ten years; one without an end is said in as many words.
 pub const TOKEN_DAYS: u64 = 3650;
+/// Workers that hand messages over: one slow server holds up one of them, and there are two or three servers.
+pub const NOTIFIER_WORKERS: usize = 4;
+/// How often the notifier looks whether anything was stored or is due: a mail is to be out within two seconds.
+pub const NOTIFIER_PAUSE_MS: u64 = 250;
+/// How long events, ended threads, decisions and messages are kept: a year, for the reports of a year and its audit.
+pub const KEPT_TOLD_MS: u64 = 366 * 24 * 60 * 60 * 1000;
+/// How often they are looked through for what is past that.
+pub const PRUNE_MS: u64 = 24 * 60 * 60 * 1000;

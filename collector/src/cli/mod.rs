@@ -6,10 +6,12 @@ pub mod backup;
 pub mod handling;
 pub mod json;
 mod people;
+mod mail;
 mod reload;
 mod responses;
 mod route;
 pub mod serve;
+mod telling;
 
 use crate::clock::{self, utc};
 use crate::config::value::is_id;
@@ -65,6 +67,10 @@ usage: hansho-collector COMMAND [--config FILE] [options]
                               who gets such an alert, what they are told, and why
   responses [--system CUSTOMER/SYSTEM] [--json]
                               codes that a system can raise and that have no response yet
+  mail preview [--kind KIND] [--lang ja|en] [--code CODE] [--html] [--templates DIRECTORY]
+                              an example of a mail, by the templates of DIRECTORY or of --config where given
+  mail test ADDRESS [--lang ja|en]
+                              send a mail that says it is a test, and tell what became of it
 
   ack ALERT --by NAME [--recovery TIME] [--next-report TIME] [--text TEXT]
                               take an alert, also from whoever has it
@@ -129,6 +135,10 @@ struct Arguments {
     code: Option<String>,
     subject: Option<String>,
     at: Option<String>,
+    kind: Option<String>,
+    language: Option<String>,
+    html: bool,
+    templates: Option<PathBuf>,
 }
 
 /// Runs the command line of this process.
@@ -185,6 +195,10 @@ fn arguments(mut parser: lexopt::Parser) -> Result<Arguments, lexopt::Error> {
             Long("code") => arguments.code = Some(parser.value()?.string()?),
             Long("subject") => arguments.subject = Some(parser.value()?.string()?),
             Long("at") => arguments.at = Some(parser.value()?.string()?),
+            Long("kind") => arguments.kind = Some(parser.value()?.string()?),
+            Long("lang") => arguments.language = Some(parser.value()?.string()?),
+            Long("html") => arguments.html = true,
+            Long("templates") => arguments.templates = Some(parser.value()?.into()),
             Value(word) => arguments.words.push(word.string()?),
             other => return Err(other.unexpected()),
         }
@@ -244,6 +258,8 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
         ["route"] => route::route(arguments),
         ["responses"] => responses::responses(arguments),
+        ["mail", "preview"] => mail::preview(arguments),
+        ["mail", "test", address] => mail::test(arguments, address),
         [] => Err(Failure::new(USAGE, "no command; see --help")),
         other => Err(no_command(other)),
     }
@@ -266,16 +282,20 @@ fn misplaced(arguments: &Arguments, words: &[&str]) -> Result<(), Failure> {
         ["agent" | "join-token" | "account" | "token", verb, ..] => *verb == "list",
         _ => !matches!(
             command,
-            "serve" | "check" | "backup" | "restore" | "migrate"
+            "serve" | "check" | "backup" | "restore" | "migrate" | "mail"
         ),
     };
+    let preview = matches!(words, ["mail", "preview"]);
     let wrong = [
         (
             "--system",
             arguments.system.is_some() && !add && !token && !of("move") && command != "responses",
         ),
         ("--agent", arguments.agent.is_some() && command != "route"),
-        ("--code", arguments.code.is_some() && command != "route"),
+        (
+            "--code",
+            arguments.code.is_some() && command != "route" && !preview,
+        ),
         (
             "--subject",
             arguments.subject.is_some() && command != "route",
@@ -302,6 +322,10 @@ fn misplaced(arguments: &Arguments, words: &[&str]) -> Result<(), Failure> {
             arguments.since_ms != 0 && command != "readings",
         ),
         ("--json", arguments.json && !prints),
+        ("--kind", arguments.kind.is_some() && !preview),
+        ("--lang", arguments.language.is_some() && command != "mail"),
+        ("--html", arguments.html && !preview),
+        ("--templates", arguments.templates.is_some() && !preview),
     ]
     .into_iter()
     .chain(arguments.people.given(words))
@@ -360,6 +384,7 @@ fn check(config: &Config) -> Result<(), Failure> {
         crate::ingest::tls::acceptor(certificate, key)
             .map_err(|said| Failure::new(CONFIG, said))?;
     }
+    mail::check(config)?;
     let main = config.directory.join(crate::store::sqlite::MAIN_FILE);
     let fresh = !main.exists();
     if !fresh || config.masters.exists() {

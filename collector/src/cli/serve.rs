@@ -1,6 +1,6 @@
 //! `serve`: wires ingest, store and pages, and stops them in order.
 
-use super::{reload, store_failure};
+use super::{reload, store_failure, telling};
 use crate::clock::{self, Moment};
 use crate::config::Config;
 use crate::directory::Current;
@@ -143,6 +143,7 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
     let current = Arc::new(Current::new(config, zone.clone()));
     reload::warn(&current);
     let gate = Gate::new(Arc::clone(&reading), Arc::clone(&writing), settings(config));
+    let telling = telling::start(config, Arc::clone(&writing), &current)?;
     let (newest_known, newest) = watch::channel(0);
     let site = web::Site {
         store: reading,
@@ -163,6 +164,7 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         newest_known,
         &current,
     ));
+    telling.stop()?;
     // Every sender of the queue is gone with the runtime; the writer stores what waits and ends.
     runtime.shutdown_timeout(std::time::Duration::from_secs(5));
     if thread.join().is_err() {

@@ -1,0 +1,105 @@
+//! The thread that looks at everybody about each second.
+
+use super::life::Resumed;
+use super::{Decision, Done, Policy, Swept, sweep, system_of};
+use crate::ingest::SignsOfLife;
+use crate::limit::{NOTIFY_AFTER_MS, PRESENCE_MS};
+use crate::store::{Store, StoreError};
+use hansho::clock::WallTime;
+use hansho::code::display;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+/// What the watcher needs.
+pub struct Watcher {
+    /// The writer's own store.
+    pub store: Arc<dyn Store>,
+    /// Signs of life that the store could not note yet.
+    pub signs: Arc<SignsOfLife>,
+    /// The clock.
+    pub now: fn() -> WallTime,
+}
+
+impl Watcher {
+    /// Works until the sender of `stop` is gone.
+    pub fn run(&self, stop: &Receiver<()>) {
+        let mut failing: Option<StoreError> = None;
+        let mut own_clock: Option<i64> = None;
+        while stop.recv_timeout(Duration::from_millis(PRESENCE_MS))
+            == Err(RecvTimeoutError::Timeout)
+        {
+            match self.once() {
+                Ok(swept) => {
+                    failing = None;
+                    tell(&swept);
+                    if swept.own_clock_off_ms.is_some() && own_clock.is_none() {
+                        log::error!(
+                            "the clock of this collector seems to be off: most hosts agree on a time that differs by {} ms",
+                            swept.own_clock_off_ms.unwrap_or(0)
+                        );
+                    }
+                    own_clock = swept.own_clock_off_ms;
+                }
+                // Once, not each second.
+                Err(error) if failing.as_ref() == Some(&error) => {}
+                Err(error) => {
+                    log::error!("presence cannot be judged: {error}");
+                    failing = Some(error);
+                }
+            }
+        }
+    }
+
+    /// One sweep.
+    ///
+    /// # Errors
+    /// [`StoreError`]: nothing was judged then.
+    pub fn once(&self) -> Result<Swept, StoreError> {
+        let now = (self.now)();
+        let policy = Policy {
+            notify_after_ms: NOTIFY_AFTER_MS,
+            planned: &|_, _| None,
+            site: &system_of,
+            heard: &|agent| self.signs.of(agent),
+        };
+        let mut swept = Swept::default();
+        self.store.transact(&mut |rows| {
+            swept = sweep(rows, &policy, now)?;
+            Ok(())
+        })?;
+        Ok(swept)
+    }
+}
+
+fn tell(swept: &Swept) {
+    match swept.resumed {
+        Some(Resumed::Away { away_ms }) => log::warn!(
+            "this collector was away, or its clock was set ahead, by {away_ms} ms: silences of agents count from now"
+        ),
+        Some(Resumed::SetBack { back_ms }) => log::warn!(
+            "the clock of this collector was set back by {back_ms} ms: silences of agents count from now"
+        ),
+        Some(Resumed::First) | None => {}
+    }
+    for decision in &swept.decisions {
+        log_one(decision);
+    }
+}
+
+fn log_one(decision: &Decision) {
+    let Decision {
+        agent,
+        alert,
+        done,
+        why,
+    } = decision;
+    let word = done.word();
+    match alert {
+        Some((code, alert)) => {
+            let shown = display(*code, matches!(done, Done::Raised | Done::Counted));
+            log::info!("{shown} {word}: agent={agent} alert={alert} why={why}");
+        }
+        None => log::info!("{word}: agent={agent} why={why}"),
+    }
+}
