@@ -125,12 +125,6 @@ pub const BACKOFFS: u64 = 3;
 /// After a longer outage of its own the collector does not wake people for reboots of that time: where it was restored from a
 /// backup they were told, else they are history.
 pub const AWAY_TOLD_MS: u64 = 60 * 60 * 1000;
-/// Agents of a site that must fall silent together to be one incident, at least.
-pub const SITE_AGENTS: usize = 5;
-/// And their share of the site, in per cent.
-pub const SITE_PERCENT: usize = 30;
-/// Within this from one another.
-pub const SITE_WINDOW_MS: u64 = 120_000;
 /// When the first agents of a silent site are back, the others have this to follow: three backoffs and a post's way.
 pub const SITE_RETURN_MS: u64 = BACKOFFS * BACKOFF_CAP_MS + SILENT_MARGIN_MS;
 /// An event of the collector ends after this without another, as those of agents do.

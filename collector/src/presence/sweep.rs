@@ -84,6 +84,13 @@ pub fn sweep(
     };
     sweep.quiet()?;
     for one in &mut all {
+        if one.agent.retired.is_some() {
+            sweep.retired(one)?;
+            continue;
+        }
+        if one.presence.standing == Standing::Retired {
+            one.presence.standing = Standing::Never;
+        }
         sweep.returned(one)?;
         sweep.silence(one)?;
         sweep.identity(one)?;
@@ -149,13 +156,15 @@ impl Sweep<'_> {
             .open_of_codes(&[ALERTS_LOST, REBOOT, DOUBLE, CLOCK_OFF])?
         {
             let (agent, code) = (alert.agent, alert.identity.code);
-            let quiet_ms = self
-                .now
-                .as_millis()
-                .saturating_sub(alert.updated.as_millis());
+            // Counted before the collector's clock was set back: quiet since then, for all that is known.
+            let last = if alert.updated > self.now {
+                self.life.resumed.unwrap_or(self.now)
+            } else {
+                alert.updated
+            };
+            let quiet_ms = self.now.as_millis().saturating_sub(last.as_millis());
             let event = code != CLOCK_OFF && alert.last_run == COLLECTOR_RUN;
             if event && quiet_ms >= QUIET_MS {
-                let last = alert.updated;
                 let id = raise::end(self.rows, alert, last, Reason::Quiet, self.now)?;
                 self.decided(agent, Some((code, id)), Done::Resolved, Why::Quiet);
             } else {
@@ -198,7 +207,7 @@ impl Sweep<'_> {
             seen,
             resumed: self.life.resumed.unwrap_or(self.now),
             promised_ms,
-            notify_after_ms: self.policy.notify_after_ms,
+            notify_after_ms: self.policy.when.notify_after_ms,
             announced,
             stopped,
         };
@@ -382,37 +391,28 @@ impl Sweep<'_> {
         }
         Ok(own)
     }
-}
 
-/// Ends what the collector raised about an agent that is taken out of service; it is judged anew if it is heard again.
-///
-/// # Errors
-/// [`StoreError`].
-pub fn retire(
-    rows: &mut dyn AllRows,
-    agent: AgentId,
-    now: WallTime,
-) -> Result<Vec<Decision>, StoreError> {
-    let mut decisions = Vec::new();
-    for alert in rows.open_alerts(agent)? {
-        if alert.last_run != COLLECTOR_RUN {
-            continue;
+    /// Ends what the collector raised about an agent that nobody expects any more. It is judged anew when it is expected again.
+    fn retired(&mut self, one: &mut One) -> Result<(), StoreError> {
+        one.due = None;
+        if one.presence.standing == Standing::Retired {
+            return Ok(());
         }
-        let code = alert.identity.code;
-        let id = raise::end(rows, alert, now, Reason::Withdrawn, now)?;
-        decisions.push(Decision {
-            agent,
-            alert: Some((code, id)),
-            done: Done::Resolved,
-            why: Why::Retired,
-        });
-    }
-    if let Some(known) = rows.presence(agent)? {
-        rows.put_presence(&Presence {
-            gaps_told: known.gaps_told,
-            double_told: known.double_told,
+        let agent = one.agent.id;
+        for alert in self.rows.open_alerts(agent)? {
+            if alert.last_run != COLLECTOR_RUN {
+                continue;
+            }
+            let code = alert.identity.code;
+            let id = raise::end(self.rows, alert, self.now, Reason::Withdrawn, self.now)?;
+            self.decided(agent, Some((code, id)), Done::Resolved, Why::Retired);
+        }
+        one.presence = Presence {
+            standing: Standing::Retired,
+            gaps_told: one.presence.gaps_told,
+            double_told: one.presence.double_told,
             ..Presence::new(agent)
-        })?;
+        };
+        Ok(())
     }
-    Ok(decisions)
 }

@@ -3,8 +3,8 @@
 mod agents;
 mod event;
 mod handling;
-pub mod people;
 mod notify;
+pub mod people;
 mod presence;
 pub mod window;
 
