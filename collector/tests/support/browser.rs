@@ -64,6 +64,7 @@ pub fn serve_with(now: fn() -> WallTime, settings: Settings) -> Served {
         signs: Arc::new(SignsOfLife::default()),
         now,
         zone: Zone::fixed("+09:00").unwrap(),
+        current: super::support::current(""),
         newest: watch::channel(0).1,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()

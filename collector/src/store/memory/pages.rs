@@ -4,6 +4,7 @@ use super::super::StoreError;
 use super::super::rows::PageRows;
 use super::super::types::{Acknowledgement, Span, StoredAlert};
 use super::Tables;
+use hansho::clock::WallTime;
 
 impl Tables {
     /// Alerts that are wanted, by when they were stored.
@@ -49,5 +50,16 @@ impl PageRows for Tables {
     fn acknowledged_within(&mut self, span: Span) -> Result<Vec<Acknowledgement>, StoreError> {
         let rows = self.handling.acknowledgements.values();
         Ok(rows.filter(|row| span.has(row.at)).cloned().collect())
+    }
+
+    fn told_within(
+        &mut self,
+        span: Span,
+        limit: usize,
+    ) -> Result<Vec<(String, WallTime)>, StoreError> {
+        let messages = self.told.outbox.values();
+        let within = messages.filter(|message| span.has(message.created));
+        let told = within.map(|message| (message.receiver.clone(), message.created));
+        Ok(told.take(limit).collect())
     }
 }

@@ -2,6 +2,7 @@
 
 use super::super::StoreError;
 use super::super::types::{Acknowledgement, Span, StoredAlert};
+use hansho::clock::WallTime;
 
 /// Rows of an open transaction: looks over all agents. Every method may fail with [`StoreError`].
 pub trait PageRows {
@@ -26,4 +27,14 @@ pub trait PageRows {
     /// # Errors
     /// [`StoreError`].
     fn acknowledged_within(&mut self, span: Span) -> Result<Vec<Acknowledgement>, StoreError>;
+    /// Receivers of the messages decided at or after the span's begin and before its end, and when each was, in order, at most
+    /// `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn told_within(
+        &mut self,
+        span: Span,
+        limit: usize,
+    ) -> Result<Vec<(String, WallTime)>, StoreError>;
 }

@@ -5,7 +5,7 @@ use super::super::rows::PageRows;
 use super::super::types::{Acknowledgement, Span, StoredAlert, signed};
 use super::handling::{ACKNOWLEDGEMENT, acknowledgement_from};
 use super::read::many_alerts;
-use super::rows::SqlRows;
+use super::rows::{SqlRows, wall};
 use hansho::clock::WallTime;
 use rusqlite::params;
 
@@ -48,7 +48,23 @@ impl PageRows for SqlRows<'_> {
         let sql =
             format!("{ACKNOWLEDGEMENT} WHERE at_ms >= ?1 AND at_ms < ?2 ORDER BY alert, number");
         let mut statement = self.main.prepare_cached(&sql)?;
-        let rows = statement.query_map(params![ms(span.from), ms(span.until)], acknowledgement_from)?;
+        let rows =
+            statement.query_map(params![ms(span.from), ms(span.until)], acknowledgement_from)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn told_within(
+        &mut self,
+        span: Span,
+        limit: usize,
+    ) -> Result<Vec<(String, WallTime)>, StoreError> {
+        let mut statement = self.main.prepare_cached(
+            "SELECT receiver, created_ms FROM outbox WHERE created_ms >= ?1 AND created_ms < ?2 ORDER BY outgoing LIMIT ?3",
+        )?;
+        let rows = statement
+            .query_map(params![ms(span.from), ms(span.until), most(limit)], |row| {
+                Ok((row.get(0)?, wall(row.get(1)?)))
+            })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 }
