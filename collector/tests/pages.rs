@@ -316,7 +316,11 @@ fn the_japanese_page_of_an_agent_is_japanese() {
     ] {
         assert!(agent.contains(word), "{word}");
     }
-    assert!(pages.body(&format!("{SYSTEM}?lang=ja")).contains("メモリ 1.7%"));
+    assert!(
+        pages
+            .body(&format!("{SYSTEM}?lang=ja"))
+            .contains("メモリ 1.7%")
+    );
 }
 
 /// Agent 1 (post interval 30 s) was heard at 1,000 ms for the last time: silent from 96,001 ms on.
@@ -394,7 +398,11 @@ fn an_agent_that_was_never_heard_or_said_no_hello_is_judged_by_the_default() {
     }
     send(store, &batch(5, 1000, &[]), at(1000));
     assert!(pages.body("/?lang=en").contains("badge doubt\">Silent 1"));
-    assert!(pages.body("/agents/web03?lang=en").contains("No answer since"));
+    assert!(
+        pages
+            .body("/agents/web03?lang=en")
+            .contains("No answer since")
+    );
 }
 
 #[test]

@@ -31,9 +31,9 @@ use hansho::frame::packed::Packer;
 use hansho::frame::seal::{AgentKey, derive};
 use hansho::limit::BATCH_BYTES;
 use hansho::sample::{Field, Reading};
+use hansho_collector::directory::Current;
 use hansho_collector::ingest::AuthenticatedBatch;
 use hansho_collector::store::{NewAgent, Store};
-use hansho_collector::directory::Current;
 use hansho_collector::zone::Zone;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -80,7 +80,10 @@ pub fn current(more: &str) -> Arc<Current> {
     let text = format!("{base}{more}");
     let path = Path::new("/etc/hansho/collector.toml");
     let read = |path: &Path, _most: usize| -> std::io::Result<hansho_collector::config::Content> {
-        Err(std::io::Error::other(format!("{} is not there", path.display())))
+        Err(std::io::Error::other(format!(
+            "{} is not there",
+            path.display()
+        )))
     };
     let config = hansho_collector::config::parse(&text, path, &read).unwrap();
     Arc::new(Current::new(&config, Zone::fixed("+09:00").unwrap()))
