@@ -105,9 +105,6 @@ pub const SILENT_MARGIN_MS: u64 = 5_000;
 
 /// How often a standby looks whether the store is free: agents try again within seconds anyway.
 pub const STANDBY_POLL_MS: u64 = 200;
-/// People are told of a silence after this, if the agent's promise does not allow more: a host that restarts by itself in two
-/// minutes wakes nobody.
-pub const NOTIFY_AFTER_MS: u64 = 180_000;
 /// Longest absence that an agent may announce for itself: a month. What is longer is taken as this.
 pub const PLANNED_MS: u64 = 31 * 24 * 60 * 60 * 1000;
 /// How often presence is judged.
@@ -355,6 +352,14 @@ pub const LINK_FORM_BYTES: usize = 16 * 1024;
 /// Entries of the audit that are read at once.
 pub const AUDIT_PAGE: usize = 1_000;
 
+/// Workers that hand messages over: one slow server holds up one of them, and there are two or three servers.
+pub const NOTIFIER_WORKERS: usize = 4;
+/// How often the notifier looks whether anything was stored or is due: a mail is to be out within two seconds.
+pub const NOTIFIER_PAUSE_MS: u64 = 250;
+/// How long events, ended threads, decisions and messages are kept: a year, for the reports of a year and its audit.
+pub const KEPT_TOLD_MS: u64 = 366 * 24 * 60 * 60 * 1000;
+/// How often they are looked through for what is past that.
+pub const PRUNE_MS: u64 = 24 * 60 * 60 * 1000;
 /// Accounts, and API tokens as many again: a large operations centre has some hundred people. Lists of them are one page.
 pub const ACCOUNTS: usize = 1000;
 /// Customers in the scope of one account or token: whoever needs more of them sees all.
@@ -394,11 +399,3 @@ pub const FORM_BYTES: usize = 128 * 1024;
 pub const RETURN_BYTES: usize = 1024;
 /// Longest life of an API token that one can ask for: ten years; one without an end is said in as many words.
 pub const TOKEN_DAYS: u64 = 3650;
-/// Workers that hand messages over: one slow server holds up one of them, and there are two or three servers.
-pub const NOTIFIER_WORKERS: usize = 4;
-/// How often the notifier looks whether anything was stored or is due: a mail is to be out within two seconds.
-pub const NOTIFIER_PAUSE_MS: u64 = 250;
-/// How long events, ended threads, decisions and messages are kept: a year, for the reports of a year and its audit.
-pub const KEPT_TOLD_MS: u64 = 366 * 24 * 60 * 60 * 1000;
-/// How often they are looked through for what is past that.
-pub const PRUNE_MS: u64 = 24 * 60 * 60 * 1000;

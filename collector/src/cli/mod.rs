@@ -14,7 +14,7 @@ pub mod serve;
 mod telling;
 
 use crate::clock::{self, utc};
-use crate::config::value::is_id;
+use crate::config::value::{duration_ms, is_id};
 use crate::config::{self, Config};
 use crate::directory::Directory;
 use crate::exit::{CONFIG, DATA, FAILURE, Failure, IO, OK, USAGE};
@@ -63,14 +63,14 @@ usage: hansho-collector COMMAND [--config FILE] [options]
   frames AGENT [--json]       raw frames still kept
   losses AGENT [--json]       ranges that will never come, with the reason
   stats [--json]              what was stored, came again, was lost
-  route --agent AGENT --code HNS1002 [--subject S] [--at TIME] [--json]
-                              who gets such an alert, what they are told, and why
-  responses [--system CUSTOMER/SYSTEM] [--json]
-                              codes that a system can raise and that have no response yet
   mail preview [--kind KIND] [--lang ja|en] [--code CODE] [--html] [--templates DIRECTORY]
                               an example of a mail, by the templates of DIRECTORY or of --config where given
   mail test ADDRESS [--lang ja|en]
                               send a mail that says it is a test, and tell what became of it
+  route --agent AGENT --code HNS1002 [--subject S] [--at TIME] [--json]
+                              who gets such an alert, what they are told, and why
+  responses [--system CUSTOMER/SYSTEM] [--json]
+                              codes that a system can raise and that have no response yet
 
   ack ALERT --by NAME [--recovery TIME] [--next-report TIME] [--text TEXT]
                               take an alert, also from whoever has it
@@ -135,10 +135,6 @@ struct Arguments {
     code: Option<String>,
     subject: Option<String>,
     at: Option<String>,
-    kind: Option<String>,
-    language: Option<String>,
-    html: bool,
-    templates: Option<PathBuf>,
 }
 
 /// Runs the command line of this process.
@@ -147,6 +143,8 @@ pub fn main() -> ExitCode {
     logger::start(log::LevelFilter::Info);
     let outcome = if handling::asked(std::env::args_os()) {
         handling::run(lexopt::Parser::from_env())
+    } else if mail::asked(std::env::args_os()) {
+        mail::run(lexopt::Parser::from_env())
     } else {
         arguments(lexopt::Parser::from_env())
             .map_err(|error| Failure::new(USAGE, format!("{error}; see --help")))
@@ -195,10 +193,6 @@ fn arguments(mut parser: lexopt::Parser) -> Result<Arguments, lexopt::Error> {
             Long("code") => arguments.code = Some(parser.value()?.string()?),
             Long("subject") => arguments.subject = Some(parser.value()?.string()?),
             Long("at") => arguments.at = Some(parser.value()?.string()?),
-            Long("kind") => arguments.kind = Some(parser.value()?.string()?),
-            Long("lang") => arguments.language = Some(parser.value()?.string()?),
-            Long("html") => arguments.html = true,
-            Long("templates") => arguments.templates = Some(parser.value()?.into()),
             Value(word) => arguments.words.push(word.string()?),
             other => return Err(other.unexpected()),
         }
@@ -209,7 +203,7 @@ fn arguments(mut parser: lexopt::Parser) -> Result<Arguments, lexopt::Error> {
 /// The value of the option just read, as a span.
 fn span(parser: &mut lexopt::Parser) -> Result<u64, lexopt::Error> {
     let text = parser.value()?.string()?;
-    agents::span_ms(&text).ok_or_else(|| format!("{text:?}: a time like 30m, 12h or 7d").into())
+    duration_ms(&text).ok_or_else(|| format!("{text:?}: a time like 30m, 12h or 7d").into())
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -258,8 +252,6 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
         ["route"] => route::route(arguments),
         ["responses"] => responses::responses(arguments),
-        ["mail", "preview"] => mail::preview(arguments),
-        ["mail", "test", address] => mail::test(arguments, address),
         [] => Err(Failure::new(USAGE, "no command; see --help")),
         other => Err(no_command(other)),
     }
@@ -282,20 +274,16 @@ fn misplaced(arguments: &Arguments, words: &[&str]) -> Result<(), Failure> {
         ["agent" | "join-token" | "account" | "token", verb, ..] => *verb == "list",
         _ => !matches!(
             command,
-            "serve" | "check" | "backup" | "restore" | "migrate" | "mail"
+            "serve" | "check" | "backup" | "restore" | "migrate"
         ),
     };
-    let preview = matches!(words, ["mail", "preview"]);
     let wrong = [
         (
             "--system",
             arguments.system.is_some() && !add && !token && !of("move") && command != "responses",
         ),
         ("--agent", arguments.agent.is_some() && command != "route"),
-        (
-            "--code",
-            arguments.code.is_some() && command != "route" && !preview,
-        ),
+        ("--code", arguments.code.is_some() && command != "route"),
         (
             "--subject",
             arguments.subject.is_some() && command != "route",
@@ -322,10 +310,6 @@ fn misplaced(arguments: &Arguments, words: &[&str]) -> Result<(), Failure> {
             arguments.since_ms != 0 && command != "readings",
         ),
         ("--json", arguments.json && !prints),
-        ("--kind", arguments.kind.is_some() && !preview),
-        ("--lang", arguments.language.is_some() && command != "mail"),
-        ("--html", arguments.html && !preview),
-        ("--templates", arguments.templates.is_some() && !preview),
     ]
     .into_iter()
     .chain(arguments.people.given(words))

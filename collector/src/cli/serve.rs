@@ -144,7 +144,6 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
     let current = Arc::new(Current::new(config, zone.clone()));
     reload::warn(&current);
     let gate = Gate::new(Arc::clone(&reading), Arc::clone(&writing), settings(config));
-    let telling = telling::start(config, Arc::clone(&writing), &current)?;
     let watcher = Watcher {
         store: Arc::clone(&writing),
         signs: Arc::clone(&signs),
@@ -156,6 +155,7 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         .name("presence".to_owned())
         .spawn(move || watcher.run(&watching))
         .map_err(|error| Failure::new(IO, format!("presence cannot be started: {error}")))?;
+    let telling = telling::start(config, Arc::clone(&writing), &current)?;
     let (newest_known, newest) = watch::channel(0);
     let site = web::Site {
         store: reading,
@@ -177,11 +177,11 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         newest_known,
         &current,
     ));
-    telling.stop()?;
     drop(stop_watching);
     if watcher.join().is_err() {
         return Err(Failure::new(IO, "presence failed"));
     }
+    telling.stop()?;
     // Every sender of the queue is gone with the runtime; the writer stores what waits and ends.
     runtime.shutdown_timeout(std::time::Duration::from_secs(5));
     if thread.join().is_err() {

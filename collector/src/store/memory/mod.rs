@@ -50,12 +50,12 @@ struct Tables {
     configs: BTreeMap<AgentId, StoredConfig>,
     latest: BTreeMap<AgentId, Latest>,
     events: Vec<Event>,
-    people: people::People,
     told: notify::Told,
-    handling: handling::HandlingTables,
+    people: people::People,
     presence: presence::PresenceTables,
     /// Day of the newest batch: as the open day file.
     written: u64,
+    handling: handling::HandlingTables,
 }
 
 /// Effective rules: hash, number of parts, and the parts that came.
