@@ -176,8 +176,7 @@ pub const NOISE_ROWS: usize = 20;
 pub const NOISE_STANDING_MS: u64 = 24 * 60 * 60 * 1000;
 /// So many alerts of one code and host on one day are the same one again and again.
 pub const NOISE_FLAPS: u64 = 3;
-/// Messages a person and day beyond which they are not read any more (EEMUA 191 calls 150 a day of an operator in a control room
-/// acceptable; who is woken by each is asked for less).
+/// Messages a person and day that still are read one by one: one an hour of work, and some at night.
 pub const NOISE_BUSY: u64 = 10;
 /// Alerts of a week that are looked at: those of a fleet of 10,000 agents with ten each.
 pub const NOISE_ALERTS: usize = 100_000;
