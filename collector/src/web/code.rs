@@ -29,7 +29,7 @@ pub fn list(site: &Site, view: &View, search: &str) -> Markup {
     };
     let content = html! {
         h1 { (said.codes) }
-        form.stack method="get" action="/codes" role="search" {
+        form.row method="get" action="/codes" role="search" {
             @if view.explicit { input type="hidden" name="lang" value=(view.words.language.tag()); }
             label { (said.search) input type="search" name="q" value=(search) placeholder=(said.search_hint) maxlength=(SEARCH_CHARACTERS); }
             button { (said.search) }

@@ -1,6 +1,6 @@
 //! The first page: the fleet by customer. What burns, what is silent, what is taken and by whom until when; all else is counted.
 
-use super::codes::{self, Severity};
+use super::codes::Severity;
 use super::frame::{self, Live, View};
 use super::life::{self, Life};
 use super::overview::{Burning, Known, Overview, SystemLine};
@@ -184,11 +184,11 @@ fn burning_one(view: &View, said: &Words, live: &directory::Live, burning: &Burn
     html! {
         section class=(frame::class(view, alert, burning.silent)) {
             (frame::headline(view, alert, burning.silent))
-            p.whose { (pieces::place(view, live, alert, burning.agent)) }
-            p {
-                (words.since) " " (values::dated(view, alert.occurred.or(alert.detected)))
+            p.meta {
+                span { (pieces::place(view, live, alert, burning.agent)) }
+                span { (words.since) " " (values::dated(view, alert.occurred.or(alert.detected))) }
                 @if let Some(value) = alert.value {
-                    " " span.dim { (words.value) } " " strong { (values::value(alert.quantity, value, alert.total)) }
+                    span { span.dim { (words.value) } " " strong { (values::value(alert.quantity, value, alert.total)) } }
                 }
             }
             p {
@@ -276,10 +276,4 @@ fn loud(view: &View, said: &Words, live: &directory::Live, line: &SystemLine<'_>
             @for taken in &line.taken { " " (pieces::taken(view, said, taken)) }
         }
     }
-}
-
-/// The word of a severity beside its letter.
-#[must_use]
-pub fn letter(code: u16) -> char {
-    codes::severity(code).letter()
 }

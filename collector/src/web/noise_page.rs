@@ -61,9 +61,9 @@ pub fn page(site: &Site, view: &View, week: &str) -> Result<Option<Markup>, Stor
     let said = words::of(view.words.language);
     let content = html! {
         h1 { (said.noise) " " (week.text()) }
-        form.inline-form method="get" action="/noise" {
+        form.row method="get" action="/noise" {
             @if view.explicit { input type="hidden" name="lang" value=(view.words.language.tag()); }
-            label.inline { (said.week) input type="week" name="week" value=(week.text()); }
+            label { (said.week) input type="week" name="week" value=(week.text()); }
             button { (said.show) }
         }
         p.ranges {

@@ -1,12 +1,10 @@
 //! Pieces that several pages share: whose something is, who has taken it, what is to be done.
 
-use super::account::csrf;
 use super::codes;
 use super::frame::{self, View};
 use super::overview::{Hush, customer_of};
 use super::reason::Ending;
 use super::words_fleet::{self, Words};
-use super::{values, words_people};
 use crate::config::Response;
 use crate::directory::{Duty, Live, Owner};
 use crate::store::{Acknowledgement, Agent, Note, StoredAlert, Window, WindowKind};
@@ -201,11 +199,6 @@ pub fn lines(text: &str) -> Markup {
     html! { @for (index, line) in text.lines().enumerate() { @if index > 0 { br; } (line) } }
 }
 
-/// What a form sends back so that we know it for ours.
-pub fn token(view: &View) -> Markup {
-    csrf(view)
-}
-
 /// What became of a form, or why it was refused.
 pub fn outcome(done: Option<&str>, refused: Option<&str>) -> Markup {
     html! {
@@ -214,24 +207,7 @@ pub fn outcome(done: Option<&str>, refused: Option<&str>) -> Markup {
     }
 }
 
-/// A labelled line of a form.
-pub fn input(label: &str, name: &str, kind: &str, value: &str, most: usize) -> Markup {
-    html! { label { (label) input type=(kind) name=(name) value=(value) maxlength=(most); } }
-}
-
 /// Times that can be chosen or typed.
 pub fn times(id: &str) -> Markup {
     html! { datalist id=(id) { @for time in ["+15m", "+30m", "+1h", "+2h", "+4h", "+8h", "+1d"] { option value=(time) {} } } }
-}
-
-/// A date with what it is worth, or that it is unknown.
-#[must_use]
-pub fn moment(view: &View, dated: Option<crate::store::Dated>) -> String {
-    values::dated(view, dated)
-}
-
-/// The words of the account pages.
-#[must_use]
-pub fn people(view: &View) -> &'static words_people::Words {
-    words_people::of(view.words.language)
 }

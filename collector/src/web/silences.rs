@@ -64,7 +64,7 @@ fn row(view: &View, said: &Words, silence: &Silence, may: bool) -> Markup {
         tr id={ "s" (silence.id) } {
             th scope="row" { (silence.id) }
             td { (described(&silence.matcher)) }
-            td {
+            td.when {
                 span.badge.ok[holds] { @if holds { (said.holds) } @else { (said.to_come) } } " "
                 (view.time(silence.from)) " - " (view.time(silence.end()))
             }

@@ -174,7 +174,7 @@ fn agent_row(view: &View, said: &Words, (agent, life, latest): &Row<'_>) -> Mark
     html! {
         tr.stale[life.silent.is_some()] {
             th scope="row" { a href=(frame::link(view, &frame::agent_path(agent))) { (agent.name) } }
-            td { (state(said, *life)) }
+            td.nowrap { (state(said, *life)) }
             (figure(&|figures| figures.used.map(values::percent)))
             (figure(&|figures| figures.available_kib.map(values::memory)))
             (figure(&|figures| figures.cpu.map(values::percent)))
@@ -187,9 +187,9 @@ fn agent_row(view: &View, said: &Words, (agent, life, latest): &Row<'_>) -> Mark
             }
             @match &agent.inventory {
                 Some(inventory) => {
-                    td { (inventory.version) }
-                    td { code { (short(inventory.config_hash)) } }
-                    td { (registry(said, inventory.registry_hash)) }
+                    td.nowrap { (inventory.version) }
+                    td.nowrap { code { (short(inventory.config_hash)) } }
+                    td.nowrap { (registry(said, inventory.registry_hash)) }
                 }
                 None => { td { "-" } td { "-" } td { "-" } }
             }

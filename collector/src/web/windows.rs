@@ -48,7 +48,7 @@ pub fn page(
                 div.scroll tabindex="0" role="region" aria-label=(said.windows) { table {
                     thead { tr {
                         th scope="col" { "No." } th scope="col" { (said.kind) } th scope="col" { (said.what) }
-                        th scope="col" { (said.when) } th scope="col" { (said.text) } th scope="col" { (said.by) }
+                        th scope="col" { (said.when) } th scope="col" { (said.content) } th scope="col" { (said.by) }
                         @if may { th scope="col" { (said.end_now) } }
                     } }
                     tbody { @for window in &windows { (row(view, said, window, may)) } }
@@ -78,7 +78,7 @@ fn row(view: &View, said: &Words, window: &Window, may: bool) -> Markup {
             th scope="row" { (window.id) }
             td { @if window.kind == WindowKind::Maintenance { (said.maintenance_short) } @else { (said.event_short) } }
             td { (window.scope.path()) }
-            td {
+            td.when {
                 span.badge.ok[holds] { @if holds { (said.holds) } @else { (said.to_come) } }
                 @if let Some(next) = window.next_occurrence(view.now) { " " (view.time(next.from)) " - " (view.time(next.until)) }
                 @if let Schedule::Weekly(weekly) = &window.schedule { br; span.dim { (said.weekly) ": " (described(weekly)) } }

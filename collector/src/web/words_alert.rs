@@ -3,7 +3,7 @@
 use super::bilingual::bilingual;
 use super::codes::{self, Language};
 use crate::store::{
-    AckEnding, BackCause, BootReason, DoubleSign, EventKind, Presumed, Reason, Sending,
+    AckEnding, BackCause, BootReason, DoubleSign, EventKind, Outcome, Presumed, Reason, Sending,
     SilenceCause, Via,
 };
 
@@ -24,7 +24,7 @@ bilingual! {
     by_webhook: "Webhook", "webhook";
     by_alertmanager: "Alertmanager", "Alertmanager";
     attempts: "試行", "attempts";
-    said_so: "相手の応答", "the other side says";
+    said_so: "最後の結果", "outcome so far";
     known: "分かっていること", "What is known";
     presumed: "推定(未確定)", "Presumed, not confirmed";
     last_sign: "最後の受信", "last heard";
@@ -128,19 +128,19 @@ pub fn reason(language: Language, reason: Reason) -> String {
         }
         Reason::Silenced { silence } => {
             return match language {
-                Language::Ja => format!("通知停止 {silence} のため知らせない"),
+                Language::Ja => format!("通知停止 {silence} のため"),
                 Language::En => format!("silence {silence} holds"),
             };
         }
         Reason::InWindow { window } => {
             return match language {
-                Language::Ja => format!("作業の予定 {window} のため知らせない"),
+                Language::Ja => format!("作業の予定 {window} のため"),
                 Language::En => format!("maintenance window {window} holds"),
             };
         }
         Reason::Suppressed { by } => {
             return match language {
-                Language::Ja => format!("{} の発生中のため知らせない(抑止)", code(by)),
+                Language::Ja => format!("{} の発生中のため(抑止)", code(by)),
                 Language::En => format!("{} explains it", code(by)),
             };
         }
@@ -156,6 +156,20 @@ pub fn reason(language: Language, reason: Reason) -> String {
         Language::En => en,
     }
     .to_owned()
+}
+
+/// What a decision led to.
+#[must_use]
+pub const fn outcome(language: Language, outcome: Outcome) -> &'static str {
+    let (ja, en) = match outcome {
+        Outcome::Told => ("知らせた", "told"),
+        Outcome::Listed => ("まとめに入れた", "goes into a list"),
+        Outcome::Quiet => ("知らせない", "nobody is told"),
+    };
+    match language {
+        Language::Ja => ja,
+        Language::En => en,
+    }
 }
 
 /// Where a message stands.

@@ -63,6 +63,7 @@ bilingual! {
     maintenance_short: "作業", "maintenance";
     event_short: "イベント", "event";
     site: "拠点(空欄はすべて)", "Site (empty: all)";
+    content: "内容", "What it is";
     title_ja: "内容(日本語)", "What it is (Japanese)";
     title_en: "内容(英語。空欄なら日本語と同じ)", "What it is (English; empty: as in Japanese)";
     once: "1回", "Once";

@@ -35,7 +35,10 @@ pub fn take_form(view: &View, scene: &Scene, told: &Told, path: &str, request: &
             input type="hidden" name="request" value=(request);
             @if !scene.alert.firing { p.dim { (said.over_already) } }
             // Pressing is enough; what may be added does not push what to do off a phone's first screen.
-            button { (label) }
+            div.buttons {
+                button { (label) }
+                @if own { button.plain form="release" { (said.release) } }
+            }
             details open[told.is_of("take")] {
                 summary { (said.more) }
                 (time_input(said, said.expected, "recovery", told.field("take", "recovery")))
@@ -44,10 +47,7 @@ pub fn take_form(view: &View, scene: &Scene, told: &Told, path: &str, request: &
             }
         }
         @if own {
-            form.inline method="post" action=(frame::link(view, &format!("{path}/release"))) {
-                (begin(view))
-                button.plain { (said.release) }
-            }
+            form #release method="post" action=(frame::link(view, &format!("{path}/release"))) { (begin(view)) }
         }
     }
 }

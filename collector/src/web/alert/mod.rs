@@ -11,7 +11,7 @@ use super::forms::Told;
 use super::frame::{self, Live, View};
 use super::life;
 use super::overview::{Hush, Known, customer_of, hush, place};
-use super::{Site, codes, fleet, forms, pieces};
+use super::{Site, codes, forms, pieces};
 use crate::directory;
 use crate::people::{Action, Scope};
 use crate::store::window::covering;
@@ -176,14 +176,4 @@ pub fn page(site: &Site, view: &View, id: &str, told: &Told) -> Result<Option<Ma
     };
     let title = format!("{} {}", codes::display(code, scene.alert.firing), id);
     Ok(Some(frame::page(view, &title, &path, Live::Parts, content)))
-}
-
-/// At which site an alert's agent stands.
-#[must_use]
-pub fn site_of(scene: &Scene) -> String {
-    scene
-        .agent
-        .as_ref()
-        .map(|agent| fleet::site_of(&scene.live, agent))
-        .unwrap_or_default()
 }

@@ -28,7 +28,7 @@ pub fn section(view: &View, scene: &Scene) -> Markup {
                     @for decision in latest(&scene.decisions) {
                         li.quiet[decision.outcome == Outcome::Quiet] {
                             time { (view.time(decision.at)) } " " (words::reason(language, decision.reason))
-                            " " span.dim { "(" (decision.reason.word()) ", " (decision.outcome.word()) ")" }
+                            ": " strong { (words::outcome(language, decision.outcome)) }
                         }
                     }
                 }
