@@ -170,7 +170,11 @@ fn standing(view: &View, said: &Words, agent: &Agent, life: Life, rows: &Rows) -
 
 /// A distance of clocks.
 fn seconds(ms: i64) -> String {
-    let sign = if ms < 0 { "-" } else { "+" };
+    let sign = match ms {
+        ..=-100 => "-",
+        100.. => "+",
+        _ => "",
+    };
     let ms = ms.unsigned_abs();
     format!("{sign}{}.{} s", ms / 1000, ms % 1000 / 100)
 }

@@ -59,7 +59,7 @@ pub fn hush(view: &View, said: &Words, hush: Hush) -> Markup {
             (said.maintenance, until, format!("/windows#w{number}"))
         }
     };
-    html! { a.badge.doubt href=(path) { (text) " (" (short(view, until)) " " (said.until) ")" } }
+    html! { a.badge.doubt href=(path) { (text) " (" (words_fleet::until(view.words.language, &short(view, until))) ")" } }
 }
 
 /// A window that holds, in a line.
@@ -74,7 +74,7 @@ pub fn window(view: &View, said: &Words, window: &Window, until: WallTime) -> Ma
     };
     html! {
         span.badge { (kind) } " " a href=(frame::link(view, &format!("/windows#w{}", window.id))) { (text) }
-        " " span.dim { (window.scope.path()) ", " (short(view, until)) " " (said.until) }
+        " " span.dim { (window.scope.path()) ", " (words_fleet::until(view.words.language, &short(view, until))) }
     }
 }
 

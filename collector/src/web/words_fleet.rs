@@ -29,7 +29,6 @@ bilingual! {
     nobody: "まだ誰も対応していません", "Nobody has taken it";
     recovery: "復旧見込み", "recovery expected";
     report: "次回報告", "next report";
-    until: "まで", "until";
     first: "まず", "First";
     silenced: "通知停止中", "silenced";
     maintenance: "作業中", "maintenance";
@@ -117,5 +116,14 @@ pub fn more(language: Language, number: u64) -> String {
     match language {
         Language::Ja => format!("ほか{number}件"),
         Language::En => format!("{number} more"),
+    }
+}
+
+/// `03:20 まで`, `until 03:20`.
+#[must_use]
+pub fn until(language: Language, time: &str) -> String {
+    match language {
+        Language::Ja => format!("{time} まで"),
+        Language::En => format!("until {time}"),
     }
 }
