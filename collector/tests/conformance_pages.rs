@@ -30,8 +30,20 @@ fn fill(store: &dyn Store) {
         let name = format!("web{agent}");
         store.add_agent(&new_agent(agent, &name), at(0)).unwrap();
     }
-    post(store, 1, 1000, 0, &[hello(1, "a"), alert(event(1001, 1, 1, 900, 900))]);
-    post(store, 2, 2000, 0, &[hello(1, "b"), alert(event(1002, 1, 1, 1900, 1900))]);
+    post(
+        store,
+        1,
+        1000,
+        0,
+        &[hello(1, "a"), alert(event(1001, 1, 1, 900, 900))],
+    );
+    post(
+        store,
+        2,
+        2000,
+        0,
+        &[hello(1, "b"), alert(event(1002, 1, 1, 1900, 1900))],
+    );
     post(store, 1, 5000, 2, &[alert(event(1001, 2, 1, 900, 4900))]);
     post(store, 1, 6000, 3, &[alert(event(2001, 1, 1, 5900, 5900))]);
     let who = Who {

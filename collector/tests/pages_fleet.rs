@@ -68,8 +68,14 @@ fn ten_thousand_agents_are_less_than_a_megabyte() {
         assert_eq!(page.status, 200);
         eprintln!("{language}: {} bytes, {took:?}", page.body.len());
         assert!(page.body.len() < 1_000_000, "{}", page.body.len());
-        assert_eq!(page.body.matches("<section class=\"alert ").count(), PAGE_ALERTS);
-        assert_eq!(page.body.matches("href=\"/systems/").count(), 502 + PAGE_ALERTS);
+        assert_eq!(
+            page.body.matches("<section class=\"alert ").count(),
+            PAGE_ALERTS
+        );
+        assert_eq!(
+            page.body.matches("href=\"/systems/").count(),
+            502 + PAGE_ALERTS
+        );
         assert!(page.body.contains("<strong>601</strong>"));
         assert!(page.body.contains("<strong>10000</strong>"));
     }
