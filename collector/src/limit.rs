@@ -158,6 +158,30 @@ pub const PAGE_CONNECTION_MS: u64 = 60_000;
 pub const STOP_MS: u64 = 5_000;
 /// Alerts shown on the main page; the rest is counted there.
 pub const PAGE_ALERTS: usize = 200;
+/// Open alerts that the pages look at: two of each agent of a large fleet at once. The newest are taken.
+pub const PAGE_OPEN: usize = 20_000;
+/// Silent agents that a system's line names; the rest is counted there.
+pub const PAGE_SILENT: usize = 5;
+/// Agents in the table of a system; more have pages of their own. Each costs a look at its newest reading.
+pub const PAGE_AGENTS: usize = 300;
+/// Customers and systems that a field offers: a list that a browser still shows at once.
+pub const PAGE_PLACES: usize = 1000;
+/// Decisions and messages shown on an alert's page, the newest: more of them say the same again.
+pub const PAGE_TOLD: usize = 100;
+/// Lines of the table beside an agent's charts: a screen and a half.
+pub const CHART_ROWS: u64 = 48;
+/// Rows of each table of the weekly page: what nobody gets to the end of is not worked on.
+pub const NOISE_ROWS: usize = 20;
+/// An alert that stands so long is not worked on as one.
+pub const NOISE_STANDING_MS: u64 = 24 * 60 * 60 * 1000;
+/// So many alerts of one code and host on one day are the same one again and again.
+pub const NOISE_FLAPS: u64 = 3;
+/// Messages a person and day that still are read one by one: one an hour of work, and some at night.
+pub const NOISE_BUSY: u64 = 10;
+/// Alerts of a week that are looked at: those of a fleet of 10,000 agents with ten each.
+pub const NOISE_ALERTS: usize = 100_000;
+/// Messages of a week that are looked at, for the same reason.
+pub const NOISE_MESSAGES: usize = 100_000;
 /// Points of a chart at most: more than a wide screen has pixels for.
 pub const CHART_POINTS: u64 = 1500;
 /// How often is looked for events that open pages should hear of: an alert is on an open page within 2 s of its rule's time.

@@ -166,6 +166,7 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         signs,
         now: clock::now,
         zone,
+        current: Arc::clone(&current),
         newest,
     };
     let outcome = runtime.block_on(listen(

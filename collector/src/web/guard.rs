@@ -110,6 +110,12 @@ impl Fields {
         let found = self.0.iter().find(|(key, _)| key == name);
         found.map_or("", |(_, value)| value)
     }
+
+    /// All of this name: of a field that can stand more than once.
+    pub fn all<'f>(&'f self, name: &'f str) -> impl Iterator<Item = &'f str> {
+        let found = self.0.iter().filter(move |(key, _)| key == name);
+        found.map(|(_, value)| value.as_str())
+    }
 }
 
 /// Name of the cookie with the session. `__Host-` holds it to this host, to https and to the whole site (RFC 6265bis, 4.1.3.2).

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 /// The maps of this subject.
 #[derive(Clone, Debug, Default)]
 pub(super) struct HandlingTables {
-    acknowledgements: BTreeMap<(AlertId, u32), Acknowledgement>,
+    pub(super) acknowledgements: BTreeMap<(AlertId, u32), Acknowledgement>,
     silences: BTreeMap<u64, Silence>,
     windows: BTreeMap<u64, Window>,
     notes: Vec<Note>,

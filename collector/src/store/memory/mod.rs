@@ -3,6 +3,7 @@
 mod agents;
 mod handling;
 mod notify;
+mod pages;
 mod people;
 mod presence;
 

@@ -16,7 +16,7 @@ pub(super) struct Told {
     numbers: Numbers,
     threads: BTreeMap<AlertId, Thread>,
     decisions: BTreeMap<u64, Decision>,
-    outbox: BTreeMap<u64, Outgoing>,
+    pub(super) outbox: BTreeMap<u64, Outgoing>,
     waiting: BTreeMap<(ListOf, String, AlertId), Waiting>,
     listed: BTreeMap<u64, Vec<AlertId>>,
 }

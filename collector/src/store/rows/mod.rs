@@ -4,12 +4,14 @@
 pub mod agents;
 pub mod handling;
 pub mod notify;
+pub mod pages;
 pub mod people;
 pub mod presence;
 
 pub use agents::AgentRows;
 pub use handling::HandlingRows;
 pub use notify::NotifyRows;
+pub use pages::PageRows;
 pub use people::PeopleRows;
 pub use presence::PresenceRows;
 
@@ -180,8 +182,11 @@ pub trait Rows {
 
 /// All rows of all subjects: what a decision on the collector's side of the wire works on.
 pub trait AllRows:
-    Rows + AgentRows + PresenceRows + HandlingRows + NotifyRows + PeopleRows
+    Rows + AgentRows + PresenceRows + HandlingRows + NotifyRows + PageRows + PeopleRows
 {
 }
 
-impl<T: Rows + AgentRows + PresenceRows + HandlingRows + NotifyRows + PeopleRows> AllRows for T {}
+impl<T: Rows + AgentRows + PresenceRows + HandlingRows + NotifyRows + PageRows + PeopleRows> AllRows
+    for T
+{
+}

@@ -11,6 +11,7 @@ mod events;
 mod handling;
 mod notify;
 mod open;
+mod pages;
 mod people;
 mod presence;
 mod prune;

@@ -618,3 +618,20 @@ pub struct Range {
     /// At most so many; the newest are kept.
     pub limit: usize,
 }
+
+/// A span of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// From.
+    pub from: WallTime,
+    /// Until, not included.
+    pub until: WallTime,
+}
+
+impl Span {
+    /// Whether a moment lies in it.
+    #[must_use]
+    pub fn has(&self, moment: WallTime) -> bool {
+        self.from <= moment && moment < self.until
+    }
+}
