@@ -20,6 +20,7 @@ pub mod limit;
 pub mod logger;
 pub mod people;
 pub mod planted;
+pub mod presence;
 pub mod store;
 pub mod web;
 pub mod zone;

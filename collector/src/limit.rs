@@ -27,6 +27,16 @@ pub const CLAIM_REACH_MS: u64 = 120_000;
 /// malice writes, would unpack to four times as many.
 pub const BATCH_READINGS: u32 = 32_768;
 
+/// Repeated frames of one batch that are compared with what is stored: an answer lost on the way repeats some, each a look into
+/// the day file. Two agents with one identity repeat again and again, so that few suffice.
+pub const FRAME_COMPARES: u32 = 4;
+/// Runs remembered of an agent that send while another one speaks for it: a clone or two, each with the run before it.
+pub const RIVALS: usize = 4;
+/// Longest text of a Goodbye that is kept, in characters: a line of a mail.
+pub const GOODBYE_CHARACTERS: usize = 200;
+/// Change of a clock's offset that is stored anew: below what ends 9007, so that a steady clock costs no write.
+pub const CLOCK_NOTED_MS: u64 = 2_000;
+
 /// Batches that wait for the writer. 1,024 of 64 KiB are 64 MiB at worst; more means overload: 503.
 pub const QUEUE_BATCHES: usize = 1024;
 /// Batches of one transaction: bounds how long the first of them waits for its answer.
@@ -92,6 +102,48 @@ pub const POST_INTERVAL_MS: u64 = 30_000;
 pub const SILENT_INTERVALS: u64 = 3;
 /// The little: jitter of a post, and its way.
 pub const SILENT_MARGIN_MS: u64 = 5_000;
+
+/// Longest absence that an agent may announce for itself: a month. What is longer is taken as this.
+pub const PLANNED_MS: u64 = 31 * 24 * 60 * 60 * 1000;
+/// How often presence is judged.
+pub const PRESENCE_MS: u64 = 1_000;
+/// How often the collector proves its own life: each is a write to the disk.
+pub const PROOF_MS: u64 = 10_000;
+/// Without a proof for this the collector was away: three proofs.
+pub const OUTAGE_MS: u64 = 3 * PROOF_MS;
+/// A clock that went back by less than this was only slowed down.
+pub const CLOCK_BACK_MS: u64 = 2_000;
+/// Greatest backoff of an agent that cannot post, where its post interval is not longer (docs/FORWARD.md).
+pub const BACKOFF_CAP_MS: u64 = 30_000;
+/// Backoffs that agents have after the collector's own outage: the first may fall just before it, the second into the rush.
+pub const BACKOFFS: u64 = 3;
+/// After a longer outage of its own the collector does not wake people for reboots of that time: where it was restored from a
+/// backup they were told, else they are history.
+pub const AWAY_TOLD_MS: u64 = 60 * 60 * 1000;
+/// When the first agents of a silent site are back, the others have this to follow: three backoffs and a post's way.
+pub const SITE_RETURN_MS: u64 = BACKOFFS * BACKOFF_CAP_MS + SILENT_MARGIN_MS;
+/// An event of the collector ends after this without another, as those of agents do.
+pub const QUIET_MS: u64 = 30 * 60 * 1000;
+/// Signs of two agents with one identity count in the open alert this often at most.
+pub const DOUBLE_MS: u64 = 10 * 60 * 1000;
+/// A machine id that comes back within this was alternating; later, a machine was restored.
+pub const MACHINE_RETURN_MS: u64 = 24 * 60 * 60 * 1000;
+/// A batch of the run before that comes later than this after it was followed is no straggler: a post ends within it.
+pub const STRAGGLER_MS: u64 = 10_000;
+/// A boot that began so much before the last sign of the one before cannot have followed it: more than dates are off.
+pub const OVERLAP_MS: u64 = 2_000;
+/// A clock that is off by this,
+pub const CLOCK_OFF_MS: u64 = 30_000;
+/// and until it is off by no more than this,
+pub const CLOCK_RIGHT_MS: u64 = 5_000;
+/// each for this long.
+pub const CLOCK_HOLD_MS: u64 = 10 * 60 * 1000;
+/// Agents that must agree before the collector takes its own clock for the one that is off.
+pub const CLOCK_WITNESSES: usize = 3;
+/// An OOM kill this shortly before a silence is presumed to have led to it.
+pub const PRESUME_MS: u64 = 10 * 60 * 1000;
+/// Memory in use from which on, permille, its lack is presumed to have led to a silence: the level of 1002.
+pub const PRESUME_PERMILLE: u64 = 950;
 
 /// How often a standby looks whether the store is free: agents try again within seconds anyway.
 pub const STANDBY_POLL_MS: u64 = 200;

@@ -109,7 +109,7 @@ pub struct Entry {
     pub severity: Severity,
     /// When to tell people.
     pub urgency: Urgency,
-    /// What the built-in rule judges; `None` where no quantity of this version belongs to the code.
+    /// What the built-in rule, or the collector, judges; `None` where no quantity of this version belongs to the code.
     pub quantity: Option<Quantity>,
     /// The family and the rank in it; a higher rank takes over, equal ranks stand beside each other.
     pub family: Option<(Family, u8)>,
@@ -153,6 +153,18 @@ pub(super) const fn agent(
     let mut entry = reserved(number, slug, severity, urgency);
     entry.quantity = Some(quantity);
     entry.raised_by = Some(RaisedBy::Agent);
+    entry
+}
+
+pub(super) const fn collector(
+    number: u16,
+    slug: &'static str,
+    severity: Severity,
+    urgency: Urgency,
+    quantity: Quantity,
+) -> Entry {
+    let mut entry = agent(number, slug, severity, urgency, quantity);
+    entry.raised_by = Some(RaisedBy::Collector);
     entry
 }
 

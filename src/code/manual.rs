@@ -318,7 +318,10 @@ fn section(out: &mut String, known: &Entry, text: &Text, language: Language) {
         out.push_str(&format!("- **{head}**: {body}\n"));
     };
     item(heads.urgency, urgency_name(known.urgency, language));
-    if let Some(quantity) = known.quantity {
+    if let Some((quantity, RaisedBy::Collector)) = known.quantity.zip(known.raised_by) {
+        let by = raised_by_name(RaisedBy::Collector, language);
+        item(heads.raised_by, &format!("{by} ({})", quantity.name()));
+    } else if let Some(quantity) = known.quantity {
         let rule = defaults(number).map_or_else(String::new, |rule| rule_line(&rule, language));
         item(heads.defaults, &format!("{}: {rule}", quantity.name()));
     }

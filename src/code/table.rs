@@ -1,6 +1,6 @@
 //! An entry for every number, raised or only reserved. No text stands here.
 
-use super::entry::{Entry, Family, Severity, Urgency, agent, reserved};
+use super::entry::{Entry, Family, Severity, Urgency, agent, collector, reserved};
 use crate::rule::Quantity;
 
 /// While this code fires for a host, everything that the host's agent raised is unknown and not notified: nobody can
@@ -366,24 +366,63 @@ pub static TABLE: &[Entry] = &[
         Quantity::PostsRefused,
     ),
     // 9xxx presence
-    reserved(9001, "system_silent", Severity::Error, Urgency::Now).suppressed_by(&[9005]),
-    reserved(
+    collector(
+        9001,
+        "system_silent",
+        Severity::Error,
+        Urgency::Now,
+        Quantity::HostSilence,
+    )
+    .suppressed_by(&[9005]),
+    collector(
         9002,
         "back_network_only",
         Severity::Information,
         Urgency::Record,
+        Quantity::HostSilence,
     ),
-    reserved(9003, "reboot_unplanned", Severity::Error, Urgency::Now),
-    reserved(9004, "stop_planned", Severity::Information, Urgency::Record),
-    reserved(9005, "site_silent", Severity::Error, Urgency::Now),
-    reserved(
+    collector(
+        9003,
+        "reboot_unplanned",
+        Severity::Error,
+        Urgency::Now,
+        Quantity::Reboots,
+    ),
+    collector(
+        9004,
+        "stop_planned",
+        Severity::Information,
+        Urgency::Record,
+        Quantity::HostSilence,
+    ),
+    collector(
+        9005,
+        "site_silent",
+        Severity::Error,
+        Urgency::Now,
+        Quantity::AgentsSilent,
+    ),
+    collector(
         9006,
         "identity_duplicate",
         Severity::Warning,
         Urgency::WorkingHours,
+        Quantity::AgentsOfIdentity,
     ),
-    reserved(9007, "clock_off", Severity::Warning, Urgency::WorkingHours),
-    reserved(9008, "mail_undelivered", Severity::Error, Urgency::Now),
+    collector(
+        9007,
+        "clock_off",
+        Severity::Warning,
+        Urgency::WorkingHours,
+        Quantity::ClockOffset,
+    ),
+    collector(
+        9008,
+        "mail_undelivered",
+        Severity::Error,
+        Urgency::Now,
+        Quantity::MessagesUndelivered,
+    ),
 ];
 
 /// The entry of a number.

@@ -4,8 +4,15 @@ mod agent;
 mod cache;
 mod cpu;
 mod memory;
+mod presence;
 
 use super::texts::Text;
 
 /// All parts, in the order of the numbers.
-pub(super) static ALL: &[&[Text]] = &[memory::TEXTS, cpu::TEXTS, cache::TEXTS, agent::TEXTS];
+pub(super) static ALL: &[&[Text]] = &[
+    memory::TEXTS,
+    cpu::TEXTS,
+    cache::TEXTS,
+    agent::TEXTS,
+    presence::TEXTS,
+];

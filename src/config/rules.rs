@@ -393,9 +393,13 @@ fn gate(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Option<Gate>> {
 }
 
 fn named_quantity(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Quantity> {
-    let names: Vec<&str> = Quantity::ALL.iter().map(|(_, name, _)| *name).collect();
+    let of_agent = Quantity::ALL
+        .iter()
+        .filter(|(quantity, ..)| !quantity.is_of_collector());
+    let names: Vec<&str> = of_agent.map(|(_, name, _)| *name).collect();
     let text = reader.text(item, "the name of a quantity such as \"memory_available\"")?;
-    if let Some(quantity) = Quantity::from_name(text) {
+    let known = Quantity::from_name(text);
+    if let Some(quantity) = known.filter(|quantity| !quantity.is_of_collector()) {
         return Some(quantity);
     }
     let near = nearest(text, names.iter().copied()).map(|near| format!("; did you mean {near}?"));

@@ -84,6 +84,18 @@ pub enum Quantity {
     PostsRefused = 88,
     /// 1 while the disk ring cannot be opened, created or written, else 0; absent where it is configured off.
     DiskRingFault = 89,
+    /// How long nothing was heard of an agent. This and all from 100 on are judged by the collector.
+    HostSilence = 100,
+    /// Reboots.
+    Reboots = 101,
+    /// Agents of a site that are silent.
+    AgentsSilent = 102,
+    /// Agents with one identity.
+    AgentsOfIdentity = 103,
+    /// Distance of the host's clock from the collector's.
+    ClockOffset = 104,
+    /// Messages that a receiver did not get.
+    MessagesUndelivered = 105,
 }
 
 /// Unit of a quantity: how levels are written and values shown.
@@ -116,7 +128,7 @@ pub struct Value {
 
 impl Quantity {
     /// Every quantity with its number and the name used in agent.toml.
-    pub const ALL: [(Self, &'static str, Unit); 38] = [
+    pub const ALL: [(Self, &'static str, Unit); 44] = [
         (Self::MemoryUsed, "memory_used", Unit::Kib),
         (Self::MemoryAvailable, "memory_available", Unit::Kib),
         (Self::MemoryAnonymous, "memory_anonymous", Unit::Kib),
@@ -163,6 +175,16 @@ impl Quantity {
         (Self::RunAhead, "run_ahead", Unit::Count),
         (Self::PostsRefused, "posts_refused", Unit::Count),
         (Self::DiskRingFault, "disk_ring_fault", Unit::Count),
+        (Self::HostSilence, "host_silence", Unit::Milliseconds),
+        (Self::Reboots, "reboots", Unit::Count),
+        (Self::AgentsSilent, "agents_silent", Unit::Count),
+        (Self::AgentsOfIdentity, "agents_of_identity", Unit::Count),
+        (Self::ClockOffset, "clock_offset", Unit::Milliseconds),
+        (
+            Self::MessagesUndelivered,
+            "messages_undelivered",
+            Unit::Count,
+        ),
     ];
 
     /// The number on the wire.
@@ -214,6 +236,12 @@ impl Quantity {
             self,
             Self::OomKill | Self::SwapIn | Self::SwapOut | Self::MajorFaults | Self::Refaults
         )
+    }
+
+    /// True for what only the collector judges: no rule of an agent can.
+    #[must_use]
+    pub const fn is_of_collector(self) -> bool {
+        self.number() >= Self::HostSilence.number()
     }
 
     /// The value in a reading; `None` where it is absent there or where the quantity is not one of readings
@@ -286,7 +314,13 @@ impl Quantity {
             | Self::ForwardSilence
             | Self::RunAhead
             | Self::PostsRefused
-            | Self::DiskRingFault => None,
+            | Self::DiskRingFault
+            | Self::HostSilence
+            | Self::Reboots
+            | Self::AgentsSilent
+            | Self::AgentsOfIdentity
+            | Self::ClockOffset
+            | Self::MessagesUndelivered => None,
         }
     }
 }

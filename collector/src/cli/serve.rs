@@ -13,6 +13,7 @@ use crate::ingest::{Keys, Metrics, Refusal, SignsOfLife, tls};
 use crate::keys::Masters;
 use crate::limit::{KEY_CACHE, KEY_FRESH_MS, QUEUE_BATCHES, SETUP_MS, STANDBY_POLL_MS, STOP_MS};
 use crate::people::{Gate, NotDone, Settings, TrustedProxy};
+use crate::presence::watcher::Watcher;
 use crate::store::writer::Writer;
 use crate::store::{SqliteStore, Store, StoreError};
 use crate::web;
@@ -143,6 +144,17 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
     let current = Arc::new(Current::new(config, zone.clone()));
     reload::warn(&current);
     let gate = Gate::new(Arc::clone(&reading), Arc::clone(&writing), settings(config));
+    let watcher = Watcher {
+        store: Arc::clone(&writing),
+        signs: Arc::clone(&signs),
+        current: Arc::clone(&current),
+        now: clock::now,
+    };
+    let (stop_watching, watching) = sync_channel(0);
+    let watcher = std::thread::Builder::new()
+        .name("presence".to_owned())
+        .spawn(move || watcher.run(&watching))
+        .map_err(|error| Failure::new(IO, format!("presence cannot be started: {error}")))?;
     let (newest_known, newest) = watch::channel(0);
     let site = web::Site {
         store: reading,
@@ -163,6 +175,10 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         newest_known,
         &current,
     ));
+    drop(stop_watching);
+    if watcher.join().is_err() {
+        return Err(Failure::new(IO, "presence failed"));
+    }
     // Every sender of the queue is gone with the runtime; the writer stores what waits and ends.
     runtime.shutdown_timeout(std::time::Duration::from_secs(5));
     if thread.join().is_err() {

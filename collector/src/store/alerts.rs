@@ -6,7 +6,7 @@
 
 use super::StoreError;
 use super::apply::{Applying, Place};
-use super::rows::Rows;
+use super::rows::AllRows;
 use super::types::{AlertId, By, Counts, Dated, EventKind, Identity, StoredAlert, shard};
 use crate::planted;
 use hansho::clock::Uptime;
@@ -15,7 +15,7 @@ use hansho::frame::kind::AgentId;
 use hansho::frame::seal::short_hash;
 use hansho::rule::{Reason, TransitionKind};
 
-impl<R: Rows> Applying<'_, R> {
+impl<R: AllRows> Applying<'_, R> {
     pub(super) fn alert(
         &mut self,
         place: &Place,
@@ -279,7 +279,7 @@ impl<R: Rows> Applying<'_, R> {
     }
 }
 
-fn alert_id(agent: AgentId, number: u64) -> AlertId {
+pub(super) fn alert_id(agent: AgentId, number: u64) -> AlertId {
     let mut bytes = [0; 16];
     let (left, right) = bytes.split_at_mut(8);
     left.copy_from_slice(&agent.0.to_le_bytes());

@@ -1,4 +1,5 @@
-//! What a batch changes, decided on single rows: the same code for both stores.
+//! What a batch changes, decided on single rows: the same code for both stores. Here what it says about its sender; its sections
+//! are taken in [`super::sections`], their frames in [`super::bodies`].
 //!
 //! **Which run is current.** A run becomes the agent's current one when it sends its first batch, unless that batch is
 //! older than what is known: sent in the boot of the current run but not after its last batch, sent in a boot
@@ -15,24 +16,22 @@
 //! sent: just after a reboot the newest run in the rings is still the last one of the boot before. Such a batch is stored, and
 //! says nothing about the clock of its sender.
 
+use super::StoreError;
 use super::news::{bounded, follows};
-use super::rows::{ConfigPart, Latest, Rows, Watermark};
-use super::types::{Agent, Boot, Counts, Dated, Inventory, LostReason, Run, StoredFrame, signed};
-use super::{StoreError, check};
+use super::rows::AllRows;
+use super::types::{Agent, AgentFacts, Boot, Dated, Run, signed};
 use crate::ingest::{AuthenticatedBatch, Section};
-use crate::limit::{BATCH_READINGS, CLAIMS, INVENTORY_CHARACTERS, NAMED_MS, NUMBER_LIMIT};
-use crate::planted;
+use crate::limit::{BATCH_READINGS, CLAIMS, FRAME_COMPARES, NAMED_MS, NUMBER_LIMIT};
 use hansho::clock::{Anchor, Uptime, WallTime};
-use hansho::frame::answer::{Answer, Refused, RefusedReason, Stored};
+use hansho::frame::answer::Answer;
 use hansho::frame::batch::BatchHeader;
-use hansho::frame::body::{Body, Hello, LossReason};
 use hansho::frame::kind::{BootId, RunId, Stream};
 
 /// Applies a batch within an open transaction, and answers it.
 ///
 /// # Errors
 /// [`StoreError`]; the transaction must be rolled back.
-pub fn accept<R: Rows>(
+pub fn accept<R: AllRows>(
     rows: &mut R,
     batch: &AuthenticatedBatch,
     now: WallTime,
@@ -51,6 +50,8 @@ pub fn accept<R: Rows>(
         told: Vec::new(),
         losing: false,
         readings_left: BATCH_READINGS,
+        facts: None,
+        compares_left: FRAME_COMPARES,
     };
     for section in batch.sections() {
         applying.know(section, header.run)?;
@@ -78,6 +79,7 @@ pub fn accept<R: Rows>(
     if applying.losing {
         applying.bound_losses()?;
     }
+    applying.keep_facts()?;
     let agent = applying.agent;
     rows.put_agent(&agent)?;
     Ok(answer)
@@ -87,7 +89,11 @@ pub fn accept<R: Rows>(
 ///
 /// # Errors
 /// [`StoreError`].
-pub fn alive<R: Rows>(rows: &mut R, header: &BatchHeader, now: WallTime) -> Result<(), StoreError> {
+pub fn alive<R: AllRows>(
+    rows: &mut R,
+    header: &BatchHeader,
+    now: WallTime,
+) -> Result<(), StoreError> {
     let Some(agent) = rows.agent(header.agent)? else {
         return Ok(());
     };
@@ -99,15 +105,18 @@ pub fn alive<R: Rows>(rows: &mut R, header: &BatchHeader, now: WallTime) -> Resu
         told: Vec::new(),
         losing: false,
         readings_left: 0,
+        facts: None,
+        compares_left: 0,
     };
     applying.hear(header, None)?;
+    applying.keep_facts()?;
     let agent = applying.agent;
     rows.put_agent(&agent)
 }
 
 /// What a batch says about its sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Heard {
+pub(super) enum Heard {
     /// The sender is the current run, and this is the newest that it sent.
     News,
     /// A straggler, a repetition, or a run that another followed.
@@ -117,18 +126,22 @@ enum Heard {
 }
 
 /// A batch being applied.
-pub(super) struct Applying<'r, R: Rows> {
+pub(super) struct Applying<'r, R: AllRows> {
     pub(super) rows: &'r mut R,
     pub(super) agent: Agent,
     pub(super) now: WallTime,
     /// What the batch says about its sender.
-    heard: Heard,
+    pub(super) heard: Heard,
     /// Whose sections began above the watermark and were not taken, in this batch.
-    told: Vec<(RunId, Stream)>,
+    pub(super) told: Vec<(RunId, Stream)>,
     /// Whether it added a lost range.
     pub(super) losing: bool,
     /// How many readings the frames of the batch may still bring.
     pub(super) readings_left: u32,
+    /// What is known of the agent's identity and clock, once it was looked up, and as it was then.
+    pub(super) facts: Option<(AgentFacts, AgentFacts)>,
+    /// How many repeated frames of the batch may still be compared with what is stored.
+    pub(super) compares_left: u32,
 }
 
 /// Where a frame stands.
@@ -151,7 +164,7 @@ impl Place {
     }
 }
 
-impl<R: Rows> Applying<'_, R> {
+impl<R: AllRows> Applying<'_, R> {
     /// Makes the run and boot of a section known.
     fn know(&mut self, section: &Section, sender: RunId) -> Result<(), StoreError> {
         let header = &section.header;
@@ -225,7 +238,7 @@ impl<R: Rows> Applying<'_, R> {
         Ok(false)
     }
 
-    fn new_run(&mut self, id: RunId, boot: BootId) -> Result<Run, StoreError> {
+    pub(super) fn new_run(&mut self, id: RunId, boot: BootId) -> Result<Run, StoreError> {
         let run = Run {
             id,
             boot,
@@ -263,6 +276,9 @@ impl<R: Rows> Applying<'_, R> {
         let newer = run.last_sent.is_none_or(|last| sent_uptime > last);
         let current = self.agent.current_run == Some(run.id);
         if run.followed || (current && !newer) {
+            if run.followed && newer {
+                self.rival(run.id, sent_uptime)?;
+            }
             return Ok(Heard::Old);
         }
         if !newer {
@@ -273,11 +289,13 @@ impl<R: Rows> Applying<'_, R> {
         self.rows.put_run(id, &run)?;
         if !current {
             if !follows && !claimed {
+                self.rival(run.id, sent_uptime)?;
                 return Ok(Heard::Undecided);
             }
             self.take_over(run.id)?;
         }
         self.agent.last_seen = Some(self.now);
+        self.note_clock(header.sent_wall)?;
         let offset_ms =
             signed(self.now.as_millis()).saturating_sub(signed(sent_uptime.as_millis()));
         let boot = self.rows.boot(id, header.boot)?;
@@ -338,282 +356,5 @@ impl<R: Rows> Applying<'_, R> {
             (Some(number), Some(other)) if a.boot == b.boot && number != other => number < other,
             _ => a.arrival < b.arrival,
         })
-    }
-
-    /// Answers a section of which nothing is stored.
-    fn unchanged(&mut self, section: &Section, answer: &mut Answer) -> Result<(), StoreError> {
-        let (run, stream) = (section.header.run, section.header.stream);
-        let next = self.rows.watermark(self.agent.id, run, stream)?.next;
-        answer.stored.push(Stored { run, stream, next }).ok();
-        Ok(())
-    }
-
-    fn section(&mut self, section: &Section, answer: &mut Answer) -> Result<(), StoreError> {
-        let id = self.agent.id;
-        let (run_id, stream) = (section.header.run, section.header.stream);
-        let before = self.rows.watermark(id, run_id, stream)?;
-        let mut next = before.next;
-        let mut offered = None;
-        let mut counts = Counts::default();
-        let mut refusing = false;
-        let mut named = Vec::new();
-        let mut refusals_end = false;
-        let place = match section.frames.first() {
-            Some(first) => Some(self.place(section, first.sequence)?),
-            None => None,
-        };
-        for frame in &section.frames {
-            if frame.last < next && !planted::no_dedup() {
-                counts.duplicates = counts.duplicates.saturating_add(1);
-                continue;
-            }
-            // No frame is dated by the clock of a boot that it is not of.
-            let other_boot = place.is_some_and(|place| place.run.boot != section.header.boot);
-            let left = &mut self.readings_left;
-            let checked = if other_boot {
-                Err(RefusedReason::Malformed)
-            } else {
-                check::check(stream, frame.last, &frame.bytes, left)
-            };
-            let (uptime, body) = match checked {
-                Ok(checked) => checked,
-                Err(reason) => {
-                    refusing = true;
-                    counts.refused = counts.refused.saturating_add(1);
-                    // Beyond the bound more are named in the next answer.
-                    let refused = Refused {
-                        run: run_id,
-                        stream,
-                        sequence: frame.sequence,
-                        reason,
-                    };
-                    if answer.refused.push(refused).is_ok() {
-                        named.push((frame.sequence, reason));
-                    }
-                    continue;
-                }
-            };
-            if refusing {
-                // Nothing may pass a refused frame; what follows is only looked through for more of them.
-                continue;
-            }
-            if frame.sequence > next && stream != Stream::History {
-                if !self.insists(run_id, stream, before.offered == Some(frame.sequence)) {
-                    offered = Some(frame.sequence);
-                    break;
-                }
-                let gap = (next, frame.sequence.saturating_sub(1));
-                self.lose(run_id, stream, gap, LostReason::Gap, &mut counts)?;
-            }
-            let Some(place) = place.map(|place| Place {
-                sequence: frame.sequence,
-                uptime,
-                ..place
-            }) else {
-                break;
-            };
-            if let Body::Loss(loss) = &body {
-                let range = (frame.sequence.max(next), frame.last);
-                refusals_end |= loss.reason == LossReason::Refused.as_u8();
-                let reason = self.told_reason(run_id, stream, range, loss.reason)?;
-                self.lose(run_id, stream, range, reason, &mut counts)?;
-            } else {
-                let stored = StoredFrame {
-                    run: run_id,
-                    stream,
-                    sequence: frame.sequence,
-                    received: self.now,
-                    frame: frame.bytes.clone(),
-                };
-                self.rows.put_frame(id, &stored)?;
-                counts.frames_stored = counts.frames_stored.saturating_add(1);
-                self.body(&place, &body, &frame.bytes, &mut counts)?;
-            }
-            next = next.max(frame.last.saturating_add(1));
-        }
-        let after = Watermark { next, offered };
-        self.move_watermark(run_id, stream, before, after)?;
-        if refusals_end || !named.is_empty() {
-            self.rows.put_refusals(id, run_id, stream, &named)?;
-        }
-        if counts != Counts::default() {
-            self.rows.count(id, stream, &counts)?;
-        }
-        // A batch has no more sections than an answer has room for.
-        answer
-            .stored
-            .push(Stored {
-                run: run_id,
-                stream,
-                next,
-            })
-            .ok();
-        Ok(())
-    }
-
-    /// Why a Loss says that its range is lost; where it was refused here, why that was.
-    fn told_reason(
-        &mut self,
-        run: RunId,
-        stream: Stream,
-        range: (u64, u64),
-        told: u8,
-    ) -> Result<LostReason, StoreError> {
-        Ok(match LossReason::from_u8(told) {
-            LossReason::Unknown => LostReason::Unknown,
-            LossReason::Overwritten => LostReason::Overwritten,
-            LossReason::Refused => {
-                why_refused(self.rows.refusal(self.agent.id, run, stream, range)?)
-            }
-        })
-    }
-
-    fn move_watermark(
-        &mut self,
-        run: RunId,
-        stream: Stream,
-        before: Watermark,
-        mut after: Watermark,
-    ) -> Result<(), StoreError> {
-        if after.offered.is_some() && self.heard == Heard::News {
-            self.told.push((run, stream));
-        } else if after.offered.is_some() || after.next == before.next {
-            // Stragglers and repetitions say nothing about what is offered.
-            after.offered = before.offered;
-        }
-        if after != before {
-            self.rows.put_watermark(self.agent.id, run, stream, after)?;
-        }
-        Ok(())
-    }
-
-    /// Whether a section that begins above the watermark is taken. A collector restored from a backup knows less than it told
-    /// before: the agent is told so, and sends again what the rings hold, with a Loss for what they do not. Only an agent that
-    /// offers the same once more, in a later batch, has nothing else.
-    fn insists(&self, run: RunId, stream: Stream, offered_before: bool) -> bool {
-        offered_before && self.heard == Heard::News && !self.told.contains(&(run, stream))
-    }
-
-    /// Where the frames of a section stand.
-    fn place(&mut self, section: &Section, sequence: u64) -> Result<Place, StoreError> {
-        let id = self.agent.id;
-        let run = match self.rows.run(id, section.header.run)? {
-            Some(run) => run,
-            None => self.new_run(section.header.run, section.header.boot)?,
-        };
-        let boot = self.rows.boot(id, run.boot)?;
-        let boot = boot.unwrap_or_else(|| Boot::new(run.boot));
-        Ok(Place {
-            run,
-            boot,
-            sequence,
-            uptime: Uptime::default(),
-        })
-    }
-
-    fn body(
-        &mut self,
-        place: &Place,
-        body: &Body<'_>,
-        bytes: &[u8],
-        counts: &mut Counts,
-    ) -> Result<(), StoreError> {
-        match body {
-            Body::Hello(hello) => self.hello(place, hello),
-            Body::Config(config) if self.speaks(place) => {
-                let part = ConfigPart {
-                    config_hash: config.config_hash,
-                    part: config.part,
-                    parts: config.parts,
-                    rules: config.rules,
-                };
-                self.rows.put_config(self.agent.id, &part)
-            }
-            Body::State(state) => self.state(place, state, counts),
-            Body::Alert(alert) => self.alert(place, alert, counts),
-            Body::Readings(readings) => {
-                let count = u64::from(readings.count);
-                counts.readings_stored = counts.readings_stored.saturating_add(count);
-                self.newest_readings(place, bytes)
-            }
-            Body::Unknown(_) => {
-                counts.skipped = counts.skipped.saturating_add(1);
-                Ok(())
-            }
-            // Kept raw: a Config of an older run is history, presence reads Boot, Leave and Goodbye, History is read on
-            // demand.
-            Body::Config(_)
-            | Body::Boot(_)
-            | Body::Leave(_)
-            | Body::Goodbye(_)
-            | Body::History(_)
-            | Body::Loss(_) => Ok(()),
-        }
-    }
-
-    /// Whether the run of a frame speaks for the agent as it is now.
-    fn speaks(&self, place: &Place) -> bool {
-        self.agent.current_run == Some(place.run.id)
-    }
-
-    fn hello(&mut self, place: &Place, hello: &Hello<'_>) -> Result<(), StoreError> {
-        let run = Run {
-            number: Some(hello.run_number),
-            ..place.run
-        };
-        self.rows.put_run(self.agent.id, &run)?;
-        if self.speaks(place) || self.agent.inventory.is_none() {
-            self.agent.inventory = Some(inventory(hello));
-        }
-        Ok(())
-    }
-
-    fn newest_readings(&mut self, place: &Place, bytes: &[u8]) -> Result<(), StoreError> {
-        let id = self.agent.id;
-        let newest = match self.rows.latest(id)? {
-            Some(latest) if latest.run == place.run.id => place.sequence >= latest.sequence,
-            Some(latest) => !self.older(place.run.id, latest.run)?,
-            None => true,
-        };
-        if !newest {
-            return Ok(());
-        }
-        self.rows.put_latest(
-            id,
-            &Latest {
-                run: place.run.id,
-                sequence: place.sequence,
-                frame: bytes.to_vec(),
-            },
-        )
-    }
-}
-
-/// The reason of a lost frame that this collector refused, by what it said then.
-const fn why_refused(said: Option<RefusedReason>) -> LostReason {
-    match said {
-        Some(RefusedReason::Malformed) => LostReason::RefusedMalformed,
-        Some(RefusedReason::WrongStream) => LostReason::RefusedWrongStream,
-        Some(RefusedReason::Unknown) | None => LostReason::Refused,
-    }
-}
-
-fn inventory(hello: &Hello<'_>) -> Inventory {
-    let kept = |text: &str| text.chars().take(INVENTORY_CHARACTERS).collect();
-    Inventory {
-        version: kept(hello.version),
-        host: kept(hello.host),
-        kernel: kept(hello.kernel),
-        architecture: kept(hello.architecture),
-        cores: hello.cores,
-        memory_total_kib: hello.memory_total_kib,
-        sample_interval_ms: hello.sample_interval_ms,
-        report_interval_ms: hello.report_interval_ms,
-        post_interval_ms: hello.post_interval_ms,
-        registry_version: hello.registry_version,
-        registry_hash: hello.registry_hash,
-        config_hash: hello.config_hash,
-        machine_id_hash: hello.machine_id_hash,
-        flags: hello.flags,
     }
 }

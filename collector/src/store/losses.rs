@@ -2,13 +2,13 @@
 
 use super::StoreError;
 use super::apply::Applying;
-use super::rows::Rows;
+use super::rows::AllRows;
 use super::types::{Counts, LostRange, LostReason};
 use crate::limit::LOSSES;
 use hansho::frame::kind::{RunId, Stream};
 use std::collections::BTreeMap;
 
-impl<R: Rows> Applying<'_, R> {
+impl<R: AllRows> Applying<'_, R> {
     /// Records a range as lost; it goes on where one ends for the same reason.
     pub(super) fn lose(
         &mut self,

@@ -12,7 +12,7 @@ use hansho::frame::batch::BatchHeader;
 ///
 /// # Errors
 /// [`StoreError`].
-pub fn is_news<R: Rows>(rows: &mut R, header: &BatchHeader) -> Result<bool, StoreError> {
+pub fn is_news<R: Rows + ?Sized>(rows: &mut R, header: &BatchHeader) -> Result<bool, StoreError> {
     let Some(agent) = rows.agent(header.agent)? else {
         return Ok(false);
     };
@@ -30,7 +30,7 @@ pub fn is_news<R: Rows>(rows: &mut R, header: &BatchHeader) -> Result<bool, Stor
 }
 
 /// Whether a run that never was heard of follows the current one.
-pub(super) fn follows<R: Rows>(
+pub(super) fn follows<R: Rows + ?Sized>(
     rows: &mut R,
     agent: &Agent,
     header: &BatchHeader,

@@ -3,8 +3,8 @@
 
 use super::StoreError;
 use super::apply::{Applying, Place};
-use super::rows::{Rows, StatePart};
-use super::types::{By, Counts, Identity, StoredAlert};
+use super::rows::{AllRows, StatePart};
+use super::types::{By, COLLECTOR_RUN, Counts, FLAG_ABSENT, Identity, StoredAlert};
 use hansho::clock::Uptime;
 use hansho::frame::body::{
     self, FLAG_EARLIER_BOOT, FLAG_FLAPPING, FLAG_TEST, FLAG_UNKNOWN, OpenRecord, State,
@@ -13,10 +13,12 @@ use std::collections::BTreeSet;
 
 /// Flags of an open record that an alert keeps; the others mean something else in an Alert frame.
 const STANDING: u8 = FLAG_FLAPPING | FLAG_UNKNOWN;
-/// Codes from here on are raised by the collector itself; no State speaks about them.
+/// What an open record replaces: also that the alert was unknown because its agent was absent.
+const REPLACED: u8 = STANDING | FLAG_ABSENT;
+/// Codes from here on are raised by the collector itself; no State speaks about them, nor about others that it raised.
 const COLLECTOR_CODES: u16 = 9000;
 
-impl<R: Rows> Applying<'_, R> {
+impl<R: AllRows> Applying<'_, R> {
     pub(super) fn state(
         &mut self,
         place: &Place,
@@ -84,6 +86,7 @@ impl<R: Rows> Applying<'_, R> {
         for mut alert in self.rows.open_alerts(self.agent.id)? {
             let gone = !named.contains(&alert.identity)
                 && alert.identity.code < COLLECTOR_CODES
+                && alert.last_run != COLLECTOR_RUN
                 && !self.older(place.run.id, alert.last_run)?;
             if gone {
                 alert.firing = false;
@@ -171,7 +174,7 @@ fn judged(alert: &mut StoredAlert, record: &OpenRecord<'_>) {
     alert.value = record.value.or(alert.value);
     alert.worst = record.worst.or(alert.worst);
     alert.count = record.count.max(alert.count);
-    alert.flags = (alert.flags & !STANDING) | (record.flags & STANDING);
+    alert.flags = (alert.flags & !REPLACED) | (record.flags & STANDING);
 }
 
 /// It is open after all.

@@ -158,6 +158,12 @@ pub fn quantity(quantity: Quantity, language: Language) -> &'static str {
         ),
         Quantity::PostsRefused => ("posts refused", "拒否された送信"),
         Quantity::DiskRingFault => ("fault of the disk ring", "ディスクリングの異常"),
+        Quantity::HostSilence => ("time without a sign of life", "連絡のない時間"),
+        Quantity::Reboots => ("reboots", "サーバーの再起動"),
+        Quantity::AgentsSilent => ("silent agents of the site", "拠点の無応答の台数"),
+        Quantity::AgentsOfIdentity => ("agents of one identity", "同じ識別子のエージェント"),
+        Quantity::ClockOffset => ("distance of the clock", "時刻のずれ"),
+        Quantity::MessagesUndelivered => ("messages not delivered", "届かなかった通知"),
         Quantity::RunAhead => ("collector ahead of the agent", "記録の巻き戻り"),
     };
     of(name, language)

@@ -50,6 +50,9 @@ struct Tables {
     latest: BTreeMap<AgentId, Latest>,
     events: Vec<Event>,
     people: people::People,
+    presence: presence::PresenceTables,
+    /// Day of the newest batch: as the open day file.
+    written: u64,
     handling: handling::HandlingTables,
 }
 
@@ -81,6 +84,7 @@ impl Store for MemoryStore {
         now: WallTime,
     ) -> Result<Vec<Answer>, StoreError> {
         self.transaction(|tables| {
+            tables.written = now.as_millis() / DAY_MS;
             batches
                 .iter()
                 .map(|batch| apply::accept(tables, batch, now))
@@ -294,10 +298,15 @@ impl Tables {
             .retain(|(agent, run, _), _| known(*agent, *run));
         self.state_parts
             .retain(|(agent, run), _| known(*agent, *run));
+        let goodbyes = &mut self.presence.goodbyes;
+        goodbyes.retain(|(agent, run), _| known(*agent, *run));
         self.boots.retain(|(of, boot), _| {
             let mut runs = runs.iter();
             runs.any(|((agent, _), run)| agent == of && run.boot == *boot)
         });
+        let boots = &self.boots;
+        let reasons = &mut self.presence.boot_reasons;
+        reasons.retain(|key, _| boots.contains_key(key));
     }
 
     fn losses_of(&self, agent: AgentId) -> impl Iterator<Item = &LostRange> {

@@ -7,7 +7,7 @@ use super::rows::unsigned;
 use crate::clock::{DAY_MS, Date};
 use crate::limit::SWEEP_JUMP_DAYS;
 use hansho::clock::WallTime;
-use hansho::frame::kind::AgentId;
+use hansho::frame::kind::{AgentId, RunId, Stream};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::path::{Path, PathBuf};
 
@@ -206,6 +206,51 @@ impl Days {
             frame.frame
         ])?;
         Ok(())
+    }
+
+    /// A frame from the open file: one received on the day of the newest batch.
+    pub(super) fn recent(
+        &mut self,
+        agent: AgentId,
+        run: RunId,
+        stream: Stream,
+        sequence: u64,
+    ) -> Result<Option<StoredFrame>, StoreError> {
+        let outcome = self.try_recent(agent, run, stream, sequence);
+        self.noted(outcome)
+    }
+
+    fn try_recent(
+        &self,
+        agent: AgentId,
+        run: RunId,
+        stream: Stream,
+        sequence: u64,
+    ) -> Result<Option<StoredFrame>, StoreError> {
+        let Some((_, day)) = &self.open else {
+            return Ok(None);
+        };
+        let mut statement = day.prepare_cached(
+            "SELECT received_ms, frame FROM frames
+             WHERE shard = ?1 AND agent = ?2 AND run = ?3 AND stream = ?4 AND sequence = ?5",
+        )?;
+        let values = params![
+            shard(agent),
+            agent.0.cast_signed(),
+            run.0.cast_signed(),
+            stream.number(),
+            signed(sequence)
+        ];
+        let found = statement.query_row(values, |row| {
+            Ok(StoredFrame {
+                run,
+                stream,
+                sequence,
+                received: WallTime::from_millis(unsigned(row.get(0)?)),
+                frame: row.get(1)?,
+            })
+        });
+        Ok(found.optional()?)
     }
 
     pub(super) fn commit(&mut self) -> Result<(), StoreError> {

@@ -27,7 +27,7 @@ impl SqlRows<'_> {
         if pruned == 0 {
             return Ok(());
         }
-        for table in ["watermarks", "state_parts", "refusals"] {
+        for table in ["watermarks", "state_parts", "refusals", "goodbyes"] {
             self.main.execute(
                 &format!(
                     "DELETE FROM {table} WHERE NOT EXISTS (SELECT 1 FROM runs r
@@ -39,6 +39,11 @@ impl SqlRows<'_> {
         self.main.execute(
             "DELETE FROM boots WHERE NOT EXISTS (SELECT 1 FROM runs r
                WHERE r.shard = boots.shard AND r.agent = boots.agent AND r.boot = boots.boot)",
+            [],
+        )?;
+        self.main.execute(
+            "DELETE FROM boot_reasons WHERE NOT EXISTS (SELECT 1 FROM boots b
+               WHERE b.shard = boot_reasons.shard AND b.agent = boot_reasons.agent AND b.boot = boot_reasons.boot)",
             [],
         )?;
         log::info!("{pruned} runs that no agent holds any more are forgotten");

@@ -4,6 +4,7 @@ mod agents;
 mod event;
 mod handling;
 pub mod people;
+mod presence;
 pub mod window;
 
 pub use agents::{JoinToken, KeyEpoch, TokenEnd};
@@ -11,6 +12,10 @@ pub use event::{Event, EventKind};
 pub use handling::{
     AckEnd, AckEnding, Acknowledgement, AuditEntry, AuditFilter, Facts, LinkSecret, Matcher, Note,
     NoteOn, Silence, Via,
+};
+pub use presence::{
+    AgentFacts, AlertCause, BackCause, BootReason, CollectorLife, DoubleSign, Presence, Presumed,
+    Rebooted, Rival, SilenceCause, SilentSite, Standing, StoredGoodbye,
 };
 pub use window::{
     Days, Occurrence, Place, Schedule, Texts, Weekly, Window, WindowKind, WindowScope,
@@ -307,6 +312,13 @@ pub struct StoredAlert {
     /// How it came to be as it is, where not by its own frames.
     pub by: By,
 }
+
+/// Run of the alerts that the collector raises itself.
+pub const COLLECTOR_RUN: RunId = RunId(0);
+/// Agent of the alerts that belong to no agent: a site, a receiver.
+pub const COLLECTOR_AGENT: AgentId = AgentId(0);
+/// Flag of a stored alert that no frame has: it is unknown because its agent is absent.
+pub const FLAG_ABSENT: u8 = 64;
 
 /// What about an alert was concluded instead of told by its own frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
