@@ -121,7 +121,7 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
     let intake = Arc::new(Intake {
         keys: Arc::new(StoredKeys {
             store: looking_up,
-            masters,
+            masters: masters.clone(),
             known: Mutex::default(),
         }),
         queue: queue.clone(),
@@ -166,6 +166,8 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         now: clock::now,
         zone,
         newest,
+        current: Arc::clone(&current),
+        masters: Arc::new(masters),
     };
     let outcome = runtime.block_on(listen(
         config,
