@@ -65,6 +65,8 @@ pub fn serve_with(now: fn() -> WallTime, settings: Settings) -> Served {
         now,
         zone: Zone::fixed("+09:00").unwrap(),
         newest: watch::channel(0).1,
+        current: super::support::current(),
+        masters: super::support::masters(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
