@@ -19,6 +19,7 @@ pub mod ingest;
 pub mod keys;
 pub mod limit;
 pub mod logger;
+pub mod notify;
 pub mod people;
 pub mod planted;
 pub mod presence;

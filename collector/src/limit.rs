@@ -105,6 +105,8 @@ pub const SILENT_INTERVALS: u64 = 3;
 /// The little: jitter of a post, and its way.
 pub const SILENT_MARGIN_MS: u64 = 5_000;
 
+/// How often a standby looks whether the store is free: agents try again within seconds anyway.
+pub const STANDBY_POLL_MS: u64 = 200;
 /// Longest absence that an agent may announce for itself: a month. What is longer is taken as this.
 pub const PLANNED_MS: u64 = 31 * 24 * 60 * 60 * 1000;
 /// How often presence is judged.
@@ -147,8 +149,6 @@ pub const PRESUME_MS: u64 = 10 * 60 * 1000;
 /// Memory in use from which on, permille, its lack is presumed to have led to a silence: the level of 1002.
 pub const PRESUME_PERMILLE: u64 = 950;
 
-/// How often a standby looks whether the store is free: agents try again within seconds anyway.
-pub const STANDBY_POLL_MS: u64 = 200;
 /// How long a command waits for another one's transaction.
 pub const BUSY_MS: u64 = 5_000;
 /// Simultaneous connections to the pages: a team and its monitors; the store is asked for each.
@@ -182,6 +182,91 @@ pub const SWEEP_JUMP_DAYS: u64 = 2;
 pub const SWEEP_MS: u64 = 10 * 60 * 1000;
 /// Without an answer of the writer within this, `/healthz` says 503.
 pub const PING_MS: u64 = 3_000;
+
+/// Events decided on in one transaction: bounds how long decisions hold up what is stored.
+pub const STEP_EVENTS: usize = 256;
+/// Threads looked at again in one transaction, for the same reason.
+pub const STEP_THREADS: usize = 256;
+/// An alert that comes this much after it fired says so; one that is over by then goes into a summary: a mail at once would
+/// send people after what is past.
+pub const LATE_MS: u64 = 15 * 60 * 1000;
+/// A summary of late alerts waits this long for more: rings are emptied in posts of seconds.
+pub const LATE_WAIT_MS: u64 = 60_000;
+/// Messages to a receiver within [`GROUP_SPAN_MS`] after which more of one system become one: a person reads no more than a few
+/// at once.
+pub const GROUP_AFTER: u64 = 5;
+/// Span over which they are counted.
+pub const GROUP_SPAN_MS: u64 = 60_000;
+/// A group waits this long for more.
+pub const GROUP_WAIT_MS: u64 = 10_000;
+/// Span over which the ceiling of a receiver counts messages: as it is configured, an hour.
+pub const CEILING_SPAN_MS: u64 = 60 * 60 * 1000;
+/// How often what a ceiling held back is summed up.
+pub const STORM_WAIT_MS: u64 = 10 * 60 * 1000;
+/// A thread that is kept quiet is looked at again after this: silences and windows can be ended early.
+pub const QUIET_LOOK_MS: u64 = 30_000;
+/// Alerts of one list; more of it follow in the next message of it.
+pub const LIST_ALERTS: usize = 1_000;
+/// A claim ends after this, so that a message of a notifier that hangs is sent by another: longer than a whole delivery may take.
+pub const CLAIM_MS: u64 = 2 * SMTP_MAIL_MS + 60_000;
+/// Waits before the second and later tries of a message; the last is repeated. Greylisting commonly asks for one to five
+/// minutes, and the third try comes within five.
+pub const RETRY_MS: [u64; 6] = [30_000, 90_000, 300_000, 600_000, 1_200_000, 1_800_000];
+/// A message that no server took in this time is given up. RFC 5321 (4.5.4.1) asks mail hosts for four to five days; an alarm of
+/// yesterday wakes nobody, and another receiver was told long ago.
+pub const GIVE_UP_MS: u64 = 24 * 60 * 60 * 1000;
+/// Tries after which an undelivered message is told to somebody else; with [`RETRY_MS`] the third ends two minutes after the
+/// first.
+pub const TRIES_TOLD: u32 = 3;
+/// Longest answer of a server that is kept, in characters.
+pub const SAID_CHARACTERS: usize = 300;
+/// The first message waits at most this long for evidence.
+pub const EVIDENCE_MS: u64 = 5_000;
+/// Longest text of a host, person or server in one place of a message, in characters: notes and impacts are sentences;
+/// more belongs on the page.
+pub const MAIL_TEXT_CHARACTERS: usize = 1_000;
+/// Longest name in a message, in characters: as [`NAME_CHARACTERS`], and a subject or unit beside it.
+pub const MAIL_NAME_CHARACTERS: usize = 96;
+/// Longest subject of a mail, in characters: clients show some 70, gateways take 998 bytes a header line.
+pub const MAIL_SUBJECT_CHARACTERS: usize = 160;
+/// Longest text of a mail, in characters: gateways of Japanese carriers and ticket systems cut at 20,000.
+pub const MAIL_CHARACTERS: usize = 20_000;
+/// Lines are broken at this many columns, as mail readers of 80 columns show them.
+pub const MAIL_COLUMNS: usize = 78;
+/// Entries of any list in a message (steps, happenings, suspects, hosts, addresses): more is not read at night.
+pub const MAIL_LIST: usize = 30;
+/// Rows of a digest or summary; the rest is counted.
+pub const MAIL_ROWS: usize = 100;
+
+/// One answer of a mail server comes within this: RFC 5321 asks for minutes, but people wait; a mail whose last answer
+/// came later is sent once more, with the same Message-ID.
+pub const SMTP_ANSWER_MS: u64 = 30_000;
+/// A whole mail is handed over within this, or given up and tried later.
+pub const SMTP_MAIL_MS: u64 = 120_000;
+/// Mails begun and not ended, those included that were given up and whose connection still hangs; beyond it none is begun.
+pub const SMTP_STUCK: usize = 4;
+/// Longest words of a server that are kept, in characters: the enhanced status and a sentence.
+pub const SERVER_SAYS_CHARACTERS: usize = 300;
+/// Longest Message-ID: with its name it fits a header line of 998 bytes many times (RFC 5322, 2.1.1).
+pub const MESSAGE_ID_BYTES: usize = 200;
+/// Message-IDs in References: the thread's first and the newest suffice to every mail reader.
+pub const REFERENCES: usize = 20;
+/// Recipients of one mail: RFC 5321 (4.5.3.1.8) promises 100.
+pub const RECIPIENTS: usize = 100;
+/// A hook or an Alertmanager answers within this, connection and TLS included.
+pub const HOOK_MS: u64 = 10_000;
+/// Bytes of its answer that are read: they are only words for a person.
+pub const HOOK_ANSWER_BYTES: u64 = 16 * 1024;
+/// Longest file of authorities: Debian's has 220 kB.
+pub const CA_FILE_BYTES: u64 = 4 * 1024 * 1024;
+/// Longest template of a mail: far above what its text may become.
+pub const TEMPLATE_BYTES: u64 = 64 * 1024;
+/// Steps and output that a template may use, in minijinja's fuel: a mail of 20,000 characters needs some thousand, and an
+/// endless loop ends within milliseconds.
+pub const TEMPLATE_FUEL: u64 = 200_000;
+/// How long an Alertmanager keeps an alert that it hears nothing more of: it would end after five minutes by default
+/// (`resolve_timeout`), while a collector tells it of changes and repeats only.
+pub const ALERTMANAGER_HOLD_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// Bytes of collector.toml at most: 10,000 rows of 400 bytes.
 pub const CONFIG_BYTES: usize = 4 * 1024 * 1024;
@@ -244,6 +329,14 @@ pub const LINK_FORM_BYTES: usize = 16 * 1024;
 /// Entries of the audit that are read at once.
 pub const AUDIT_PAGE: usize = 1_000;
 
+/// Workers that hand messages over: one slow server holds up one of them, and there are two or three servers.
+pub const NOTIFIER_WORKERS: usize = 4;
+/// How often the notifier looks whether anything was stored or is due: a mail is to be out within two seconds.
+pub const NOTIFIER_PAUSE_MS: u64 = 250;
+/// How long events, ended threads, decisions and messages are kept: a year, for the reports of a year and its audit.
+pub const KEPT_TOLD_MS: u64 = 366 * 24 * 60 * 60 * 1000;
+/// How often they are looked through for what is past that.
+pub const PRUNE_MS: u64 = 24 * 60 * 60 * 1000;
 /// Accounts, and API tokens as many again: a large operations centre has some hundred people. Lists of them are one page.
 pub const ACCOUNTS: usize = 1000;
 /// Customers in the scope of one account or token: whoever needs more of them sees all.

@@ -125,6 +125,56 @@ impl Zone {
     }
 }
 
+/// A moment as a clock on the wall of the zone shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Local {
+    /// Date.
+    pub date: Date,
+    /// Hour, 0 to 23.
+    pub hour: u64,
+    /// Minute.
+    pub minute: u64,
+    /// Second.
+    pub second: u64,
+}
+
+impl Zone {
+    /// What is written beside times: `JST`, `+09:00`, `UTC`.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// A moment in this zone; before 1970 there it is the beginning of 1970.
+    #[must_use]
+    pub fn local(&self, moment: WallTime) -> Local {
+        let offset_ms = i64::from(self.offset_s).saturating_mul(1000);
+        let local_ms = moment.as_millis().saturating_add_signed(offset_ms);
+        let seconds = local_ms / 1000;
+        Local {
+            date: Date::from_days(local_ms / DAY_MS),
+            hour: seconds / 3600 % 24,
+            minute: seconds / 60 % 60,
+            second: seconds % 60,
+        }
+    }
+
+    /// `2026-11-24T02:58:07+09:00` (RFC 3339).
+    #[must_use]
+    pub fn rfc3339(&self, moment: WallTime) -> String {
+        let Local {
+            date,
+            hour,
+            minute,
+            second,
+        } = self.local(moment);
+        let sign = if self.offset_s < 0 { '-' } else { '+' };
+        let distance = self.offset_s.unsigned_abs() / 60;
+        let (hours, minutes) = (distance / 60, distance % 60);
+        format!("{date}T{hour:02}:{minute:02}:{second:02}{sign}{hours:02}:{minutes:02}")
+    }
+}
+
 fn seconds(sign: i32, hours: &str, minutes: &str) -> Option<i32> {
     let hours = hours
         .parse()
@@ -183,6 +233,10 @@ mod tests {
         }
         let zone = Zone::of_rule("JST-9").unwrap();
         assert_eq!(zone.show(moment), "2024-11-24 11:58:07 JST");
+        assert_eq!(zone.rfc3339(moment), "2024-11-24T11:58:07+09:00");
+        let west = Zone::fixed("-03:30").unwrap();
+        assert_eq!(west.rfc3339(moment), "2024-11-23T23:28:07-03:30");
+        assert_eq!((zone.label(), zone.local(moment).second), ("JST", 7));
         let early = Zone::fixed("-12:00").unwrap();
         assert!(
             early

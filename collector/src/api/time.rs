@@ -92,7 +92,7 @@ mod tests {
 
         #[test]
         fn no_text_panics(text in ".{0,40}") {
-            parse(&text);
+            let _ = parse(&text);
         }
     }
 }

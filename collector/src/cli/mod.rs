@@ -5,14 +5,16 @@ mod agents;
 pub mod backup;
 pub mod handling;
 pub mod json;
+mod mail;
 mod people;
 mod reload;
 mod responses;
 mod route;
 pub mod serve;
+mod telling;
 
 use crate::clock::{self, utc};
-use crate::config::value::is_id;
+use crate::config::value::{duration_ms, is_id};
 use crate::config::{self, Config};
 use crate::directory::Directory;
 use crate::exit::{CONFIG, DATA, FAILURE, Failure, IO, OK, USAGE};
@@ -63,6 +65,10 @@ usage: hansho-collector COMMAND [--config FILE] [options]
   frames AGENT [--json]       raw frames still kept
   losses AGENT [--json]       ranges that will never come, with the reason
   stats [--json]              what was stored, came again, was lost
+  mail preview [--kind KIND] [--lang ja|en] [--code CODE] [--html] [--templates DIRECTORY]
+                              an example of a mail, by the templates of DIRECTORY or of --config where given
+  mail test ADDRESS [--lang ja|en]
+                              send a mail that says it is a test, and tell what became of it
   route --agent AGENT --code HNS1002 [--subject S] [--at TIME] [--json]
                               who gets such an alert, what they are told, and why
   responses [--system CUSTOMER/SYSTEM] [--json]
@@ -139,6 +145,8 @@ pub fn main() -> ExitCode {
     logger::start(log::LevelFilter::Info);
     let outcome = if handling::asked(std::env::args_os()) {
         handling::run(lexopt::Parser::from_env())
+    } else if mail::asked(std::env::args_os()) {
+        mail::run(lexopt::Parser::from_env())
     } else {
         arguments(lexopt::Parser::from_env())
             .map_err(|error| Failure::new(USAGE, format!("{error}; see --help")))
@@ -197,7 +205,7 @@ fn arguments(mut parser: lexopt::Parser) -> Result<Arguments, lexopt::Error> {
 /// The value of the option just read, as a span.
 fn span(parser: &mut lexopt::Parser) -> Result<u64, lexopt::Error> {
     let text = parser.value()?.string()?;
-    agents::span_ms(&text).ok_or_else(|| format!("{text:?}: a time like 30m, 12h or 7d").into())
+    duration_ms(&text).ok_or_else(|| format!("{text:?}: a time like 30m, 12h or 7d").into())
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -362,6 +370,7 @@ fn check(config: &Config) -> Result<(), Failure> {
         crate::ingest::tls::acceptor(certificate, key)
             .map_err(|said| Failure::new(CONFIG, said))?;
     }
+    mail::check(config)?;
     let main = config.directory.join(crate::store::sqlite::MAIN_FILE);
     let fresh = !main.exists();
     if !fresh || config.masters.exists() {

@@ -1,6 +1,6 @@
 //! `serve`: wires ingest, store and pages, and stops them in order.
 
-use super::{reload, store_failure};
+use super::{reload, store_failure, telling};
 use crate::clock::{self, Moment};
 use crate::config::Config;
 use crate::directory::Current;
@@ -155,6 +155,7 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         .name("presence".to_owned())
         .spawn(move || watcher.run(&watching))
         .map_err(|error| Failure::new(IO, format!("presence cannot be started: {error}")))?;
+    let telling = telling::start(config, Arc::clone(&writing), &current)?;
     let (newest_known, newest) = watch::channel(0);
     let site = web::Site {
         store: reading,
@@ -181,6 +182,7 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
     if watcher.join().is_err() {
         return Err(Failure::new(IO, "presence failed"));
     }
+    telling.stop()?;
     // Every sender of the queue is gone with the runtime; the writer stores what waits and ends.
     runtime.shutdown_timeout(std::time::Duration::from_secs(5));
     if thread.join().is_err() {

@@ -12,6 +12,7 @@ use load::Load;
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
@@ -31,6 +32,7 @@ goodbye and posts what is left, and then the collector.
                 collector's word
   --load        start the load too, and measure the time from the rule's moment to the alert on the page; the object
                 then has page_after_due_ms
+  --collector FILE  further tables of the collector's configuration, such as [mail]
   --port PORT   where the pages are (default: a port that is free)
   --release     build optimised (default: not, which is quicker)
   --no-build    take agent and collector from beside this program, as cargo built them last
@@ -55,6 +57,7 @@ struct Options {
     release: bool,
     no_build: bool,
     keep: bool,
+    collector: Option<PathBuf>,
 }
 
 fn from_command_line(arguments: &mut lexopt::Parser) -> Result<(), Failure> {
@@ -67,6 +70,7 @@ fn from_command_line(arguments: &mut lexopt::Parser) -> Result<(), Failure> {
             Long("for") => options.lasts = Some(arguments.value()?.parse_with(time)?),
             Long("json") => options.json = true,
             Long("load") => options.load = true,
+            Long("collector") => options.collector = Some(arguments.value()?.into()),
             Long("port") => options.port = arguments.value()?.parse()?,
             Long("release") => options.release = true,
             Long("no-build") => options.no_build = true,
@@ -105,7 +109,11 @@ fn demo(options: &Options) -> Result<(), Failure> {
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(io_at("signals"))?;
     }
-    let mut site = Site::start_collector(programs, options.port, options.keep)?;
+    let tables = match &options.collector {
+        Some(file) => std::fs::read_to_string(file).map_err(io_at(file.display().to_string()))?,
+        None => String::new(),
+    };
+    let mut site = Site::start_collector(programs, options.port, options.keep, &tables)?;
     let levels =
         Levels::of_this_host(&mut site.agent_command(&["sample", "--count", "1", "--json"]))?;
     site.start_agent(

@@ -107,7 +107,7 @@ pub(crate) struct Site {
 
 impl Site {
     /// Makes the directories, adds the agent to the collector and starts the collector, with its pages on loopback at
-    /// `port` (0: any that is free).
+    /// `port` (0: any that is free); `tables` are further tables of its configuration.
     ///
     /// # Errors
     /// Something cannot be made or started.
@@ -115,6 +115,7 @@ impl Site {
         programs: Programs,
         port: u16,
         keep: bool,
+        tables: &str,
     ) -> Result<Self, Failure> {
         let name = format!("hansho-site-{}", std::process::id());
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -137,7 +138,7 @@ impl Site {
             "collector.toml",
             &format!(
                 "config_version = 1\n\n[ingest]\nlisten = \"127.0.0.1:0\"\n\n[pages]\nlisten = \"127.0.0.1:{port}\"\n\n\
-                 [store]\ndirectory = \"store\"\n"
+                 [store]\ndirectory = \"store\"\n\n{tables}"
             ),
         )?;
         private_directory(&site.directory.join("store"))?;

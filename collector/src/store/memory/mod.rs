@@ -50,6 +50,7 @@ struct Tables {
     configs: BTreeMap<AgentId, StoredConfig>,
     latest: BTreeMap<AgentId, Latest>,
     events: Vec<Event>,
+    told: notify::Told,
     people: people::People,
     presence: presence::PresenceTables,
     /// Day of the newest batch: as the open day file.

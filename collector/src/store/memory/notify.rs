@@ -1,6 +1,288 @@
-//! Rows of what people are told: decisions, threads, outbox.
+//! Rows of what people are told: threads, decisions, outbox, lists.
 
+use super::super::StoreError;
 use super::super::rows::NotifyRows;
+use super::super::types::{
+    AlertId, Decision, ListOf, Numbers, Outgoing, Sending, Strand, Thread, Waiting,
+};
 use super::Tables;
+use hansho::clock::WallTime;
+use hansho::frame::kind::AgentId;
+use std::collections::BTreeMap;
 
-impl NotifyRows for Tables {}
+/// What people are told.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Told {
+    numbers: Numbers,
+    threads: BTreeMap<AlertId, Thread>,
+    decisions: BTreeMap<u64, Decision>,
+    outbox: BTreeMap<u64, Outgoing>,
+    waiting: BTreeMap<(ListOf, String, AlertId), Waiting>,
+    listed: BTreeMap<u64, Vec<AlertId>>,
+}
+
+impl NotifyRows for Tables {
+    fn numbers(&mut self) -> Result<Numbers, StoreError> {
+        Ok(self.told.numbers)
+    }
+
+    fn put_numbers(&mut self, numbers: &Numbers) -> Result<(), StoreError> {
+        self.told.numbers = *numbers;
+        Ok(())
+    }
+
+    fn open_thread(&mut self, strand: &Strand) -> Result<Option<Thread>, StoreError> {
+        let mut threads = self.told.threads.values();
+        let found = threads.find(|thread| thread.ended.is_none() && thread.strand == *strand);
+        Ok(found.cloned())
+    }
+
+    fn thread(&mut self, root: AlertId) -> Result<Option<Thread>, StoreError> {
+        Ok(self.told.threads.get(&root).cloned())
+    }
+
+    fn put_thread(&mut self, thread: &Thread) -> Result<(), StoreError> {
+        let twice = self.told.threads.values().any(|other| {
+            other.root != thread.root
+                && other.ended.is_none()
+                && thread.ended.is_none()
+                && other.strand == thread.strand
+        });
+        if twice {
+            return Err(StoreError::Io("a strand has two open threads".to_owned()));
+        }
+        self.told.threads.insert(thread.root, thread.clone());
+        Ok(())
+    }
+
+    fn threads_due(&mut self, now: WallTime, limit: usize) -> Result<Vec<Thread>, StoreError> {
+        let threads = self.told.threads.values();
+        let mut due: Vec<Thread> = threads
+            .filter(|thread| thread.due.is_some_and(|due| due <= now))
+            .cloned()
+            .collect();
+        due.sort_by_key(|thread| (thread.due, thread.root));
+        due.truncate(limit);
+        Ok(due)
+    }
+
+    fn quiet_threads(&mut self, agent: AgentId) -> Result<Vec<Thread>, StoreError> {
+        let threads = self.told.threads.values();
+        Ok(threads
+            .filter(|thread| {
+                thread.strand.agent == agent && thread.ended.is_none() && thread.quiet.is_some()
+            })
+            .cloned()
+            .collect())
+    }
+
+    fn put_decision(&mut self, decision: &Decision) -> Result<(), StoreError> {
+        let twice = decision.event.is_some()
+            && self
+                .told
+                .decisions
+                .values()
+                .any(|other| other.event == decision.event);
+        if twice || self.told.decisions.contains_key(&decision.number) {
+            return Err(StoreError::Io("an event is decided on twice".to_owned()));
+        }
+        self.told
+            .decisions
+            .insert(decision.number, decision.clone());
+        Ok(())
+    }
+
+    fn decisions_of(&mut self, alert: AlertId) -> Result<Vec<Decision>, StoreError> {
+        let decisions = self.told.decisions.values();
+        Ok(decisions
+            .filter(|decision| decision.alert == Some(alert) || decision.thread == Some(alert))
+            .cloned()
+            .collect())
+    }
+
+    fn put_outgoing(&mut self, outgoing: &Outgoing) -> Result<(), StoreError> {
+        let twice = self.told.outbox.values().any(|other| {
+            other.number != outgoing.number
+                && other.decision == outgoing.decision
+                && other.receiver == outgoing.receiver
+        });
+        if twice {
+            return Err(StoreError::Io(
+                "a decision tells a receiver twice".to_owned(),
+            ));
+        }
+        self.told.outbox.insert(outgoing.number, outgoing.clone());
+        Ok(())
+    }
+
+    fn outgoing(&mut self, number: u64) -> Result<Option<Outgoing>, StoreError> {
+        Ok(self.told.outbox.get(&number).cloned())
+    }
+
+    fn outgoing_of_thread(&mut self, thread: AlertId) -> Result<Vec<Outgoing>, StoreError> {
+        let outbox = self.told.outbox.values();
+        Ok(outbox
+            .filter(|outgoing| outgoing.thread == Some(thread))
+            .cloned()
+            .collect())
+    }
+
+    fn outgoing_ready(
+        &mut self,
+        now: WallTime,
+        fence: u64,
+        limit: usize,
+    ) -> Result<Vec<Outgoing>, StoreError> {
+        let outbox = self.told.outbox.values();
+        let mut ready: Vec<Outgoing> = outbox
+            .filter(|outgoing| match outgoing.state {
+                Sending::Queued => outgoing.next_try <= now,
+                Sending::Claimed => {
+                    outgoing.fence < fence || outgoing.until.is_none_or(|until| until <= now)
+                }
+                _ => false,
+            })
+            .cloned()
+            .collect();
+        ready.sort_by_key(|outgoing| (outgoing.next_try, outgoing.number));
+        ready.truncate(limit);
+        Ok(ready)
+    }
+
+    fn decided_since(&mut self, receiver: &str, since: WallTime) -> Result<u64, StoreError> {
+        let outbox = self.told.outbox.values();
+        Ok(outbox
+            .filter(|outgoing| {
+                outgoing.receiver == receiver
+                    && outgoing.created >= since
+                    && outgoing.list.is_none()
+            })
+            .count() as u64)
+    }
+
+    fn undelivered(&mut self, limit: usize) -> Result<Vec<Outgoing>, StoreError> {
+        let outbox = self.told.outbox.values();
+        Ok(outbox
+            .filter(|outgoing| !outgoing.state.is_final())
+            .take(limit)
+            .cloned()
+            .collect())
+    }
+
+    fn troubled(&mut self, receiver: &str, limit: usize) -> Result<Vec<Outgoing>, StoreError> {
+        let outbox = self.told.outbox.values().rev();
+        Ok(outbox
+            .filter(|one| {
+                one.receiver == receiver && one.attempts > 0 && one.state != Sending::Delivered
+            })
+            .take(limit)
+            .cloned()
+            .collect())
+    }
+
+    fn put_waiting(&mut self, waiting: &Waiting) -> Result<(), StoreError> {
+        let key = (waiting.list, waiting.key.clone(), waiting.alert);
+        let place = self.told.waiting.entry(key);
+        let entry = place.or_insert_with(|| waiting.clone());
+        entry.due = entry.due.min(waiting.due);
+        Ok(())
+    }
+
+    fn lists_due(&mut self, now: WallTime) -> Result<Vec<(ListOf, String)>, StoreError> {
+        let due = self.told.waiting.values().filter(|one| one.due <= now);
+        let mut lists: Vec<(ListOf, String)> = due.map(|one| (one.list, one.key.clone())).collect();
+        lists.sort_by(|a, b| (a.0.word(), &a.1).cmp(&(b.0.word(), &b.1)));
+        lists.dedup();
+        Ok(lists)
+    }
+
+    fn waiting(&mut self, list: ListOf, key: &str) -> Result<Vec<Waiting>, StoreError> {
+        let all = self.told.waiting.values();
+        let mut found: Vec<Waiting> = all
+            .filter(|one| one.list == list && one.key == key)
+            .cloned()
+            .collect();
+        found.sort_by_key(|one| (one.decision, one.alert));
+        Ok(found)
+    }
+
+    fn waits(&mut self, alert: AlertId) -> Result<Vec<Waiting>, StoreError> {
+        let all = self.told.waiting.values();
+        let mut found: Vec<Waiting> = all.filter(|one| one.alert == alert).cloned().collect();
+        found.sort_by(|a, b| (a.list.word(), &a.key).cmp(&(b.list.word(), &b.key)));
+        Ok(found)
+    }
+
+    fn delete_waiting(
+        &mut self,
+        list: ListOf,
+        key: &str,
+        alert: AlertId,
+    ) -> Result<(), StoreError> {
+        self.told.waiting.remove(&(list, key.to_owned(), alert));
+        Ok(())
+    }
+
+    fn put_listed(&mut self, outgoing: u64, alert: AlertId) -> Result<(), StoreError> {
+        let listed = self.told.listed.entry(outgoing).or_default();
+        if !listed.contains(&alert) {
+            listed.push(alert);
+        }
+        Ok(())
+    }
+
+    fn listed(&mut self, outgoing: u64) -> Result<Vec<AlertId>, StoreError> {
+        Ok(self.told.listed.get(&outgoing).cloned().unwrap_or_default())
+    }
+
+    fn listings_of(&mut self, alert: AlertId) -> Result<Vec<Outgoing>, StoreError> {
+        let listed = &self.told.listed;
+        let outbox = self.told.outbox.values();
+        Ok(outbox
+            .filter(|outgoing| {
+                listed
+                    .get(&outgoing.number)
+                    .is_some_and(|alerts| alerts.contains(&alert))
+            })
+            .cloned()
+            .collect())
+    }
+
+    fn prune_notify(&mut self, before: WallTime) -> Result<usize, StoreError> {
+        let cursor = self.told.numbers.cursor;
+        let newest = self.events.last().map_or(0, |event| event.number);
+        let rows = |tables: &Self| {
+            tables
+                .events
+                .len()
+                .saturating_add(tables.told.threads.len())
+                .saturating_add(tables.told.decisions.len())
+                .saturating_add(tables.told.outbox.len())
+                .saturating_add(tables.told.listed.values().map(Vec::len).sum::<usize>())
+        };
+        let all = rows(self);
+        self.events
+            .retain(|event| event.at >= before || event.number > cursor || event.number == newest);
+        self.told
+            .threads
+            .retain(|_, thread| thread.ended.is_none_or(|ended| ended >= before));
+        let threads = &self.told.threads;
+        let lives =
+            |thread: Option<AlertId>| thread.is_some_and(|thread| threads.contains_key(&thread));
+        self.told.outbox.retain(|_, outgoing| {
+            outgoing.done.is_none_or(|done| done >= before) || lives(outgoing.thread)
+        });
+        let outbox = &self.told.outbox;
+        self.told
+            .listed
+            .retain(|outgoing, _| outbox.contains_key(outgoing));
+        let waiting: Vec<u64> = self.told.waiting.values().map(|one| one.decision).collect();
+        self.told.decisions.retain(|number, decision| {
+            decision.at >= before
+                || lives(decision.thread)
+                || waiting.contains(number)
+                || outbox.values().any(|outgoing| outgoing.decision == *number)
+        });
+        Ok(all.saturating_sub(rows(self)))
+    }
+}

@@ -3,6 +3,7 @@
 mod agents;
 mod event;
 mod handling;
+mod notify;
 pub mod people;
 mod presence;
 pub mod window;
@@ -12,6 +13,9 @@ pub use event::{Event, EventKind};
 pub use handling::{
     AckEnd, AckEnding, Acknowledgement, AuditEntry, AuditFilter, Facts, LinkSecret, Matcher, Note,
     NoteOn, Silence, Via,
+};
+pub use notify::{
+    Channel, Decision, ListOf, Numbers, Outcome, Outgoing, Reason, Sending, Strand, Thread, Waiting,
 };
 pub use presence::{
     AgentFacts, AlertCause, BackCause, BootReason, CollectorLife, DoubleSign, Presence, Presumed,

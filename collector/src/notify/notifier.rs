@@ -1,0 +1,350 @@
+//! The thread that decides and sends: steps when something was stored or is due, and keeps a few workers at the other sides of
+//! the wire, so that a slow mail server holds up nothing else.
+
+use super::compose::Desk;
+use super::context::Context;
+use super::courier::Courier;
+use super::handled::StoredHandling;
+use super::outbox::{Attempt, Marked, Tried, begin, claim, finish};
+use super::step::{has_work, step};
+use super::who::Configured;
+use crate::directory::Current;
+use crate::limit::{KEPT_TOLD_MS, NOTIFIER_PAUSE_MS, NOTIFIER_WORKERS, PRUNE_MS};
+use crate::store::{Decision, Outgoing, Store, StoreError};
+use hansho::clock::WallTime;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// What the notifier needs.
+pub struct Notifier {
+    /// The writer's own store: decisions are made in its transactions.
+    pub store: Arc<dyn Store>,
+    /// For reading what messages say.
+    pub reading: Arc<dyn Store>,
+    /// The configuration in force.
+    pub current: Arc<Current>,
+    /// How people reach the pages.
+    pub base_url: Option<String>,
+    /// The clock.
+    pub now: fn() -> WallTime,
+}
+
+/// What the thread hears.
+pub enum Heard {
+    /// A worker is done with a message.
+    Sent {
+        /// The message.
+        number: u64,
+        /// What became of it.
+        attempt: Attempt,
+    },
+    /// Stop.
+    Stop,
+}
+
+/// A message for a worker.
+struct Errand {
+    outgoing: Outgoing,
+    configured: Configured,
+    courier: Arc<Courier>,
+}
+
+/// The thread's own memory.
+struct Shift {
+    fence: u64,
+    /// Messages that workers have in hand, with their receivers.
+    in_hand: Vec<(u64, String)>,
+    courier: Option<(Configured, Arc<Courier>)>,
+    failing: Option<StoreError>,
+    /// What is wrong with `[mail]`, said once.
+    refused: Option<String>,
+    pruned: Option<WallTime>,
+}
+
+impl Notifier {
+    /// Works until it hears [`Heard::Stop`] on the channel whose ends are given.
+    pub fn run(&self, heard: &Receiver<Heard>, tell: &Sender<Heard>) {
+        let (errands, work) = sync_channel::<Errand>(NOTIFIER_WORKERS);
+        let work = Mutex::new(work);
+        std::thread::scope(|scope| {
+            for _ in 0..NOTIFIER_WORKERS {
+                let tell = tell.clone();
+                let work = &work;
+                scope.spawn(move || self.work(work, &tell));
+            }
+            self.decide(heard, &errands);
+            // The workers end when there are no more errands.
+            drop(errands);
+        });
+    }
+
+    fn decide(&self, heard: &Receiver<Heard>, errands: &SyncSender<Errand>) {
+        let mut shift = Shift {
+            fence: 0,
+            in_hand: Vec::new(),
+            courier: None,
+            failing: None,
+            refused: None,
+            pruned: None,
+        };
+        let mut stopping = false;
+        loop {
+            let outcome = self.round(&mut shift, errands, stopping);
+            match outcome {
+                Ok(()) => shift.failing = None,
+                // Once, not at every round.
+                Err(error) if shift.failing.as_ref() == Some(&error) => {}
+                Err(error) => {
+                    log::error!("nobody can be notified: {error}");
+                    shift.failing = Some(error);
+                }
+            }
+            if stopping && shift.in_hand.is_empty() {
+                return;
+            }
+            match heard.recv_timeout(Duration::from_millis(NOTIFIER_PAUSE_MS)) {
+                Ok(Heard::Sent { number, attempt }) => self.sent(&mut shift, number, &attempt),
+                Ok(Heard::Stop) | Err(RecvTimeoutError::Disconnected) => stopping = true,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+
+    fn round(
+        &self,
+        shift: &mut Shift,
+        errands: &SyncSender<Errand>,
+        stopping: bool,
+    ) -> Result<(), StoreError> {
+        if stopping {
+            return Ok(());
+        }
+        if shift.fence == 0 {
+            self.store.transact(&mut |rows| {
+                shift.fence = begin(rows)?;
+                Ok(())
+            })?;
+        }
+        let configured = Configured {
+            live: self.current.get(),
+        };
+        self.decisions(&configured)?;
+        self.hand_out(shift, &configured, errands)?;
+        self.prune(shift)
+    }
+
+    fn decisions(&self, configured: &Configured) -> Result<(), StoreError> {
+        let policy = configured.policy();
+        let context = Context {
+            directory: configured,
+            handled: &StoredHandling,
+            policy: &policy,
+        };
+        loop {
+            let now = (self.now)();
+            let mut work = false;
+            self.reading.view(&mut |rows| {
+                work = has_work(rows, now)?;
+                Ok(())
+            })?;
+            if !work {
+                return Ok(());
+            }
+            let mut stepped = super::Stepped::default();
+            self.store.transact(&mut |rows| {
+                stepped = step(rows, &context, now)?;
+                Ok(())
+            })?;
+            stepped.decisions.iter().for_each(log_one);
+            if !stepped.more {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Gives workers that are free what may be sent now.
+    fn hand_out(
+        &self,
+        shift: &mut Shift,
+        configured: &Configured,
+        errands: &SyncSender<Errand>,
+    ) -> Result<(), StoreError> {
+        let free = NOTIFIER_WORKERS.saturating_sub(shift.in_hand.len());
+        let now = (self.now)();
+        let fence = shift.fence;
+        let mut ready = false;
+        if free > 0 {
+            self.reading.view(&mut |rows| {
+                ready = !rows.outgoing_ready(now, fence, 1)?.is_empty();
+                Ok(())
+            })?;
+        }
+        if !ready {
+            return Ok(());
+        }
+        let Some(courier) = courier_of(shift, configured, self.now) else {
+            return Ok(());
+        };
+        let busy: Vec<String> = shift.in_hand.iter().map(|(_, name)| name.clone()).collect();
+        let mut claimed = Vec::new();
+        self.store.transact(&mut |rows| {
+            claimed = claim(rows, fence, &busy, free, now)?;
+            Ok(())
+        })?;
+        for outgoing in claimed {
+            let number = outgoing.number;
+            let receiver = outgoing.receiver.clone();
+            let errand = Errand {
+                outgoing,
+                configured: configured.clone(),
+                courier: Arc::clone(&courier),
+            };
+            // There is a place for each worker; where none is left, the claim ends by itself.
+            if errands.try_send(errand).is_ok() {
+                shift.in_hand.push((number, receiver));
+            }
+        }
+        Ok(())
+    }
+
+    fn sent(&self, shift: &mut Shift, number: u64, attempt: &Attempt) {
+        shift.in_hand.retain(|(known, _)| *known != number);
+        let now = (self.now)();
+        let fence = shift.fence;
+        let mut marked = Marked::TakenOver;
+        let outcome = self.store.transact(&mut |rows| {
+            marked = finish(rows, fence, number, attempt, now)?;
+            Ok(())
+        });
+        match outcome {
+            Ok(()) => log_attempt(number, attempt, marked),
+            // The claim ends, and the message is sent again with its Message-ID.
+            Err(error) => log::error!("what became of message {number} cannot be noted: {error}"),
+        }
+    }
+
+    fn prune(&self, shift: &mut Shift) -> Result<(), StoreError> {
+        let now = (self.now)();
+        let ms = |moment: WallTime| moment.as_millis();
+        if shift
+            .pruned
+            .is_some_and(|pruned| ms(now).saturating_sub(ms(pruned)) < PRUNE_MS)
+        {
+            return Ok(());
+        }
+        shift.pruned = Some(now);
+        let before = WallTime::from_millis(ms(now).saturating_sub(KEPT_TOLD_MS));
+        let mut rows_gone = 0;
+        self.store.transact(&mut |rows| {
+            rows_gone = rows.prune_notify(before)?;
+            Ok(())
+        })?;
+        if rows_gone > 0 {
+            log::info!("{rows_gone} rows of notifications past their retention deleted");
+        }
+        Ok(())
+    }
+
+    fn work(&self, work: &Mutex<Receiver<Errand>>, tell: &Sender<Heard>) {
+        loop {
+            let next = work.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            let Ok(errand) = next else {
+                return;
+            };
+            let number = errand.outgoing.number;
+            let attempt = self.deliver(&errand);
+            if tell.send(Heard::Sent { number, attempt }).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn deliver(&self, errand: &Errand) -> Attempt {
+        let desk = Desk {
+            store: &*self.reading,
+            configured: &errand.configured,
+            base_url: self.base_url.as_deref(),
+        };
+        let receiver = desk.receiver(&errand.outgoing);
+        match (desk.notice(&errand.outgoing), receiver) {
+            (Ok(Some(notice)), Some(receiver)) => {
+                errand.courier.take(&notice, &errand.outgoing, receiver)
+            }
+            (Ok(_), _) => Tried::Pointless {
+                said: "its alert or its receiver is gone".to_owned(),
+            }
+            .into(),
+            (Err(error), _) => Tried::Later {
+                said: format!("the store: {error}"),
+            }
+            .into(),
+        }
+    }
+}
+
+/// The courier of the configuration in force; `None` where it cannot send, which is said once a configuration.
+fn courier_of(
+    shift: &mut Shift,
+    configured: &Configured,
+    now: fn() -> WallTime,
+) -> Option<Arc<Courier>> {
+    if let Some((known, courier)) = &shift.courier
+        && known.live.mail == configured.live.mail
+    {
+        return Some(Arc::clone(courier));
+    }
+    match Courier::new(configured.live.mail.as_ref(), now) {
+        Ok(courier) => {
+            let courier = Arc::new(courier);
+            shift.courier = Some((configured.clone(), Arc::clone(&courier)));
+            Some(courier)
+        }
+        Err(said) => {
+            if shift.refused.as_ref() != Some(&said) {
+                log::error!("[mail] cannot be used; nothing is sent: {said}");
+                shift.refused = Some(said);
+            }
+            None
+        }
+    }
+}
+
+fn log_one(decision: &Decision) {
+    let alert = decision
+        .alert
+        .map_or_else(|| "-".to_owned(), |alert| alert.to_string());
+    log::info!(
+        "notify alert={alert} reason={} detail={} outcome={}",
+        decision.reason.word(),
+        decision
+            .reason
+            .detail()
+            .map_or_else(|| "-".to_owned(), |detail| detail.to_string()),
+        decision.outcome.word()
+    );
+}
+
+fn log_attempt(number: u64, attempt: &Attempt, marked: Marked) {
+    let said = match &attempt.tried {
+        Tried::Delivered { said }
+        | Tried::Later { said }
+        | Tried::Refused { said }
+        | Tried::Pointless { said } => said,
+    };
+    match marked {
+        Marked::Stands { state, .. } => {
+            log::info!("message {number} state={} said={said:?}", state.word());
+        }
+        Marked::TakenOver => log::warn!(
+            "message {number} was taken over by another notifier meanwhile: it may have been sent twice, with one Message-ID"
+        ),
+    }
+}
+
+/// The two ends of the notifier's channel.
+#[must_use]
+pub fn ears() -> (Sender<Heard>, Receiver<Heard>) {
+    channel()
+}

@@ -1,0 +1,288 @@
+//! The outbox: who may send a message, and what became of it. Each function is one transaction's work.
+
+use super::decide::later;
+use crate::limit::{CLAIM_MS, GIVE_UP_MS, RETRY_MS, SAID_CHARACTERS, TRIES_TOLD};
+use crate::store::raise::{self, Raise};
+use crate::store::rows::AllRows;
+use crate::store::{
+    AlertId, COLLECTOR_AGENT, ClockQuality, Dated, Identity, Outgoing, Sending, StoreError,
+};
+use hansho::clock::WallTime;
+
+/// HNS9008: messages to a receiver are not delivered; its subject is the receiver.
+pub const UNDELIVERED: u16 = 9008;
+
+/// What became of a try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tried {
+    /// The other side took it over.
+    Delivered {
+        /// What it said.
+        said: String,
+    },
+    /// Not now.
+    Later {
+        /// What it said, or what went wrong.
+        said: String,
+    },
+    /// Never.
+    Refused {
+        /// What it said.
+        said: String,
+    },
+    /// There is nothing to say to anybody any more: its alert or its receiver is gone. Nobody hears of that.
+    Pointless {
+        /// What is gone.
+        said: String,
+    },
+}
+
+/// What became of a try, by address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// Of all.
+    pub tried: Tried,
+    /// Addresses that took it.
+    pub served: Vec<String>,
+    /// Some address refused it for good while others took it.
+    pub some_refused: bool,
+    /// Its subject, for those of the thread that follow.
+    pub subject: String,
+}
+
+impl From<Tried> for Attempt {
+    fn from(tried: Tried) -> Self {
+        Self {
+            tried,
+            served: Vec::new(),
+            some_refused: false,
+            subject: String::new(),
+        }
+    }
+}
+
+/// What marking came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Marked {
+    /// It stands there.
+    Stands {
+        /// Where the message stands now.
+        state: Sending,
+        /// Somebody else has to hear that the receiver does not.
+        raise: bool,
+        /// Messages reach the receiver.
+        reaches: bool,
+    },
+    /// Another notifier took the message over meanwhile: what this one says does not count. The message may have gone out twice,
+    /// with one Message-ID.
+    TakenOver,
+}
+
+/// A new notifier begins: claims of all before it are void.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn begin(rows: &mut dyn AllRows) -> Result<u64, StoreError> {
+    let mut numbers = rows.numbers()?;
+    numbers.fence = numbers.fence.saturating_add(1);
+    rows.put_numbers(&numbers)?;
+    Ok(numbers.fence)
+}
+
+/// Takes messages in hand whose time has come, at most `limit`, leaving out those of `busy` receivers (a mail server that is slow
+/// for one holds up no other).
+///
+/// # Errors
+/// [`StoreError`].
+pub fn claim(
+    rows: &mut dyn AllRows,
+    fence: u64,
+    busy: &[String],
+    limit: usize,
+    now: WallTime,
+) -> Result<Vec<Outgoing>, StoreError> {
+    let mut claimed: Vec<Outgoing> = Vec::new();
+    if rows.numbers()?.fence != fence {
+        // A newer notifier sends now.
+        return Ok(claimed);
+    }
+    let ready = rows.outgoing_ready(now, fence, READY)?;
+    for mut outgoing in ready {
+        let in_hand = busy.contains(&outgoing.receiver)
+            || claimed.iter().any(|one| one.receiver == outgoing.receiver);
+        // One at a time to a receiver: a thread's messages arrive in their order.
+        if in_hand || claimed.len() >= limit {
+            continue;
+        }
+        outgoing.state = Sending::Claimed;
+        outgoing.fence = fence;
+        outgoing.until = Some(later(now, CLAIM_MS));
+        rows.put_outgoing(&outgoing)?;
+        claimed.push(outgoing);
+    }
+    Ok(claimed)
+}
+
+/// Messages looked at for a claim: enough that one receiver with many does not hide the others for long.
+const READY: usize = 512;
+
+/// Notes what became of a try by the notifier `fence`.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn mark(
+    rows: &mut dyn AllRows,
+    fence: u64,
+    number: u64,
+    attempt: &Attempt,
+    now: WallTime,
+) -> Result<Marked, StoreError> {
+    let tried = &attempt.tried;
+    let Some(mut outgoing) = rows.outgoing(number)? else {
+        return Ok(Marked::TakenOver);
+    };
+    if outgoing.state != Sending::Claimed || outgoing.fence != fence {
+        return Ok(Marked::TakenOver);
+    }
+    outgoing.until = None;
+    outgoing.attempts = outgoing.attempts.saturating_add(1);
+    outgoing.first_try.get_or_insert(now);
+    let said = match tried {
+        Tried::Delivered { said }
+        | Tried::Later { said }
+        | Tried::Refused { said }
+        | Tried::Pointless { said } => said,
+    };
+    outgoing.said = said
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(SAID_CHARACTERS)
+        .collect();
+    outgoing.served.extend(attempt.served.iter().cloned());
+    if !attempt.subject.is_empty() {
+        outgoing.subject.clone_from(&attempt.subject);
+    }
+    settle(&mut outgoing, tried, now);
+    if outgoing.state.is_final() {
+        outgoing.done = Some(now);
+    }
+    rows.put_outgoing(&outgoing)?;
+    let reaches = outgoing.state == Sending::Delivered;
+    if reaches {
+        note_notified(rows, &outgoing, now)?;
+    }
+    let about_delivery = match outgoing.alert {
+        Some(alert) => rows
+            .alert(alert)?
+            .is_some_and(|alert| alert.identity.code == UNDELIVERED),
+        None => false,
+    };
+    Ok(Marked::Stands {
+        state: outgoing.state,
+        // Never about a message that tells of undelivered messages: that would go on for ever.
+        raise: !about_delivery
+            && !matches!(tried, Tried::Pointless { .. })
+            && (attempt.some_refused
+                || matches!(outgoing.state, Sending::Refused | Sending::GivenUp)
+                || (!reaches && outgoing.attempts >= TRIES_TOLD)),
+        reaches: reaches && !attempt.some_refused,
+    })
+}
+
+fn settle(outgoing: &mut Outgoing, tried: &Tried, now: WallTime) {
+    outgoing.state = match tried {
+        Tried::Delivered { .. } => Sending::Delivered,
+        Tried::Refused { .. } => Sending::Refused,
+        Tried::Pointless { .. } => Sending::GivenUp,
+        Tried::Later { .. } => {
+            let age_ms = now.as_millis().saturating_sub(outgoing.created.as_millis());
+            if age_ms >= GIVE_UP_MS {
+                Sending::GivenUp
+            } else {
+                outgoing.next_try = later(now, backoff_ms(outgoing.attempts));
+                Sending::Queued
+            }
+        }
+    };
+}
+
+/// Wait after a number of tries.
+#[must_use]
+pub fn backoff_ms(attempts: u32) -> u64 {
+    let place = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX);
+    RETRY_MS
+        .get(place)
+        .or(RETRY_MS.last())
+        .copied()
+        .unwrap_or(GIVE_UP_MS)
+}
+
+/// The first message that a server took is when people were told; a list tells of all that it names.
+fn note_notified(
+    rows: &mut dyn AllRows,
+    outgoing: &Outgoing,
+    now: WallTime,
+) -> Result<(), StoreError> {
+    let mut alerts: Vec<AlertId> = rows.listed(outgoing.number)?;
+    alerts.extend(outgoing.alert);
+    for id in alerts {
+        if let Some(mut alert) = rows.alert(id)?
+            && alert.notified.is_none()
+        {
+            alert.notified = Some(Dated {
+                wall: now,
+                quality: ClockQuality::Exact,
+            });
+            rows.put_alert(&alert)?;
+        }
+    }
+    Ok(())
+}
+
+/// Notes what became of a try, and raises HNS9008 about the receiver or ends it.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn finish(
+    rows: &mut dyn AllRows,
+    fence: u64,
+    number: u64,
+    attempt: &Attempt,
+    now: WallTime,
+) -> Result<Marked, StoreError> {
+    let marked = mark(rows, fence, number, attempt, now)?;
+    let Marked::Stands { raise, reaches, .. } = marked else {
+        return Ok(marked);
+    };
+    let Some(outgoing) = rows.outgoing(number)? else {
+        return Ok(marked);
+    };
+    let identity = Identity {
+        code: UNDELIVERED,
+        subject: outgoing.receiver.clone(),
+        test: false,
+    };
+    let open = rows.open_alert(COLLECTOR_AGENT, &identity)?;
+    if raise && open.is_none() {
+        let told = Raise {
+            agent: COLLECTOR_AGENT,
+            code: UNDELIVERED,
+            subject: outgoing.receiver,
+            occurred: outgoing.first_try.map(|wall| Dated {
+                wall,
+                quality: ClockQuality::Exact,
+            }),
+            value: None,
+            total: None,
+            level: None,
+            reason: hansho::rule::Reason::Event,
+            count: 1,
+        };
+        raise::raise(rows, &told, now)?;
+    } else if reaches && open.is_some() {
+        let about = (UNDELIVERED, outgoing.receiver.as_str());
+        let cleared = (now, hansho::rule::Reason::Cleared);
+        raise::resolve(rows, COLLECTOR_AGENT, about, cleared, now)?;
+    }
+    Ok(marked)
+}
