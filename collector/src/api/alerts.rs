@@ -10,7 +10,7 @@ use super::{Desk, Input, Outcome, agents::CLOCKS, codes, done};
 use crate::handling::{self, Ask, Owner, acknowledge::TakenHow};
 use crate::limit::{API_LOOKED_AT, REMARK_CHARACTERS, REQUEST_CHARACTERS};
 use crate::people::Action;
-use crate::store::{Acknowledgement, Agent, AlertFilter, AlertId, Event, Note, StoredAlert};
+use crate::store::{Acknowledgement, Agent, AlertFilter, AlertId, StoredAlert};
 use hansho::clock::WallTime;
 use hansho::frame::body::{self, FLAG_FLAPPING, FLAG_UNKNOWN};
 use hansho::frame::kind::AgentId;
@@ -237,37 +237,6 @@ const RELEASE: Shape = Shape {
     fields: &[may("text", Kind::Text(REMARK_CHARACTERS), "Why.")],
 };
 
-const ITEM: Shape = Shape {
-    name: "TimelineItem",
-    says: "One thing that happened to an alert. Which members are there depends on `what`.",
-    fields: &[
-        must(
-            "what",
-            Kind::Word(&["event", "acknowledgement", "end_of_acknowledgement", "note"]),
-            "What this is.",
-        ),
-        must("at", Kind::Moment, "When."),
-        may(
-            "event",
-            Kind::Text(32),
-            "Of an event: raised, resolved, ended, reopened, repeated, unknown, known, acknowledged, released, noted.",
-        ),
-        may("by", Kind::Text(64), "Who did it."),
-        may("via", Kind::Word(super::silences::VIAS), "By which way."),
-        may("text", Kind::Text(4000), "What was said or written."),
-        may(
-            "how",
-            Kind::Text(32),
-            "Of the end of an acknowledgement: released, taken_over, renewed.",
-        ),
-        may(
-            "number",
-            NUMBER,
-            "Number of the event, acknowledgement or note.",
-        ),
-    ],
-};
-
 /// The operations.
 pub const OPERATIONS: &[Operation] = &[
     get(
@@ -313,16 +282,6 @@ pub const OPERATIONS: &[Operation] = &[
         one,
     )
     .with(&[ALERT_FIELD])
-    .or(ONE),
-    get(
-        "/api/v1/alerts/{alert}/timeline",
-        "timeline",
-        "Alerts",
-        "What happened to an alert, in order.",
-        Answer::Page(&ITEM),
-        timeline,
-    )
-    .with(&[ALERT_FIELD, CURSOR_FIELD, LIMIT_FIELD])
     .or(ONE),
     post(
         "/api/v1/alerts/{alert}/acknowledge",
@@ -541,78 +500,6 @@ fn one(desk: &Desk<'_>, input: &Input) -> Outcome {
     let (taken, agent) =
         desk.look(|rows| Ok((rows.acknowledgement(alert.id)?, rows.agent(alert.agent)?)))?;
     done(json(&alert, &owner, host(agent.as_ref()), taken.as_ref()))
-}
-
-/// An item of a timeline; what is not given is null.
-fn item(what: &str, at: WallTime, order: u8, given: Json) -> (WallTime, u8, Json) {
-    let mut json = object(json!({
-        "event": null, "by": null, "via": null, "text": null, "how": null, "number": null,
-    }));
-    if let Json::Object(given) = given {
-        for (name, value) in given {
-            json.put(&name, value);
-        }
-    }
-    json.put("what", json!(what));
-    json.moment("at", Some(at));
-    (at, order, json.json())
-}
-
-fn of_event(event: &Event) -> (WallTime, u8, Json) {
-    let given = json!({ "event": event.kind.word(), "number": event.number });
-    item("event", event.at, 0, given)
-}
-
-fn of_acknowledgement(row: &Acknowledgement) -> Vec<(WallTime, u8, Json)> {
-    let mut items = vec![item(
-        "acknowledgement",
-        row.at,
-        2,
-        json!({ "by": row.by, "via": row.via.word(), "text": row.text, "number": row.number }),
-    )];
-    if let Some(ended) = &row.ended {
-        let given = json!({ "by": ended.by, "how": ended.how.word(), "number": row.number });
-        items.push(item("end_of_acknowledgement", ended.at, 1, given));
-    }
-    items
-}
-
-fn of_note(note: &Note) -> (WallTime, u8, Json) {
-    let given = json!({
-        "by": note.by, "via": note.via.word(), "text": note.text, "number": note.number,
-    });
-    item("note", note.at, 3, given)
-}
-
-fn timeline(desk: &Desk<'_>, input: &Input) -> Outcome {
-    let (alert, _) = desk.alert(input)?;
-    let (events, acknowledgements, notes) = desk.look(|rows| {
-        let on = crate::store::NoteOn::Alert(alert.id);
-        Ok((
-            rows.events_of(alert.id)?,
-            rows.acknowledgements(alert.id)?,
-            rows.notes(&on)?,
-        ))
-    })?;
-    let mut items: Vec<(WallTime, u8, Json)> = events.iter().map(of_event).collect();
-    items.extend(acknowledgements.iter().flat_map(of_acknowledgement));
-    items.extend(notes.iter().map(of_note));
-    // Items of one moment keep the order of their numbers.
-    items.sort_by_key(|(at, order, _)| (*at, *order));
-    let numbered: Vec<(u64, Json)> = (1_u64..)
-        .zip(items)
-        .map(|(number, (_, _, json))| (number, json))
-        .collect();
-    let asked = Asked::new(input);
-    let after = asked.numbers::<1>()?.map(|[number]| number);
-    Ok(page::of(
-        &numbered,
-        &asked,
-        after.as_ref(),
-        |(number, _)| *number,
-        u64::to_string,
-        |(_, json)| json.clone(),
-    ))
 }
 
 fn take(desk: &Desk<'_>, input: &Input) -> Outcome {

@@ -21,6 +21,7 @@ pub mod problem;
 pub mod silences;
 pub mod table;
 pub mod time;
+pub mod timeline;
 pub mod told;
 pub mod uncovered;
 pub mod value;

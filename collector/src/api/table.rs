@@ -5,7 +5,8 @@ use super::input::Input;
 use super::problem::{PROBLEM, Problem, Sort};
 use super::value::{Field, Shape};
 use super::{
-    Desk, about, accounts, agents, alerts, audit, codes, keys, places, silences, told, windows,
+    Desk, about, accounts, agents, alerts, audit, codes, keys, places, silences, timeline, told,
+    windows,
 };
 use crate::people::Action;
 use serde_json::Value as Json;
@@ -219,6 +220,7 @@ const TABLE: &[&[Operation]] = &[
     agents::OPERATIONS,
     keys::OPERATIONS,
     alerts::OPERATIONS,
+    timeline::OPERATIONS,
     silences::OPERATIONS,
     windows::OPERATIONS,
     places::OPERATIONS,

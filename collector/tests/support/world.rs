@@ -330,6 +330,7 @@ pub fn case(world: &World, operation: &Operation) -> Case {
         "alerts" => (Viewer, Any, "/alerts".to_owned(), None),
         "alert" => (Viewer, OfA, format!("/alerts/{alert}"), None),
         "timeline" => (Viewer, OfA, format!("/alerts/{alert}/timeline"), None),
+        "cause" => (Viewer, OfA, format!("/alerts/{alert}/cause"), None),
         "acknowledge" => (
             Operator,
             OfA,
