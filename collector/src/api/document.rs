@@ -1,10 +1,11 @@
 //! The `OpenAPI` document (3.1, JSON Schema 2020-12), made of the table.
 
-use super::problem::Sort;
+use super::problem::{PROBLEM, Sort};
 use super::table::{Answer, Method, Operation, operations, shapes};
 use super::value::Need;
 use crate::people::Action;
 use serde_json::{Map, Value as Json, json};
+use std::collections::BTreeMap;
 
 /// Headings, with what stands under them.
 const TAGS: [(&str, &str); 8] = [
@@ -71,6 +72,7 @@ pub fn document() -> Json {
         "paths": paths,
         "components": {
             "schemas": schemas,
+            "responses": problems(),
             "securitySchemes": {
                 "token": {
                     "type": "http",
@@ -149,22 +151,30 @@ fn responses(operation: &Operation) -> Json {
         operation.answer.status().to_string(),
         json!({ "description": done, "content": content }),
     );
-    let mut titles: std::collections::BTreeMap<u16, Vec<&str>> = std::collections::BTreeMap::new();
     for sort in operation.all_problems() {
-        let (_, status, title) = sort.about();
-        let titles = titles.entry(status).or_default();
-        if !titles.contains(&title) {
-            titles.push(title);
-        }
-    }
-    for (status, titles) in titles {
-        let problem = json!({
-            "description": format!("{}.", titles.join("; ")),
-            "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },
-        });
-        responses.insert(status.to_string(), problem);
+        let status = sort.about().1.to_string();
+        let reference = json!({ "$ref": format!("#/components/responses/Problem{status}") });
+        responses.insert(status, reference);
     }
     Json::Object(responses)
+}
+
+/// Answers that any operation may give instead, one a status.
+fn problems() -> Map<String, Json> {
+    let mut titles: BTreeMap<u16, Vec<&str>> = BTreeMap::new();
+    for sort in Sort::ALL {
+        let (_, status, title) = sort.about();
+        titles.entry(status).or_default().push(title);
+    }
+    let problem = |(status, titles): (u16, Vec<&str>)| {
+        let schema = PROBLEM.reference();
+        let problem = json!({
+            "description": format!("{}.", titles.join("; or: ")),
+            "content": { "application/problem+json": { "schema": schema } },
+        });
+        (format!("Problem{status}"), problem)
+    };
+    titles.into_iter().map(problem).collect()
 }
 
 /// The document as it stands in `docs/openapi.json`.
@@ -174,10 +184,4 @@ pub fn text() -> String {
     let mut text = serde_json::to_string_pretty(&document()).unwrap_or_default();
     text.push('\n');
     text
-}
-
-/// Whether any sort of problem is 404: used by tests of the table.
-#[must_use]
-pub fn can_be_missing(operation: &Operation) -> bool {
-    operation.all_problems().contains(&Sort::NotFound)
 }

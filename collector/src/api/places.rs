@@ -8,7 +8,7 @@ use super::silences::VIAS;
 use super::table::{Answer, Operation, get, post};
 use super::value::{Field, Kind, NUMBER, Shape, may, must};
 use super::{AGENT_FIELD, Desk, Input, Outcome, done};
-use crate::handling::note;
+use crate::handling::note as notes;
 use crate::limit::NOTE_CHARACTERS;
 use crate::people::Action;
 use crate::store::{AlertFilter, Note, NoteOn};
@@ -199,7 +199,9 @@ fn on(desk: &Desk<'_>, input: &Input) -> Result<NoteOn, super::Problem> {
     })
 }
 
-fn json(note: &Note) -> Json {
+/// A note, as the API and `note list --json` give it.
+#[must_use]
+pub fn note(note: &Note) -> Json {
     let mut json = object(json!({
         "note": note.number,
         "by": note.by,
@@ -212,7 +214,7 @@ fn json(note: &Note) -> Json {
 
 fn list(desk: &Desk<'_>, input: &Input) -> Outcome {
     let on = on(desk, input)?;
-    let notes = desk.look(|rows| note::list(rows, &desk.who, &on))?;
+    let notes = desk.look(|rows| notes::list(rows, &desk.who, &on))?;
     let asked = Asked::new(input);
     let after = asked.numbers::<1>()?.map(|[number]| number);
     Ok(page::of(
@@ -221,12 +223,12 @@ fn list(desk: &Desk<'_>, input: &Input) -> Outcome {
         after.as_ref(),
         |note| note.number,
         u64::to_string,
-        json,
+        note,
     ))
 }
 
 fn add(desk: &Desk<'_>, input: &Input) -> Outcome {
     let (on, text) = (on(desk, input)?, input.text("text"));
-    let written = desk.decide(|rows| note::add(rows, &desk.who, &on, text, desk.now))?;
-    done(json(&written))
+    let written = desk.decide(|rows| notes::add(rows, &desk.who, &on, text, desk.now))?;
+    done(note(&written))
 }

@@ -144,7 +144,9 @@ pub fn ended(ended: Option<&(WallTime, String)>) -> Json {
     json.json()
 }
 
-fn json(silence: &Silence, now: WallTime) -> Json {
+/// A silence, as the API and `silence list --json` give it.
+#[must_use]
+pub fn json(silence: &Silence, now: WallTime) -> Json {
     let matcher = &silence.matcher;
     let mut json = object(json!({
         "silence": silence.id,

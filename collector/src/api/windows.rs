@@ -266,7 +266,9 @@ fn weekly(weekly: &Weekly) -> Json {
     json.json()
 }
 
-fn json(window: &Window, now: WallTime) -> Json {
+/// A window, as the API and `window list --json` give it.
+#[must_use]
+pub fn json(window: &Window, now: WallTime) -> Json {
     let (single, every_week) = match &window.schedule {
         Schedule::Once { from, until } => (once(*from, *until).json(), Json::Null),
         Schedule::Weekly(schedule) => (Json::Null, weekly(schedule)),

@@ -23,9 +23,15 @@ pub fn of_answer<'d>(
     status: u16,
 ) -> Option<(&'d str, &'d Json)> {
     let responses = &document["paths"][path][method]["responses"];
-    let content = responses.get(status.to_string())?["content"]
-        .as_object()
-        .unwrap();
+    let mut response = responses.get(status.to_string())?;
+    if let Some(reference) = response.get("$ref") {
+        let name = reference
+            .as_str()
+            .unwrap()
+            .strip_prefix("#/components/responses/");
+        response = &document["components"]["responses"][name.unwrap()];
+    }
+    let content = response["content"].as_object().unwrap();
     let (kind, content) = content.iter().next().unwrap();
     Some((kind, &content["schema"]))
 }
