@@ -11,7 +11,7 @@ CREATE TABLE collector_life (    -- one row: the collector's own life, so that i
 CREATE TABLE presence (          -- how the sweep judged each agent last: the same silence is told once
   shard       INTEGER NOT NULL,
   agent       INTEGER NOT NULL,
-  standing    TEXT NOT NULL,     -- never, present, silent, planned (9004 open), absent (9001 open), site (9005 open)
+  standing    TEXT NOT NULL,     -- never, present, silent, planned (9004 open), absent (9001 open), site (9005 open), retired
   run         INTEGER,           -- run and
   boot        INTEGER,           -- boot that spoke for it then: what is other tells why it is back
   seen_ms     INTEGER,           -- while silent, its last sign of life: another one means that it is back
@@ -53,14 +53,14 @@ CREATE TABLE rivals (            -- runs that send while another one speaks for 
   PRIMARY KEY (shard, agent, run)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE goodbyes (          -- what a run said when it stopped
+CREATE TABLE goodbyes (          -- what a run said last of its absence: Leave, Goodbye
   shard       INTEGER NOT NULL,
   agent       INTEGER NOT NULL,
   run         INTEGER NOT NULL,
   sequence    INTEGER NOT NULL,  -- of its frame; the highest counts
   at_ms       INTEGER NOT NULL,  -- when it was said,
   at_clock    TEXT NOT NULL,     -- and what that date is worth
-  reason      INTEGER NOT NULL,  -- 1 stopped in order
+  reason      INTEGER NOT NULL,  -- 1 stopped in order, 2 the host stops; 0: only announced, or that ended
   planned_ms  INTEGER,           -- announced length of the absence
   text        TEXT NOT NULL,     -- words of whoever announced it
   PRIMARY KEY (shard, agent, run)

@@ -103,11 +103,6 @@ pub const SILENT_INTERVALS: u64 = 3;
 /// The little: jitter of a post, and its way.
 pub const SILENT_MARGIN_MS: u64 = 5_000;
 
-/// How often a standby looks whether the store is free: agents try again within seconds anyway.
-pub const STANDBY_POLL_MS: u64 = 200;
-/// People are told of a silence after this, if the agent's promise does not allow more: a host that restarts by itself in two
-/// minutes wakes nobody.
-pub const NOTIFY_AFTER_MS: u64 = 180_000;
 /// Longest absence that an agent may announce for itself: a month. What is longer is taken as this.
 pub const PLANNED_MS: u64 = 31 * 24 * 60 * 60 * 1000;
 /// How often presence is judged.
@@ -125,12 +120,6 @@ pub const BACKOFFS: u64 = 3;
 /// After a longer outage of its own the collector does not wake people for reboots of that time: where it was restored from a
 /// backup they were told, else they are history.
 pub const AWAY_TOLD_MS: u64 = 60 * 60 * 1000;
-/// Agents of a site that must fall silent together to be one incident, at least.
-pub const SITE_AGENTS: usize = 5;
-/// And their share of the site, in per cent.
-pub const SITE_PERCENT: usize = 30;
-/// Within this from one another.
-pub const SITE_WINDOW_MS: u64 = 120_000;
 /// When the first agents of a silent site are back, the others have this to follow: three backoffs and a post's way.
 pub const SITE_RETURN_MS: u64 = BACKOFFS * BACKOFF_CAP_MS + SILENT_MARGIN_MS;
 /// An event of the collector ends after this without another, as those of agents do.
@@ -156,6 +145,8 @@ pub const PRESUME_MS: u64 = 10 * 60 * 1000;
 /// Memory in use from which on, permille, its lack is presumed to have led to a silence: the level of 1002.
 pub const PRESUME_PERMILLE: u64 = 950;
 
+/// How often a standby looks whether the store is free: agents try again within seconds anyway.
+pub const STANDBY_POLL_MS: u64 = 200;
 /// How long a command waits for another one's transaction.
 pub const BUSY_MS: u64 = 5_000;
 /// Simultaneous connections to the pages: a team and its monitors; the store is asked for each.

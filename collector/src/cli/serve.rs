@@ -12,6 +12,7 @@ use crate::ingest::server::Server;
 use crate::ingest::{Keys, Metrics, Refusal, SignsOfLife, tls};
 use crate::keys::Masters;
 use crate::limit::{KEY_CACHE, KEY_FRESH_MS, QUEUE_BATCHES, STANDBY_POLL_MS, STOP_MS};
+use crate::presence::watcher::Watcher;
 use crate::store::writer::Writer;
 use crate::store::{SqliteStore, Store, StoreError};
 use crate::web;
@@ -141,6 +142,17 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
     let current = Arc::new(Current::new(config, zone.clone()));
     reload::warn(&current);
     let telling = telling::start(config, Arc::clone(&writing), &current)?;
+    let watcher = Watcher {
+        store: Arc::clone(&writing),
+        signs: Arc::clone(&signs),
+        current: Arc::clone(&current),
+        now: clock::now,
+    };
+    let (stop_watching, watching) = sync_channel(0);
+    let watcher = std::thread::Builder::new()
+        .name("presence".to_owned())
+        .spawn(move || watcher.run(&watching))
+        .map_err(|error| Failure::new(IO, format!("presence cannot be started: {error}")))?;
     let (newest_known, newest) = watch::channel(0);
     let site = web::Site {
         store: reading,
@@ -161,6 +173,10 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         &current,
     ));
     telling.stop()?;
+    drop(stop_watching);
+    if watcher.join().is_err() {
+        return Err(Failure::new(IO, "presence failed"));
+    }
     // Every sender of the queue is gone with the runtime; the writer stores what waits and ends.
     runtime.shutdown_timeout(std::time::Duration::from_secs(5));
     if thread.join().is_err() {

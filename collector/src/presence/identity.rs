@@ -39,6 +39,7 @@ impl Sweep<'_> {
             at.as_millis().saturating_sub(open.updated.as_millis()) < DOUBLE_MS
         });
         if lately {
+            one.presence.double_told = Some(at);
             return Ok(());
         }
         self.double(one, sign, at)

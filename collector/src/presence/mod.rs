@@ -16,6 +16,7 @@ pub mod watcher;
 
 pub use sweep::{retire, sweep};
 
+use crate::config::Presence as When;
 use crate::store::{Agent, AlertId, BackCause, DoubleSign, SilenceCause};
 use hansho::clock::WallTime;
 use hansho::code::{REGISTRY_VERSION, registry_hash};
@@ -33,8 +34,8 @@ pub struct Planned {
 
 /// What presence is told from elsewhere.
 pub struct Policy<'p> {
-    /// People are told of a silence after this, if the agent's promise does not allow more.
-    pub notify_after_ms: u64,
+    /// When people are told, and of how many at once.
+    pub when: When,
     /// The window in which an agent may be away at a moment.
     pub planned: &'p dyn Fn(&Agent, WallTime) -> Option<Planned>,
     /// `CUSTOMER/SITE` of an agent.
@@ -46,7 +47,7 @@ pub struct Policy<'p> {
 impl core::fmt::Debug for Policy<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Policy")
-            .field("notify_after_ms", &self.notify_after_ms)
+            .field("when", &self.when)
             .finish_non_exhaustive()
     }
 }

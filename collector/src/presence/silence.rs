@@ -1,6 +1,9 @@
 //! Whether an agent answers, and since when it does not.
 
-use crate::limit::{BACKOFF_CAP_MS, BACKOFFS, PLANNED_MS, SILENT_INTERVALS, SILENT_MARGIN_MS};
+use crate::limit::{
+    BACKOFF_CAP_MS, BACKOFFS, CLOCK_BACK_MS, PLANNED_MS, PROOF_MS, SILENT_INTERVALS,
+    SILENT_MARGIN_MS,
+};
 use crate::store::{SilenceCause, StoredGoodbye};
 use hansho::clock::WallTime;
 
@@ -62,7 +65,12 @@ pub fn judge(known: &Known, now: WallTime) -> Silence {
     let Some(seen) = known.seen else {
         return Silence::Never;
     };
-    // A sign later than now is of a clock that was set back since: all that is sure is since when the collector listens.
+    // A sign later than now is of a clock that was set back since. By less than a proof of life that may go unnoticed, and the
+    // sign is young; else all that is sure is since when the collector listens.
+    let ahead_ms = seen.as_millis().saturating_sub(now.as_millis());
+    if ahead_ms > 0 && ahead_ms <= PROOF_MS.saturating_add(CLOCK_BACK_MS) {
+        return Silence::Answers;
+    }
     let unheard = seen < known.resumed || seen > now;
     let since = if unheard { known.resumed } else { seen };
     let age_ms = now.as_millis().saturating_sub(since.as_millis());
@@ -111,7 +119,11 @@ pub fn said(
             let until = after(planned_ms.min(PLANNED_MS));
             ((seen <= until).then_some(until), false)
         }
-        None => (None, seen <= after(allowed_ms(promised_ms))),
+        // Reason 0 only announces, and what it announced was ended.
+        None => (
+            None,
+            goodbye.reason != 0 && seen <= after(allowed_ms(promised_ms)),
+        ),
     }
 }
 
@@ -175,6 +187,15 @@ mod tests {
         };
         assert_eq!(judge(&ahead, at(1095)), Silence::Answers);
         assert_eq!(judge(&ahead, at(1181)), Silence::Due(SilenceCause::Unknown));
+    }
+
+    #[test]
+    fn a_clock_set_back_by_less_than_a_proof_of_life_makes_nobody_silent() {
+        assert_eq!(judge(&known(505), at(500)), Silence::Answers);
+        assert_eq!(
+            judge(&known(513), at(500)),
+            Silence::Due(SilenceCause::Unknown)
+        );
     }
 
     #[test]

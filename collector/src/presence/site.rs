@@ -2,7 +2,8 @@
 
 use super::sweep::{One, Sweep};
 use super::{Done, Why};
-use crate::limit::{SITE_AGENTS, SITE_PERCENT, SITE_RETURN_MS, SITE_WINDOW_MS};
+use crate::config::Presence as When;
+use crate::limit::SITE_RETURN_MS;
 use crate::store::raise::{self, Raise};
 use crate::store::{AlertCause, COLLECTOR_AGENT, SilenceCause, SilentSite, Standing, StoreError};
 use hansho::clock::WallTime;
@@ -14,8 +15,11 @@ const SITE: u16 = 9005;
 
 /// Whether so many silent agents of a site are one incident.
 #[must_use]
-pub fn is_one(silent: usize, agents: usize) -> bool {
-    silent >= SITE_AGENTS && silent.saturating_mul(100) >= agents.saturating_mul(SITE_PERCENT)
+pub fn is_one(when: &When, silent: usize, agents: usize) -> bool {
+    let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+    let share = number(silent).saturating_mul(100);
+    number(silent) >= u64::from(when.site_agents)
+        && share >= number(agents).saturating_mul(u64::from(when.site_percent))
 }
 
 /// Places in `all` of each site's agents that ever were heard.
@@ -68,7 +72,7 @@ impl Sweep<'_> {
         let waited = site.returned.is_none_or(|returned| {
             self.now.as_millis().abs_diff(returned.as_millis()) >= SITE_RETURN_MS
         });
-        if silent > 0 && (is_one(silent, agents) || !waited) {
+        if silent > 0 && (is_one(&self.policy.when, silent, agents) || !waited) {
             return Ok(true);
         }
         let recovered = site.returned.unwrap_or(self.now);
@@ -106,6 +110,7 @@ impl Sweep<'_> {
         places: &[usize],
         all: &mut [One],
     ) -> Result<(), StoreError> {
+        let when = self.policy.when;
         let of = |place: &usize| all.get(*place);
         let seen = |place: &usize| {
             let one = of(place)?;
@@ -120,7 +125,7 @@ impl Sweep<'_> {
         let together = |start: &WallTime| -> Vec<usize> {
             let near = |place: &&usize| {
                 seen(place).is_some_and(|seen| {
-                    seen.as_millis().abs_diff(start.as_millis()) <= SITE_WINDOW_MS
+                    seen.as_millis().abs_diff(start.as_millis()) <= when.site_window_ms
                 })
             };
             places.iter().filter(near).copied().collect()
@@ -128,7 +133,7 @@ impl Sweep<'_> {
         let Some(members) = starts
             .iter()
             .map(together)
-            .find(|members| is_one(members.len(), places.len()))
+            .find(|members| is_one(&when, members.len(), places.len()))
         else {
             return Ok(());
         };
@@ -171,10 +176,11 @@ impl Sweep<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::is_one;
+    use super::*;
 
     #[test]
     fn five_and_three_tenths() {
+        let is_one = |silent, agents| is_one(&When::default(), silent, agents);
         assert!(!is_one(4, 4));
         assert!(is_one(5, 16) && !is_one(5, 17));
         assert!(is_one(90, 300) && !is_one(89, 300));

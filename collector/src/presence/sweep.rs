@@ -84,6 +84,13 @@ pub fn sweep(
     };
     sweep.quiet()?;
     for one in &mut all {
+        if one.presence.standing == Standing::Retired {
+            if one.agent.last_seen == one.presence.seen {
+                continue;
+            }
+            one.presence.standing = Standing::Never;
+            one.presence.seen = None;
+        }
         sweep.returned(one)?;
         sweep.silence(one)?;
         sweep.identity(one)?;
@@ -149,13 +156,15 @@ impl Sweep<'_> {
             .open_of_codes(&[ALERTS_LOST, REBOOT, DOUBLE, CLOCK_OFF])?
         {
             let (agent, code) = (alert.agent, alert.identity.code);
-            let quiet_ms = self
-                .now
-                .as_millis()
-                .saturating_sub(alert.updated.as_millis());
+            // Counted before the collector's clock was set back: quiet since then, for all that is known.
+            let last = if alert.updated > self.now {
+                self.life.resumed.unwrap_or(self.now)
+            } else {
+                alert.updated
+            };
+            let quiet_ms = self.now.as_millis().saturating_sub(last.as_millis());
             let event = code != CLOCK_OFF && alert.last_run == COLLECTOR_RUN;
             if event && quiet_ms >= QUIET_MS {
-                let last = alert.updated;
                 let id = raise::end(self.rows, alert, last, Reason::Quiet, self.now)?;
                 self.decided(agent, Some((code, id)), Done::Resolved, Why::Quiet);
             } else {
@@ -198,7 +207,7 @@ impl Sweep<'_> {
             seen,
             resumed: self.life.resumed.unwrap_or(self.now),
             promised_ms,
-            notify_after_ms: self.policy.notify_after_ms,
+            notify_after_ms: self.policy.when.notify_after_ms,
             announced,
             stopped,
         };
@@ -407,12 +416,14 @@ pub fn retire(
             why: Why::Retired,
         });
     }
-    if let Some(known) = rows.presence(agent)? {
-        rows.put_presence(&Presence {
-            gaps_told: known.gaps_told,
-            double_told: known.double_told,
-            ..Presence::new(agent)
-        })?;
-    }
+    let known = rows.agent(agent)?.ok_or(StoreError::NoAgent)?;
+    let before = rows.presence(agent)?;
+    rows.put_presence(&Presence {
+        standing: Standing::Retired,
+        seen: known.last_seen,
+        gaps_told: before.as_ref().map_or(0, |before| before.gaps_told),
+        double_told: before.and_then(|before| before.double_told),
+        ..Presence::new(agent)
+    })?;
     Ok(decisions)
 }

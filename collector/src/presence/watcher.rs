@@ -1,10 +1,12 @@
 //! The thread that looks at everybody about each second.
 
 use super::life::Resumed;
-use super::{Decision, Done, Policy, Swept, sweep, system_of};
+use super::{Decision, Done, Planned, Policy, Swept, sweep, system_of};
+use crate::directory::live::Current;
 use crate::ingest::SignsOfLife;
-use crate::limit::{NOTIFY_AFTER_MS, PRESENCE_MS};
-use crate::store::{Store, StoreError};
+use crate::limit::PRESENCE_MS;
+use crate::store::window::planned;
+use crate::store::{Agent, Place, Store, StoreError};
 use hansho::clock::WallTime;
 use hansho::code::display;
 use std::sync::Arc;
@@ -17,6 +19,8 @@ pub struct Watcher {
     pub store: Arc<dyn Store>,
     /// Signs of life that the store could not note yet.
     pub signs: Arc<SignsOfLife>,
+    /// When people are told, and where hosts stand.
+    pub current: Arc<Current>,
     /// The clock.
     pub now: fn() -> WallTime,
 }
@@ -57,14 +61,39 @@ impl Watcher {
     /// [`StoreError`]: nothing was judged then.
     pub fn once(&self) -> Result<Swept, StoreError> {
         let now = (self.now)();
-        let policy = Policy {
-            notify_after_ms: NOTIFY_AFTER_MS,
-            planned: &|_, _| None,
-            site: &system_of,
-            heard: &|agent| self.signs.of(agent),
+        // One configuration for the whole sweep.
+        let live = self.current.get();
+        let site = |agent: &Agent| {
+            let owner = live
+                .directory
+                .owner(&agent.customer, &agent.system, &agent.name);
+            owner.site.map(|site| site.id)
         };
         let mut swept = Swept::default();
         self.store.transact(&mut |rows| {
+            let windows = rows.windows(now)?;
+            let policy = Policy {
+                when: live.presence,
+                planned: &|agent, now| {
+                    let site = site(agent);
+                    let place = Place {
+                        customer: &agent.customer,
+                        system: &agent.system,
+                        site: site.as_deref().unwrap_or(""),
+                        agent: &agent.name,
+                    };
+                    let (window, occurrence) = planned(&windows, &place, now)?;
+                    Some(Planned {
+                        until: occurrence.until,
+                        text: window.texts.ja().to_owned(),
+                    })
+                },
+                site: &|agent| match site(agent) {
+                    Some(site) => format!("{}/{site}", agent.customer),
+                    None => system_of(agent),
+                },
+                heard: &|agent| self.signs.of(agent),
+            };
             swept = sweep(rows, &policy, now)?;
             Ok(())
         })?;

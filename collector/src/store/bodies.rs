@@ -37,6 +37,8 @@ impl<R: AllRows> Applying<'_, R> {
                 counts.skipped = counts.skipped.saturating_add(1);
                 Ok(())
             }
+            Body::Boot(boot) => self.booted(place, boot),
+            Body::Leave(leave) => self.leave(place, leave),
             Body::Goodbye(goodbye) => self.goodbye(place, goodbye),
             // Kept raw: a Config of an older run is history, History is read on demand.
             Body::Config(_) | Body::History(_) | Body::Loss(_) => Ok(()),

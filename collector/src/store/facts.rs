@@ -4,12 +4,15 @@
 use super::StoreError;
 use super::apply::{Applying, Place};
 use super::rows::AllRows;
-use super::types::{AgentFacts, Rival, StoredGoodbye, signed};
+use super::types::{AgentFacts, BootReason, Rival, StoredGoodbye, signed};
 use crate::ingest::Frame;
 use crate::limit::{CLOCK_NOTED_MS, GOODBYE_CHARACTERS, MACHINE_RETURN_MS, NUMBER_LIMIT, RIVALS};
 use hansho::clock::{Uptime, WallTime};
-use hansho::frame::body::Goodbye;
+use hansho::frame::body::{Boot, Goodbye, LAST_BOOT_THIS, LastEnd, Leave, LeaveWhat, StopReason};
 use hansho::frame::kind::{Kind, RunId, Stream};
+
+/// `WDIOF_CARDRESET` of linux/watchdog.h: the hardware watchdog reset the host.
+const WDIOF_CARDRESET: u32 = 0x20;
 
 impl<R: AllRows> Applying<'_, R> {
     /// The agent's facts, to be changed; kept with [`Self::keep_facts`].
@@ -152,15 +155,58 @@ impl<R: AllRows> Applying<'_, R> {
         place: &Place,
         goodbye: &Goodbye<'_>,
     ) -> Result<(), StoreError> {
-        let planned_ms = goodbye.planned_ms.min(NUMBER_LIMIT);
+        // A byte that is not known stops the agent all the same; 0 is kept for what only announces.
+        let reason = goodbye.reason.max(StopReason::Ordered.as_u8());
+        self.said(place, reason, goodbye.planned_ms, goodbye.text)
+    }
+
+    /// What is announced stands until the Goodbye says it again, or it is ended.
+    pub(super) fn leave(&mut self, place: &Place, leave: &Leave<'_>) -> Result<(), StoreError> {
+        let planned_ms = match LeaveWhat::from_u8(leave.what) {
+            LeaveWhat::Announced => leave.planned_ms,
+            LeaveWhat::Ended => 0,
+            LeaveWhat::Unknown => return Ok(()),
+        };
+        let nothing = StopReason::Unknown.as_u8();
+        self.said(place, nothing, planned_ms, leave.text)
+    }
+
+    fn said(
+        &mut self,
+        place: &Place,
+        reason: u8,
+        planned_ms: u64,
+        text: &str,
+    ) -> Result<(), StoreError> {
+        let planned_ms = planned_ms.min(NUMBER_LIMIT);
         let stored = StoredGoodbye {
             run: place.run.id,
             sequence: place.sequence,
             at: place.date(place.uptime.as_millis()),
-            reason: goodbye.reason,
+            reason,
             planned_ms: (planned_ms > 0).then_some(planned_ms),
-            text: goodbye.text.chars().take(GOODBYE_CHARACTERS).collect(),
+            text: text.chars().take(GOODBYE_CHARACTERS).collect(),
         };
         self.rows.put_goodbye(self.agent.id, &stored)
+    }
+
+    /// What the host says of how this boot began; the first run in it says it.
+    pub(super) fn booted(&mut self, place: &Place, told: &Boot) -> Result<(), StoreError> {
+        let ordered = LastEnd::from_u8(told.last_end) == LastEnd::Goodbye
+            && StopReason::from_u8(told.last_reason) == StopReason::HostStops;
+        let reason = if told.kernel_dumps > Some(0) {
+            BootReason::Panic
+        } else if told.watchdog_bootstatus.unwrap_or(0) & WDIOF_CARDRESET != 0 {
+            BootReason::Watchdog
+        } else if ordered {
+            BootReason::Ordered
+        } else {
+            return Ok(());
+        };
+        let (agent, boot) = (self.agent.id, place.run.boot);
+        if told.last_boot == LAST_BOOT_THIS || self.rows.boot_reason(agent, boot)?.is_some() {
+            return Ok(());
+        }
+        self.rows.put_boot_reason(agent, boot, reason)
     }
 }

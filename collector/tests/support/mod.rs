@@ -17,10 +17,12 @@
     reason = "a test: what goes wrong fails it, as it should"
 )]
 
+pub mod presence;
+
 use hansho::clock::{Anchor, AnchorQuality, Uptime, WallTime};
 use hansho::frame::batch::{BatchHeader, BatchWriter, SectionHeader};
 use hansho::frame::body::{
-    self, Alert, Config, FLAG_TEST, Hello, Loss, OpenRecord, RuleRecord, State,
+    self, Alert, Config, FLAG_TEST, Goodbye, Hello, Loss, OpenRecord, RuleRecord, State,
 };
 use hansho::frame::cursor::Writer;
 use hansho::frame::kind::{AgentId, BootId, Kind, RunId, Stream};
@@ -117,13 +119,25 @@ pub fn batch_in(run: u64, boot: u64, sent_ms: u64, parts: &[Part]) -> Authentica
 }
 
 pub fn bytes(agent: u64, run: u64, boot: u64, sent_ms: u64, parts: &[Part]) -> Vec<u8> {
+    let wall = WallTime::from_millis(NOW.saturating_add(sent_ms));
+    bytes_at(agent, run, boot, sent_ms, wall, parts)
+}
+
+pub fn bytes_at(
+    agent: u64,
+    run: u64,
+    boot: u64,
+    sent_ms: u64,
+    sent_wall: WallTime,
+    parts: &[Part],
+) -> Vec<u8> {
     let header = BatchHeader {
         key_epoch: 1,
         agent: AgentId(agent),
         run: RunId(run),
         boot: BootId(boot),
         sent_uptime: Uptime::from_millis(sent_ms),
-        sent_wall: WallTime::from_millis(NOW.saturating_add(sent_ms)),
+        sent_wall,
     };
     let mut buffer = vec![0; BATCH_BYTES];
     let mut writer = BatchWriter::new(&mut buffer, BATCH_BYTES, &header).unwrap();
@@ -173,6 +187,23 @@ fn encode<T: serde::Serialize>(kind: Kind, uptime_ms: u64, body: &T) -> Vec<u8> 
 }
 
 pub fn hello(run_number: u64, host: &str) -> Vec<u8> {
+    hello_with(run_number, host, 4)
+}
+
+pub fn hello_of(run_number: u64, machine: u64) -> Vec<u8> {
+    hello_with(run_number, "host", machine)
+}
+
+pub fn goodbye(uptime_ms: u64, planned_ms: u64, text: &str) -> Vec<u8> {
+    let body = Goodbye {
+        reason: 1,
+        planned_ms,
+        text,
+    };
+    encode(Kind::Goodbye, uptime_ms, &body)
+}
+
+fn hello_with(run_number: u64, host: &str, machine_id_hash: u64) -> Vec<u8> {
     encode(
         Kind::Hello,
         10,
@@ -190,7 +221,7 @@ pub fn hello(run_number: u64, host: &str) -> Vec<u8> {
             registry_version: 1,
             registry_hash: 2,
             config_hash: 3,
-            machine_id_hash: 4,
+            machine_id_hash,
             flags: 0,
         },
     )

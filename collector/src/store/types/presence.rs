@@ -4,7 +4,7 @@ use super::Dated;
 use hansho::clock::{Uptime, WallTime};
 use hansho::frame::kind::{AgentId, BootId, RunId};
 
-/// What an agent said when it stopped: its Goodbye, one a run.
+/// What an agent said last of its absence: its Goodbye, or a Leave that announced or ended one. One a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredGoodbye {
     /// The run that stopped.
@@ -13,7 +13,7 @@ pub struct StoredGoodbye {
     pub sequence: u64,
     /// When it was said.
     pub at: Dated,
-    /// 1: stopped in order. Others are of newer agents.
+    /// `hansho::frame::body::StopReason` of the Goodbye; 0 for a Leave: it has not stopped.
     pub reason: u8,
     /// Announced length of the absence, milliseconds; `None` where none was announced.
     pub planned_ms: Option<u64>,
@@ -113,16 +113,19 @@ pub enum Standing {
     Absent,
     /// Silent with its site: 9005 is open, and stands for its 9001.
     Site,
+    /// Taken out of service: not judged until it is heard again.
+    Retired,
 }
 
 impl Standing {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Never,
         Self::Present,
         Self::Silent,
         Self::Planned,
         Self::Absent,
         Self::Site,
+        Self::Retired,
     ];
 
     /// The word in JSON and in the store.
@@ -135,6 +138,7 @@ impl Standing {
             Self::Planned => "planned",
             Self::Absent => "absent",
             Self::Site => "site",
+            Self::Retired => "retired",
         }
     }
 
@@ -166,7 +170,7 @@ pub struct Presence {
     pub run: Option<RunId>,
     /// Boot of that run.
     pub boot: Option<BootId>,
-    /// While it is silent: its last sign of life.
+    /// While it is silent or retired: its last sign of life.
     pub seen: Option<WallTime>,
     /// While it is silent: end of the absence that was announced, or of the window.
     pub planned_until: Option<WallTime>,
