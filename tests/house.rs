@@ -126,6 +126,14 @@ const OUTSIDE: &[Outside] = &[
             ),
             ("collector/src/config*.rs", "collector.toml and the masters"),
             ("collector/src/zone.rs", "the host's time zone"),
+            (
+                "collector/src/notify/trust.rs",
+                "the authorities of mail servers and hooks",
+            ),
+            (
+                "collector/src/notify/template.rs",
+                "a site's own subjects and texts",
+            ),
             ("collector/src/main.rs", "files named on the command line"),
         ],
     },
@@ -145,6 +153,25 @@ const OUTSIDE: &[Outside] = &[
             ("src/forward/proxy.rs", "the tunnel of a proxy"),
             ("src/forward/resolver.rs", "names to addresses, cached"),
             ("collector/src/ingest/tls.rs", "the listeners' certificates"),
+            ("collector/src/notify/http.rs", "one POST to a hook"),
+            (
+                "collector/src/notify/smtp.rs",
+                "tells a refused certificate from a broken connection",
+            ),
+            (
+                "collector/src/notify/trust.rs",
+                "the authorities of mail servers and hooks",
+            ),
+        ],
+    },
+    Outside {
+        things: &["lettre"],
+        only_in: &[
+            ("collector/src/notify/letter.rs", "a mail's bytes"),
+            (
+                "collector/src/notify/smtp.rs",
+                "the only file that speaks SMTP",
+            ),
         ],
     },
     Outside {

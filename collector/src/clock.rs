@@ -15,6 +15,14 @@ pub fn now() -> WallTime {
     }))
 }
 
+/// A moment as the type of std, for a crate that asks for it; not beyond the year 9999, since dates of mails (RFC 5322)
+/// have years of four digits.
+#[must_use]
+pub fn system(moment: WallTime) -> SystemTime {
+    let since = Duration::from_millis(moment.as_millis().min(253_402_300_799_000));
+    UNIX_EPOCH.checked_add(since).unwrap_or(UNIX_EPOCH)
+}
+
 /// A moment of the monotonic clock, for measuring how long something took.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment(Instant);

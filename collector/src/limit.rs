@@ -241,7 +241,7 @@ pub const MAIL_ROWS: usize = 100;
 pub const SMTP_ANSWER_MS: u64 = 30_000;
 /// A whole mail is handed over within this, or given up and tried later.
 pub const SMTP_MAIL_MS: u64 = 120_000;
-/// Mails that were given up and whose connection still hangs; beyond it none is begun, and the mail waits.
+/// Mails begun and not ended, those included that were given up and whose connection still hangs; beyond it none is begun.
 pub const SMTP_STUCK: usize = 4;
 /// Longest words of a server that are kept, in characters: the enhanced status and a sentence.
 pub const SERVER_SAYS_CHARACTERS: usize = 300;

@@ -4,16 +4,18 @@
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::let_underscore_must_use,
+    clippy::panic,
     reason = "a test: what goes wrong fails it, as it should"
 )]
 
 use hansho::code::Language;
+use hansho_collector::config::{MailTls, Secret};
 use hansho_collector::limit::{SERVER_SAYS_CHARACTERS, SMTP_STUCK};
 use hansho_collector::notify::example::example;
 use hansho_collector::notify::letter::{Letter, Person};
 use hansho_collector::notify::outcome::{Later, Outcome};
 use hansho_collector::notify::render::render;
-use hansho_collector::notify::smtp::{Login, Mailer, Protection, Settings};
+use hansho_collector::notify::smtp::{Mailer, Settings};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -107,7 +109,7 @@ fn settings(port: u16) -> Settings {
     let mut settings = Settings::new(
         "127.0.0.1".to_owned(),
         port,
-        Protection::None,
+        MailTls::None,
         "bounce@example.jp".to_owned(),
     );
     settings.max_per_second = 1000;
@@ -339,7 +341,7 @@ fn words_of_a_server_are_bounded_and_harmless() {
     let words = format!("550 5.1.1 <x>\u{1b}[31m\u{202e} {}", "very ".repeat(80));
     let peer = peer(says("220 mx"), vec![("RCPT", says(&words))], 1);
     let Outcome::Refused { says: said, .. } = same(settings(peer.port)) else {
-        unreachable!("refused")
+        panic!("not refused")
     };
     assert!(said.chars().count() <= SERVER_SAYS_CHARACTERS + 1);
     assert!(!said.chars().any(char::is_control) && !said.contains('\u{202e}'));
@@ -354,7 +356,7 @@ fn words_of_a_server_are_bounded_and_harmless() {
 fn without_starttls_nothing_is_sent_not_even_the_password() {
     let peer = peer(says("220 mx"), vec![], 1);
     let mut settings = settings(peer.port);
-    settings.protection = Protection::Starttls;
+    settings.tls = MailTls::Starttls;
     settings.login = Some(login());
     let outcome = same(settings);
     assert_eq!(why(&outcome), Some(Later::Tls), "{outcome}");
@@ -367,11 +369,8 @@ fn without_starttls_nothing_is_sent_not_even_the_password() {
     );
 }
 
-fn login() -> Login {
-    Login {
-        name: "hansho".to_owned(),
-        password: "s3cret".to_owned(),
-    }
+fn login() -> (String, Secret) {
+    ("hansho".to_owned(), Secret::of_file("s3cret").unwrap())
 }
 
 #[test]

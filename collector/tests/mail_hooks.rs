@@ -55,7 +55,8 @@ impl Request {
             .head
             .iter()
             .find(|line| line.to_ascii_lowercase().starts_with(&start));
-        &line.unwrap_or_else(|| panic!("{name}: {:?}", self.head))[start.len()..]
+        line.and_then(|line| line.get(start.len()..))
+            .unwrap_or_else(|| panic!("{name}: {:?}", self.head))
     }
 }
 

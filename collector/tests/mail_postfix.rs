@@ -11,11 +11,12 @@
 mod mail_common;
 
 use hansho::code::Language;
+use hansho_collector::config::MailTls;
 use hansho_collector::notify::example::example;
 use hansho_collector::notify::letter::{Letter, Person};
 use hansho_collector::notify::outcome::{Later, Outcome};
 use hansho_collector::notify::render::render;
-use hansho_collector::notify::smtp::{Mailer, Protection, Settings};
+use hansho_collector::notify::smtp::{Mailer, Settings};
 use mail_common::{Certificate, Postfix, certificate, parsed};
 use std::path::PathBuf;
 
@@ -47,7 +48,7 @@ fn mailer(port: u16, trusted: &Certificate) -> (Mailer, PathBuf) {
     let mut settings = Settings::new(
         "localhost".to_owned(),
         port,
-        Protection::Starttls,
+        MailTls::Starttls,
         "bounce@collector.example.jp".to_owned(),
     );
     settings.ca_file = Some(file.clone());
@@ -290,4 +291,85 @@ fn hostile_text_is_one_header_each_and_no_more() {
     );
     assert!(raw.is_ascii());
     std::fs::remove_file(file).unwrap();
+}
+
+/// Runs the collector's program: exit code, stdout, stderr.
+fn run(arguments: &[&str]) -> (i32, String, String) {
+    let out = std::process::Command::new(env!("CARGO_BIN_EXE_hansho-collector"))
+        .args(arguments)
+        .output()
+        .unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (
+        out.status.code().unwrap(),
+        text(out.stdout),
+        text(out.stderr),
+    )
+}
+
+#[test]
+fn mail_test_tells_what_became_of_it() {
+    let own = certificate(&["localhost"]);
+    let Some(postfix) = Postfix::start(&own) else {
+        return;
+    };
+    let directory = std::env::temp_dir().join(format!("hansho-mail-test-{}", std::process::id()));
+    std::fs::create_dir(&directory).unwrap();
+    let write = |name: &str, text: &str| std::fs::write(directory.join(name), text).unwrap();
+    write("ca.pem", &own.certificate);
+    let port = postfix.port;
+    write(
+        "collector.toml",
+        &format!(
+            "config_version = 1\n[ingest]\nlisten = \"127.0.0.1:0\"\n[store]\ndirectory = \"store\"\n[mail]\n\
+             host = \"localhost\"\nport = {port}\nca_file = \"ca.pem\"\nfrom = \"半鐘 <hansho@example.jp>\"\n\
+             envelope_from = \"bounce@example.jp\"\ntemplates = \"templates\"\n"
+        ),
+    );
+    std::fs::create_dir(directory.join("templates")).unwrap();
+    write("templates/raised.ja.subject", "own {{ host }}");
+    let config = directory.join("collector.toml");
+    let config = config.to_str().unwrap();
+    let (code, _, said) = run(&["check", "--config", config]);
+    assert_eq!(code, 0, "{said}");
+    let (code, said, errors) = run(&["mail", "test", "sato@example.jp", "--config", config]);
+    assert_eq!(code, 0, "{errors}");
+    assert!(
+        said.starts_with("handed over as <test.") && said.contains("@example.jp>: 250 "),
+        "{said}"
+    );
+    let mail = parsed(&postfix.mails("sato", 1)[0]);
+    assert_eq!(
+        mail["headers"]["subject"],
+        "[HNS テスト] 収集サーバからのメールの試験"
+    );
+    assert_eq!(
+        mail["from"],
+        serde_json::json!([["半鐘", "hansho@example.jp"]])
+    );
+    let (code, _, said) = run(&[
+        "mail",
+        "test",
+        "nobody@example.jp",
+        "--lang",
+        "en",
+        "--config",
+        config,
+    ]);
+    assert!(code == 1 && said.contains("refused (550)"), "{code} {said}");
+    // The templates of the configuration, and what is wrong with them.
+    let (code, said, _) = run(&["mail", "preview", "--config", config]);
+    assert!(
+        code == 0 && said.starts_with("Subject: own web03\n"),
+        "{said}"
+    );
+    write("templates/raised.ja.subject", "own {{ hostname }}");
+    for command in [&["check"][..], &["mail", "preview"]] {
+        let (code, _, said) = run(&[command, &["--config", config]].concat());
+        assert!(
+            code == 78 && said.contains("raised.ja.subject:1: unknown variable hostname"),
+            "{said}"
+        );
+    }
+    std::fs::remove_dir_all(directory).unwrap();
 }

@@ -202,3 +202,42 @@ fn hostile_text_stays_harmless_in_a_template() {
         assert!(!own.subject.chars().any(char::is_control));
     }
 }
+
+#[test]
+fn preview_prints_every_kind_and_refuses_what_it_does_not_know() {
+    let run = |arguments: &[&str]| {
+        let out = std::process::Command::new(env!("CARGO_BIN_EXE_hansho-collector"))
+            .args(["mail", "preview"])
+            .args(arguments)
+            .output()
+            .unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (
+            out.status.code().unwrap(),
+            text(out.stdout),
+            text(out.stderr),
+        )
+    };
+    for kind in KINDS {
+        let (code, said, _) = run(&["--kind", kind, "--lang", "en"]);
+        let mail = render(&example(kind, Language::En, 1002).unwrap());
+        assert_eq!(
+            (code, said),
+            (0, format!("Subject: {}\n\n{}", mail.subject, mail.text))
+        );
+    }
+    let (_, said, _) = run(&["--code", "hns1003-E"]);
+    assert!(said.contains("code: HNS1003\n"));
+    assert!(run(&["--html"]).1.starts_with("<!DOCTYPE html>"));
+    for (arguments, expected) in [
+        (["--kind", "raise"], "allowed are raised, worsened"),
+        (["--lang", "fr"], "allowed are ja and en"),
+        (["--code", "HNS1999"], "no code HNS1999"),
+        (["--key-file", "x"], "--key-file does not belong"),
+    ] {
+        let (code, _, said) = run(&arguments);
+        assert!(code == 64 && said.contains(expected), "{code} {said}");
+    }
+    let (code, _, said) = run(&["--templates", "not there"]);
+    assert!(code == 78 && said.contains("not there: "), "{said}");
+}

@@ -66,7 +66,9 @@ usage: hansho-collector COMMAND [--config FILE] [options]
   responses [--system CUSTOMER/SYSTEM] [--json]
                               codes that a system can raise and that have no response yet
   mail preview [--kind KIND] [--lang ja|en] [--code CODE] [--html] [--templates DIRECTORY]
-                              an example of a mail, by the templates of DIRECTORY where given
+                              an example of a mail, by the templates of DIRECTORY or of --config where given
+  mail test ADDRESS [--lang ja|en]
+                              send a mail that says it is a test, and tell what became of it
 
   ack ALERT --by NAME [--recovery TIME] [--next-report TIME] [--text TEXT]
                               take an alert, also from whoever has it
@@ -230,7 +232,8 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         ["stats"] => stats(arguments),
         ["route"] => route::route(arguments),
         ["responses"] => responses::responses(arguments),
-        ["mail", "preview"] => mail::preview(arguments, arguments.templates.as_deref()),
+        ["mail", "preview"] => mail::preview(arguments),
+        ["mail", "test", address] => mail::test(arguments, address),
         [] => Err(Failure::new(USAGE, "no command; see --help")),
         other => Err(Failure::new(
             USAGE,
@@ -290,7 +293,7 @@ fn misplaced(arguments: &Arguments, words: &[&str]) -> Result<(), Failure> {
         ),
         ("--json", arguments.json && !prints),
         ("--kind", arguments.kind.is_some() && !preview),
-        ("--lang", arguments.language.is_some() && !preview),
+        ("--lang", arguments.language.is_some() && command != "mail"),
         ("--html", arguments.html && !preview),
         ("--templates", arguments.templates.is_some() && !preview),
     ]
@@ -350,6 +353,7 @@ fn check(config: &Config) -> Result<(), Failure> {
         crate::ingest::tls::acceptor(certificate, key)
             .map_err(|said| Failure::new(CONFIG, said))?;
     }
+    mail::check(config)?;
     let main = config.directory.join(crate::store::sqlite::MAIN_FILE);
     let fresh = !main.exists();
     if !fresh || config.masters.exists() {

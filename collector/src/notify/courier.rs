@@ -7,10 +7,10 @@ use super::notice::Notice;
 use super::outbox::{Attempt, Tried};
 use super::outcome::Outcome;
 use super::render::Rendered;
-use super::smtp::{Delivery, Login, Mailer, Protection, Settings};
+use super::smtp::{Delivery, Mailer, Settings};
 use super::template::Templates;
 use super::webhook::Webhook;
-use crate::config::{self, Mail, MailTls, Receiver};
+use crate::config::{self, Mail, Receiver};
 use crate::store::Outgoing;
 use hansho::clock::WallTime;
 
@@ -39,7 +39,7 @@ impl Courier {
         Ok(Self {
             client: Client::new(mail.and_then(|mail| mail.ca_file.as_deref()))?,
             mail: match mail {
-                Some(mail) => Some((Mailer::new(settings(mail))?, sender(mail))),
+                Some(mail) => Some((Mailer::new(Settings::of(mail))?, sender(mail))),
                 None => None,
             },
             templates,
@@ -153,25 +153,4 @@ fn sender(mail: &Mail) -> Person {
         name: mail.from.name.clone(),
         address: mail.from.address.clone(),
     }
-}
-
-fn settings(mail: &Mail) -> Settings {
-    let protection = match mail.tls {
-        MailTls::Starttls => Protection::Starttls,
-        MailTls::Tls => Protection::Tls,
-        MailTls::None => Protection::None,
-    };
-    let mut settings = Settings::new(
-        mail.host.clone(),
-        mail.port,
-        protection,
-        mail.envelope_from.clone(),
-    );
-    settings.ca_file.clone_from(&mail.ca_file);
-    settings.login = mail.login.as_ref().map(|(name, password)| Login {
-        name: name.clone(),
-        password: password.reveal().to_owned(),
-    });
-    settings.max_per_second = mail.max_per_second;
-    settings
 }

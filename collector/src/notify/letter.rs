@@ -3,13 +3,13 @@
 use super::notice::{Body, Notice};
 use super::outcome::Outcome;
 use super::render::Rendered;
+use crate::clock;
 use crate::limit::{MESSAGE_ID_BYTES, RECIPIENTS, REFERENCES};
 use hansho::clock::WallTime;
 use hansho::code;
 use lettre::address::Address;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
-use std::time::{Duration, SystemTime};
 
 /// An address, and the name before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl Letter {
     pub fn bytes(&self) -> Result<Vec<u8>, String> {
         let mut builder = lettre::Message::builder()
             .message_id(Some(message_id(&self.message_id)?))
-            .date(date(self.date))
+            .date(clock::system(self.date))
             .from(mailbox(&self.from)?)
             .subject(self.subject.clone())
             .raw_header(header("Auto-Submitted", "auto-generated".to_owned())?)
@@ -129,14 +129,6 @@ impl Letter {
         }
         Ok(bytes)
     }
-}
-
-/// Dates beyond the year 9999 have no place in a mail.
-fn date(date: WallTime) -> SystemTime {
-    let since = Duration::from_millis(date.as_millis().min(253_402_300_799_000));
-    SystemTime::UNIX_EPOCH
-        .checked_add(since)
-        .unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 /// The first and the newest of a thread, [`REFERENCES`] in all.

@@ -7,6 +7,7 @@ use super::letter::{Letter, address};
 use super::outcome::{Later, Outcome};
 use super::trust;
 use crate::clock::Moment;
+use crate::config::{self, MailTls, Secret};
 use crate::limit::{SMTP_ANSWER_MS, SMTP_MAIL_MS, SMTP_STUCK};
 use lettre::address::Address;
 use lettre::transport::smtp::Error;
@@ -23,34 +24,6 @@ use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// How the connection is protected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protection {
-    /// STARTTLS (RFC 3207), demanded: without it nothing is sent.
-    Starttls,
-    /// TLS from the first byte (RFC 8314).
-    Tls,
-    /// None: only to this host itself.
-    None,
-}
-
-/// Name and password.
-#[derive(Clone)]
-pub struct Login {
-    /// Name.
-    pub name: String,
-    /// Password.
-    pub password: String,
-}
-
-impl core::fmt::Debug for Login {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Login")
-            .field("name", &self.name)
-            .finish_non_exhaustive()
-    }
-}
-
 /// The mail server.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -59,11 +32,11 @@ pub struct Settings {
     /// Port.
     pub port: u16,
     /// Protection.
-    pub protection: Protection,
+    pub tls: MailTls,
     /// PEM file with the authorities to trust instead of this host's.
     pub ca_file: Option<PathBuf>,
     /// Name and password (RFC 4954, PLAIN or LOGIN).
-    pub login: Option<Login>,
+    pub login: Option<(String, Secret)>,
     /// Sender of the envelope, where bounces go.
     pub envelope_from: String,
     /// Name for EHLO; `None` for the domain of the envelope's sender.
@@ -77,18 +50,30 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// With the usual times.
+    /// As `[mail]` says, with the usual times.
     #[must_use]
-    pub const fn new(
-        host: String,
-        port: u16,
-        protection: Protection,
-        envelope_from: String,
-    ) -> Self {
+    pub fn of(mail: &config::Mail) -> Self {
+        Self {
+            host: mail.host.clone(),
+            port: mail.port,
+            tls: mail.tls,
+            ca_file: mail.ca_file.clone(),
+            login: mail.login.clone(),
+            envelope_from: mail.envelope_from.clone(),
+            hello: None,
+            max_per_second: mail.max_per_second,
+            answer_ms: SMTP_ANSWER_MS,
+            mail_ms: SMTP_MAIL_MS,
+        }
+    }
+
+    /// A server without a password, one mail a second, the usual times.
+    #[must_use]
+    pub const fn new(host: String, port: u16, tls: MailTls, envelope_from: String) -> Self {
         Self {
             host,
             port,
-            protection,
+            tls,
             ca_file: None,
             login: None,
             envelope_from,
@@ -145,15 +130,15 @@ impl Mailer {
                 settings.envelope_from
             )
         })?;
-        if settings.protection == Protection::None && !loopback(&settings.host) {
+        if settings.tls == MailTls::None && !loopback(&settings.host) {
             return Err(format!(
                 "tls = \"none\" is only for a mail server on this host (localhost, 127.0.0.1, ::1), not {:?}",
                 settings.host
             ));
         }
-        let tls = match settings.protection {
-            Protection::None => None,
-            Protection::Starttls | Protection::Tls => Some(tls(&settings)?),
+        let tls = match settings.tls {
+            MailTls::None => None,
+            MailTls::Starttls | MailTls::Tls => Some(parameters(&settings)?),
         };
         let hello = settings
             .hello
@@ -255,7 +240,7 @@ fn loopback(host: &str) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
-fn tls(settings: &Settings) -> Result<TlsParameters, String> {
+fn parameters(settings: &Settings) -> Result<TlsParameters, String> {
     let mut builder =
         TlsParameters::builder(settings.host.clone()).certificate_store(CertificateStore::None);
     for authority in trust::authorities(settings.ca_file.as_deref())? {
@@ -304,10 +289,7 @@ impl Server {
     fn connect(&self) -> Result<SmtpConnection, Outcome> {
         let settings = &self.settings;
         let timeout = Some(Duration::from_millis(settings.answer_ms));
-        let wrapped = self
-            .tls
-            .as_ref()
-            .filter(|_| settings.protection == Protection::Tls);
+        let wrapped = self.tls.as_ref().filter(|_| settings.tls == MailTls::Tls);
         let mut connection = SmtpConnection::connect(
             (settings.host.as_str(), settings.port),
             timeout,
@@ -316,7 +298,7 @@ impl Server {
             None,
         )
         .map_err(|error| unconnected(&error))?;
-        if settings.protection == Protection::Starttls {
+        if settings.tls == MailTls::Starttls {
             if !connection.can_starttls() {
                 let said = "the server offers no STARTTLS; nothing was sent";
                 return Err(Outcome::later(Later::Tls, said));
@@ -327,8 +309,8 @@ impl Server {
                     .map_err(|error| unconnected(&error))?;
             }
         }
-        if let Some(Login { name, password }) = &settings.login {
-            let credentials = Credentials::new(name.clone(), password.clone());
+        if let Some((name, password)) = &settings.login {
+            let credentials = Credentials::new(name.clone(), password.reveal().to_owned());
             connection
                 .auth(&[Mechanism::Plain, Mechanism::Login], &credentials)
                 .map_err(|error| unauthenticated(&error))?;
@@ -473,7 +455,7 @@ mod tests {
             Settings::new(
                 host.to_owned(),
                 25,
-                Protection::None,
+                MailTls::None,
                 "bounce@example.jp".to_owned(),
             )
         };
@@ -500,13 +482,10 @@ mod tests {
         let mut settings = Settings::new(
             "localhost".to_owned(),
             25,
-            Protection::None,
+            MailTls::None,
             "b@example.jp".to_owned(),
         );
-        settings.login = Some(Login {
-            name: "name".to_owned(),
-            password: "s3cret".to_owned(),
-        });
+        settings.login = Secret::of_file("s3cret").map(|password| ("name".to_owned(), password));
         assert!(!format!("{settings:?}").contains("s3cret"));
         let mailer = Mailer::new(settings).unwrap();
         assert!(!format!("{mailer:?}").contains("s3cret"));

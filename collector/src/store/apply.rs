@@ -37,7 +37,11 @@ pub fn accept<R: AllRows>(
     now: WallTime,
 ) -> Result<Answer, StoreError> {
     let header = *batch.header();
-    let agent = rows.agent(header.agent)?.ok_or(StoreError::NoAgent)?;
+    let mut agent = rows.agent(header.agent)?.ok_or(StoreError::NoAgent)?;
+    if header.key_epoch > agent.used_epoch {
+        agent.used_epoch = header.key_epoch;
+        rows.key_used(agent.id, header.key_epoch, now)?;
+    }
     let mut applying = Applying {
         rows,
         agent,

