@@ -4,6 +4,7 @@ mod agents;
 pub mod backup;
 pub mod handling;
 pub mod json;
+mod living;
 mod mail;
 mod reload;
 mod responses;

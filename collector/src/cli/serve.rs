@@ -1,5 +1,6 @@
 //! `serve`: wires ingest, store and pages, and stops them in order.
 
+use super::living::{self, Living};
 use super::{reload, store_failure, telling};
 use crate::clock::{self, Moment};
 use crate::config::Config;
@@ -88,6 +89,8 @@ impl Keys for StoredKeys {
 /// # Errors
 /// [`Failure`] where it cannot start.
 pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
+    // The first to ask: the daily mail says since when it runs.
+    drop(clock::started());
     let masters = Masters::read_or_create(&config.masters)?;
     let acceptor = match &config.ingest.tls {
         Some((certificate, key)) => {
@@ -141,10 +144,12 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
     let zone = config.pages.zone.clone().unwrap_or_else(Zone::of_host);
     let current = Arc::new(Current::new(config, zone.clone()));
     reload::warn(&current);
-    let telling = telling::start(config, Arc::clone(&writing), &current)?;
+    let telling = telling::start(config, Arc::clone(&writing), &current, &metrics)?;
+    let upkeep = living::upkeep(config, Arc::clone(&writing), &current, &zone)?;
     let watcher = Watcher {
         store: Arc::clone(&writing),
         signs: Arc::clone(&signs),
+        metrics: Arc::clone(&metrics),
         current: Arc::clone(&current),
         now: clock::now,
     };
@@ -172,6 +177,7 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         newest_known,
         &current,
     ));
+    drop(upkeep);
     telling.stop()?;
     drop(stop_watching);
     if watcher.join().is_err() {
@@ -251,12 +257,14 @@ async fn listen(
     };
     let ingest = tokio::spawn(server.run());
     let site = Arc::new(site);
+    let living = Living::start(config, ingest_address, &site)?;
     let looking = web::live::watch(Arc::clone(&site), newest_known, stopping.clone());
     tokio::spawn(looking);
     let pages = tokio::spawn(web::serve(pages, site, stopping));
     super::print(&format!(
         "listening ingest={ingest_address} pages={pages_address}\n"
     ))?;
+    living.ready();
     loop {
         tokio::select! {
             _ = terminate.recv() => {
@@ -270,6 +278,7 @@ async fn listen(
             _ = hangup.recv() => reload::reload(&config.file, current),
         }
     }
+    drop(living);
     // A receiver that is gone has stopped already.
     stop.send(true).ok();
     if ingest.await.is_err() {

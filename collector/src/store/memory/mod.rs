@@ -5,6 +5,7 @@ mod handling;
 mod notify;
 mod people;
 mod presence;
+mod upkeep;
 
 use super::apply;
 use super::decode::{readings_of, rules_of};
@@ -52,6 +53,7 @@ struct Tables {
     told: notify::Told,
     handling: handling::HandlingTables,
     presence: presence::PresenceTables,
+    upkeep: upkeep::UpkeepTables,
     /// Day of the newest batch: as the open day file.
     written: u64,
 }

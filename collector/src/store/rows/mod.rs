@@ -6,12 +6,14 @@ pub mod handling;
 pub mod notify;
 pub mod people;
 pub mod presence;
+pub mod upkeep;
 
 pub use agents::AgentRows;
 pub use handling::HandlingRows;
 pub use notify::NotifyRows;
 pub use people::PeopleRows;
 pub use presence::PresenceRows;
+pub use upkeep::UpkeepRows;
 
 use super::StoreError;
 use super::types::{
@@ -180,8 +182,11 @@ pub trait Rows {
 
 /// All rows of all subjects: what a decision on the collector's side of the wire works on.
 pub trait AllRows:
-    Rows + AgentRows + PresenceRows + HandlingRows + NotifyRows + PeopleRows
+    Rows + AgentRows + PresenceRows + HandlingRows + NotifyRows + PeopleRows + UpkeepRows
 {
 }
 
-impl<T: Rows + AgentRows + PresenceRows + HandlingRows + NotifyRows + PeopleRows> AllRows for T {}
+impl<T: Rows + AgentRows + PresenceRows + HandlingRows + NotifyRows + PeopleRows + UpkeepRows>
+    AllRows for T
+{
+}

@@ -5,6 +5,7 @@ mod event;
 mod handling;
 mod notify;
 mod presence;
+mod upkeep;
 pub mod window;
 
 pub use agents::{JoinToken, KeyEpoch, TokenEnd};
@@ -20,6 +21,7 @@ pub use presence::{
     AgentFacts, AlertCause, BackCause, BootReason, CollectorLife, DoubleSign, Presence, Presumed,
     Rebooted, Rival, SilenceCause, SilentSite, Standing, StoredGoodbye,
 };
+pub use upkeep::{Daily, Forget, Tally, Upkeep};
 pub use window::{
     Days, Occurrence, Place, Schedule, Texts, Weekly, Window, WindowKind, WindowScope,
 };
