@@ -16,10 +16,16 @@ pub fn now() -> WallTime {
     }))
 }
 
-/// When this process was first asked: `serve` asks when it starts.
+static STARTED: OnceLock<WallTime> = OnceLock::new();
+
+/// `serve` starts now: what [`started`] says from then on.
+pub fn start() {
+    STARTED.get_or_init(now);
+}
+
+/// When `serve` started; the first question, where it did not.
 #[must_use]
 pub fn started() -> WallTime {
-    static STARTED: OnceLock<WallTime> = OnceLock::new();
     *STARTED.get_or_init(now)
 }
 

@@ -118,7 +118,7 @@ impl Signal {
         {
             let outcome = self.once(&mut heart);
             let now_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
-            let said = outcome.as_ref().map(|()| ()).map_err(String::as_str);
+            let said = outcome.as_ref().copied().map_err(String::as_str);
             match heart.judge(said, now_ms) {
                 Say::Nothing => {}
                 Say::Fails { for_ms } => log::error!(

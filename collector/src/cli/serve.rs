@@ -90,7 +90,7 @@ impl Keys for StoredKeys {
 /// [`Failure`] where it cannot start.
 pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
     // The first to ask: the daily mail says since when it runs.
-    drop(clock::started());
+    clock::start();
     let masters = Masters::read_or_create(&config.masters)?;
     let acceptor = match &config.ingest.tls {
         Some((certificate, key)) => {

@@ -60,6 +60,7 @@ fn text(site: &Site) -> Option<String> {
     view.ok()?;
     let mut text = String::new();
     of_process(&mut text, &site.metrics);
+    of_watch(&mut text, &site.metrics);
     of_store(&mut text, &totals);
     by_stream(&mut text, &totals);
     of_upkeep(&mut text, site, &outbox, backup.map(|(at, _)| at));
@@ -111,6 +112,46 @@ fn of_process(text: &mut String, metrics: &Metrics) {
             &m.store_errors,
         ),
         ("commit_seconds_count", "transactions", &m.commits),
+    ];
+    for (name, help, counter) in counters {
+        one(
+            text,
+            name,
+            "counter",
+            help,
+            &Metrics::get(counter).to_string(),
+        );
+    }
+    let us = Metrics::get(&m.commit_us);
+    let seconds = format!("{}.{:06}", us / 1_000_000, us % 1_000_000);
+    one(
+        text,
+        "commit_seconds_sum",
+        "counter",
+        "time of all transactions",
+        &seconds,
+    );
+    let queued = Metrics::get(&m.queued).to_string();
+    one(
+        text,
+        "queue",
+        "gauge",
+        "batches waiting for the writer",
+        &queued,
+    );
+    let connections = Metrics::get(&m.connections).to_string();
+    one(
+        text,
+        "connections",
+        "gauge",
+        "connections of agents",
+        &connections,
+    );
+}
+
+/// What makes progress, and who is told of it.
+fn of_watch(text: &mut String, m: &Metrics) {
+    let counters = [
         ("sweeps_total", "times that presence was judged", &m.sweeps),
         (
             "notifier_rounds_total",
@@ -134,23 +175,9 @@ fn of_process(text: &mut String, metrics: &Metrics) {
         ),
     ];
     for (name, help, counter) in counters {
-        one(
-            text,
-            name,
-            "counter",
-            help,
-            &Metrics::get(counter).to_string(),
-        );
+        let value = Metrics::get(counter).to_string();
+        one(text, name, "counter", help, &value);
     }
-    let us = Metrics::get(&m.commit_us);
-    let seconds = format!("{}.{:06}", us / 1_000_000, us % 1_000_000);
-    one(
-        text,
-        "commit_seconds_sum",
-        "counter",
-        "time of all transactions",
-        &seconds,
-    );
     head(
         text,
         "stands_still",
@@ -167,22 +194,6 @@ fn of_process(text: &mut String, metrics: &Metrics) {
         )
         .ok();
     }
-    let queued = Metrics::get(&m.queued).to_string();
-    one(
-        text,
-        "queue",
-        "gauge",
-        "batches waiting for the writer",
-        &queued,
-    );
-    let connections = Metrics::get(&m.connections).to_string();
-    one(
-        text,
-        "connections",
-        "gauge",
-        "connections of agents",
-        &connections,
-    );
 }
 
 fn of_store(text: &mut String, totals: &Totals) {
