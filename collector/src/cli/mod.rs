@@ -6,6 +6,7 @@ pub mod handling;
 pub mod json;
 mod living;
 mod mail;
+mod ops;
 mod reload;
 mod responses;
 mod route;
@@ -70,6 +71,10 @@ usage: hansho-collector COMMAND [--config FILE] [options]
                               an example of a mail, by the templates of DIRECTORY or of --config where given
   mail test ADDRESS [--lang ja|en]
                               send a mail that says it is a test, and tell what became of it
+  test-report --system CUSTOMER/SYSTEM [--json|--csv]
+                              which codes were tested on which hosts, when, whether mail arrived, who took it; what was not
+  watch URL [--every TIME] [--after N] [--mail-to ADDRESS] [--lang ja|en]
+                              ask another collector's /healthz each minute; mail after N misses (3), and when it is back
 
   ack ALERT --by NAME [--recovery TIME] [--next-report TIME] [--text TEXT]
                               take an alert, also from whoever has it
@@ -133,6 +138,8 @@ pub fn main() -> ExitCode {
     logger::start(log::LevelFilter::Info);
     let outcome = if handling::asked(std::env::args_os()) {
         handling::run(lexopt::Parser::from_env())
+    } else if ops::asked(std::env::args_os()) {
+        ops::run(lexopt::Parser::from_env())
     } else {
         arguments(lexopt::Parser::from_env())
             .map_err(|error| Failure::new(USAGE, format!("{error}; see --help")))
