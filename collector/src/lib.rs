@@ -20,6 +20,7 @@ pub mod keys;
 pub mod limit;
 pub mod logger;
 pub mod notify;
+pub mod people;
 pub mod planted;
 pub mod presence;
 pub mod store;

@@ -103,6 +103,8 @@ pub const SILENT_INTERVALS: u64 = 3;
 /// The little: jitter of a post, and its way.
 pub const SILENT_MARGIN_MS: u64 = 5_000;
 
+/// How often a standby looks whether the store is free: agents try again within seconds anyway.
+pub const STANDBY_POLL_MS: u64 = 200;
 /// Longest absence that an agent may announce for itself: a month. What is longer is taken as this.
 pub const PLANNED_MS: u64 = 31 * 24 * 60 * 60 * 1000;
 /// How often presence is judged.
@@ -145,8 +147,6 @@ pub const PRESUME_MS: u64 = 10 * 60 * 1000;
 /// Memory in use from which on, permille, its lack is presumed to have led to a silence: the level of 1002.
 pub const PRESUME_PERMILLE: u64 = 950;
 
-/// How often a standby looks whether the store is free: agents try again within seconds anyway.
-pub const STANDBY_POLL_MS: u64 = 200;
 /// How long a command waits for another one's transaction.
 pub const BUSY_MS: u64 = 5_000;
 /// Simultaneous connections to the pages: a team and its monitors; the store is asked for each.
@@ -375,3 +375,42 @@ pub const SIGNAL_LOG_MS: u64 = 60 * 60 * 1000;
 pub const WATCH_EVERY_MS: u64 = 60_000;
 /// Answers missed in a row before `watch` mails: two may be a restart.
 pub const WATCH_AFTER: u32 = 3;
+/// Accounts, and API tokens as many again: a large operations centre has some hundred people. Lists of them are one page.
+pub const ACCOUNTS: usize = 1000;
+/// Customers in the scope of one account or token: whoever needs more of them sees all.
+pub const SCOPE_CUSTOMERS: usize = 1000;
+/// Sessions of one account: the browsers of a person at work, on the telephone and at home. One more ends the one that was
+/// used longest ago.
+pub const SESSIONS_PER_ACCOUNT: usize = 8;
+/// A session ends so long after its password was given: within a day with its shifts and hand-over.
+pub const SESSION_MS: u64 = 24 * 60 * 60 * 1000;
+/// A session ends so long after its last use. Open pages fetch themselves again, so this is a browser that is closed or a
+/// machine that sleeps.
+pub const SESSION_IDLE_MS: u64 = 2 * 60 * 60 * 1000;
+/// Last uses of sessions and tokens are stored at most so often: pages are fetched every few seconds, and each would be a
+/// write to the disk.
+pub const USED_STEP_MS: u64 = 60 * 1000;
+/// A set-up link is good for so long; the next start of `serve` prints another.
+pub const SETUP_MS: u64 = 24 * 60 * 60 * 1000;
+/// Failed logins of one account within [`LOGIN_WINDOW_MS`]: a person mistypes some times; guesses at this pace are 350,000 a
+/// year.
+pub const LOGIN_FAILURES: u32 = 10;
+/// Failed logins from one address within [`LOGIN_WINDOW_MS`]: an office behind one address, not a list of names.
+pub const LOGIN_FAILURES_ADDRESS: u32 = 50;
+/// Failed logins are forgotten so long after the first of them.
+pub const LOGIN_WINDOW_MS: u64 = 15 * 60 * 1000;
+/// Names, and addresses, whose failed logins are remembered: bounds memory to some 500 KiB. Beyond it the one with the
+/// fewest failures is forgotten.
+pub const LOGIN_ENTRIES: usize = 4096;
+/// Shortest password, in characters: with [`LOGIN_FAILURES`] nobody guesses twelve that are no word.
+pub const PASSWORD_CHARACTERS: usize = 12;
+/// Longest password, in bytes: a sentence fits, and hashing it takes no longer.
+pub const PASSWORD_BYTES: usize = 256;
+/// Passwords hashed at once: each takes 19 MiB and a processor for some 20 ms; others wait.
+pub const HASHES_AT_ONCE: usize = 2;
+/// Longest form: the largest holds the customers of a scope.
+pub const FORM_BYTES: usize = 128 * 1024;
+/// Longest address that a login leads back to: of our own pages none is longer.
+pub const RETURN_BYTES: usize = 1024;
+/// Longest life of an API token that one can ask for: ten years; one without an end is said in as many words.
+pub const TOKEN_DAYS: u64 = 3650;

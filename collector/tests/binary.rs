@@ -409,11 +409,14 @@ fn serve_stores_answers_shows_survives_a_kill_and_stops_in_order() {
         (&stats["frames_stored"], &stats["readings_stored"]),
         (&3.into(), &2.into())
     );
+    let made = run(here, &["token", "add", "monitor", "--role", "viewer"]);
+    let token = String::from_utf8(made.stdout).unwrap();
     let page = {
         let mut stream = TcpStream::connect(&serving.pages).unwrap();
         write!(
             stream,
-            "GET / HTTP/1.1\r\nHost: c\r\nConnection: close\r\n\r\n"
+            "GET / HTTP/1.1\r\nHost: c\r\nConnection: close\r\nAuthorization: Bearer {}\r\n\r\n",
+            token.trim_end()
         )
         .unwrap();
         let mut text = String::new();
@@ -442,4 +445,177 @@ fn serve_stores_answers_shows_survives_a_kill_and_stops_in_order() {
     assert_eq!(serving.signal("-TERM"), Some(0));
     let mut serving = Serving::start(here);
     assert_eq!(serving.signal("-INT"), Some(0));
+}
+
+#[test]
+fn agents_are_managed_from_the_command_line() {
+    let folder = folder();
+    let here = folder.path();
+    let said = |arguments: &[&str]| {
+        let ended = run(here, arguments);
+        assert_eq!(ended.status.code(), Some(0), "{arguments:?}");
+        String::from_utf8(ended.stdout).unwrap()
+    };
+    said(&["agent", "add", "web03", "--system", "mirai/order"]);
+    let key = said(&["agent", "rotate", "web03"]);
+    let words: Vec<&str> = key.split_whitespace().collect();
+    assert_eq!((words[0], words[2]), ("hansho1", "2"));
+    let told = said(&[
+        "agent",
+        "rotate",
+        "web03",
+        "--key-file",
+        "new.key",
+        "--grace",
+        "12h",
+    ]);
+    assert!(
+        told.starts_with("mirai/order/web03: key 3 is in new.key;"),
+        "{told}"
+    );
+    assert!(told.contains("12h at the longest"), "{told}");
+    let mode = fs::metadata(here.join("new.key"))
+        .unwrap()
+        .permissions()
+        .mode()
+        & 0o777;
+    assert_eq!(mode, 0o600);
+    // Not overwritten, and then no epoch is spent either.
+    assert_eq!(
+        code(here, &["agent", "rotate", "web03", "--key-file", "new.key"]),
+        1
+    );
+    assert_eq!(
+        said(&["agent", "revoke", "web03", "--epoch", "1"]),
+        "mirai/order/web03: 1 key(s) revoked; a running serve refuses them within a minute\n"
+    );
+    assert_eq!(code(here, &["agent", "revoke", "web03", "--epoch", "4"]), 1);
+    said(&["agent", "add", "app01", "--system", "mirai/order"]);
+    assert_eq!(code(here, &["agent", "rename", "app01", "web03"]), 1);
+    said(&["agent", "rename", "app01", "app02"]);
+    said(&["agent", "move", "app02", "--system", "aozora/stock"]);
+    said(&["agent", "retire", "aozora/stock/app02"]);
+    assert!(said(&["agent", "retire", "app02"]).contains("retired already"));
+    assert!(said(&["agent", "retire", "app02", "--undo"]).contains("expected again"));
+}
+
+#[test]
+fn join_tokens_are_managed_from_the_command_line() {
+    let folder = folder();
+    let here = folder.path();
+    let said = |arguments: &[&str]| {
+        let ended = run(here, arguments);
+        assert_eq!(ended.status.code(), Some(0), "{arguments:?}");
+        String::from_utf8(ended.stdout).unwrap()
+    };
+    said(&["agent", "add", "web03", "--system", "mirai/order"]);
+    let add = ["join-token", "add", "--system", "mirai/order"];
+    let token = said(&add);
+    assert!(
+        token.starts_with("hansho-join-1-1-") && token.len() == 81,
+        "{token}"
+    );
+    said(
+        &[
+            &add[..],
+            &["--uses", "3", "--for", "30m", "--file", "token"],
+        ]
+        .concat(),
+    );
+    let mode = fs::metadata(here.join("token"))
+        .unwrap()
+        .permissions()
+        .mode()
+        & 0o777;
+    assert_eq!(mode, 0o600);
+    assert_eq!(
+        said(&["join-token", "revoke", "1"]),
+        "join token 1 revoked\n"
+    );
+    assert_eq!(code(here, &["join-token", "revoke", "9"]), 1);
+    let list = said(&["join-token", "list", "--json"]);
+    let states: Vec<serde_json::Value> = list
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(
+        (&states[0]["state"], &states[0]["uses"]),
+        (&"revoked".into(), &1.into())
+    );
+    assert_eq!(
+        (&states[1]["state"], &states[1]["uses"]),
+        (&"good".into(), &3.into())
+    );
+    // No secret is shown again.
+    let secret = token.trim().rsplit('-').next().unwrap();
+    assert!(!list.contains(secret));
+    for usage in [
+        &["join-token", "add"][..],
+        &["join-token", "add", "--system", "mirai"],
+        &["join-token", "add", "--system", "a/b", "--uses", "0"],
+        &["join-token", "add", "--system", "a/b", "--for", "367d"],
+        &["join-token", "add", "--system", "a/b", "--for", "soon"],
+        &["join-token", "revoke", "x"],
+        &["agent", "rename", "web03", "a/b"],
+        &["agent", "move", "web03"],
+        &["agent", "add", "x", "--system", "a/b", "--undo"],
+        &["agent", "retire", "web03", "--epoch", "1"],
+        &["agent", "rotate", "web03", "--json"],
+        &["alerts", "--for", "1d"],
+    ] {
+        assert_eq!(code(here, usage), 64, "{usage:?}");
+    }
+}
+
+#[test]
+fn a_host_joins_a_running_collector_over_the_wire() {
+    let folder = folder();
+    let here = folder.path();
+    let added = run(here, &["join-token", "add", "--system", "mirai/order"]);
+    let token = String::from_utf8(added.stdout).unwrap();
+    let serving = Serving::start(here);
+    let body = serde_json::json!({ "token": token.trim(), "name": "web03" }).to_string();
+    let request = format!(
+        "POST /v1/join HTTP/1.1\r\nHost: c\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut stream = TcpStream::connect(&serving.ingest).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let (_, said) = answer.split_once("\r\n\r\n").unwrap();
+    let said: serde_json::Value = serde_json::from_str(said).unwrap();
+    assert_eq!(said["agent"], "mirai/order/web03");
+    // The key is the one that a master makes: the collector takes a batch sealed with it.
+    let line = said["key"].as_str().unwrap();
+    let words: Vec<&str> = line.split(' ').collect();
+    let mut key = [0; 32];
+    for (place, byte) in key.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&words[3][2 * place..2 * place + 2], 16).unwrap();
+    }
+    let header = BatchHeader {
+        key_epoch: 1,
+        agent: AgentId(u64::from_str_radix(words[1], 16).unwrap()),
+        run: RunId(1),
+        boot: BootId(1),
+        sent_uptime: hansho::clock::Uptime::from_millis(1),
+        sent_wall: hansho::clock::WallTime::from_millis(1),
+    };
+    let mut buffer = vec![0; 256];
+    let batch = BatchWriter::new(&mut buffer, 256, &header).unwrap();
+    let batch = batch.seal(&AgentKey(key)).unwrap().to_vec();
+    let head = format!(
+        "POST /v1/frames HTTP/1.1\r\nHost: c\r\nContent-Type: application/octet-stream\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        batch.len()
+    );
+    let mut stream = TcpStream::connect(&serving.ingest).unwrap();
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(&batch).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 200"));
+    let list = run(here, &["agent", "list", "--json"]);
+    let list = String::from_utf8(list.stdout).unwrap();
+    assert!(!list.contains("\"last_seen_ms\":null"), "{list}");
 }

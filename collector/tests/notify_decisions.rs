@@ -560,3 +560,49 @@ fn what_only_changes_the_page_is_decided_too() {
         );
     });
 }
+
+#[test]
+fn a_leak_up_to_the_oom_kill_is_one_thread_and_one_resolution() {
+    each(|world| {
+        world.team.escalate_ms = 100 * HOUR;
+        let mut ids = Vec::new();
+        for (minute, code) in [
+            (1, 1001),
+            (30, 1004),
+            (200, 1005),
+            (210, 1002),
+            (212, 1003),
+            (213, 1010),
+        ] {
+            ids.push(world.at(minute * MINUTE).raise(1, code));
+            world.at(minute * MINUTE + SECOND);
+        }
+        // The kernel killed it; level by level everything clears, the event last.
+        for (index, id) in ids.iter().enumerate() {
+            world
+                .at((214 + u64::try_from(index).unwrap()) * MINUTE)
+                .resolve(*id);
+        }
+        let mails = world.at(7 * HOUR).deliver();
+        let of_sato: Vec<(&str, &[u16])> = mails
+            .iter()
+            .filter(|mail| mail.1 == "sato")
+            .map(|mail| (mail.0.as_str(), mail.2.as_slice()))
+            .collect();
+        assert_eq!(
+            of_sato,
+            [
+                ("worsened", &[1005][..]),
+                ("worsened", &[1002]),
+                ("worsened", &[1003]),
+                ("worsened", &[1010]),
+                ("family_ends", &[1010]),
+            ]
+        );
+        let messages = world.outbox(ids[0]);
+        assert_eq!(messages.len(), 10);
+        for message in &messages[2..] {
+            assert!(!message.references.is_empty());
+        }
+    });
+}

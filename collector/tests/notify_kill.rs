@@ -7,6 +7,7 @@
     clippy::let_underscore_must_use,
     clippy::cast_possible_truncation,
     clippy::panic,
+    clippy::string_slice,
     reason = "a test: what goes wrong fails it, as it should"
 )]
 

@@ -13,8 +13,11 @@ mod support;
 
 use hansho::clock::WallTime;
 use hansho::frame::kind::{AgentId, Stream};
+use hansho_collector::handling::Who;
 use hansho_collector::ingest::{Job, Metrics, SignsOfLife};
-use hansho_collector::store::{AlertFilter, MemoryStore, NewAgent, Store};
+use hansho_collector::people::tokens::NewToken;
+use hansho_collector::people::{Gate, Role, Scope, Settings};
+use hansho_collector::store::{AlertFilter, MemoryStore, NewAgent, Store, Via};
 use hansho_collector::web::{self, Site};
 use hansho_collector::zone::Zone;
 use std::fmt::Write as _;
@@ -29,6 +32,8 @@ use tokio::sync::watch;
 
 struct Pages {
     address: SocketAddr,
+    /// Of an API token that sees everything.
+    token: String,
     store: Arc<MemoryStore>,
     signs: Arc<SignsOfLife>,
     jobs: Option<Receiver<Job>>,
@@ -44,9 +49,12 @@ fn start_at(now: fn() -> WallTime) -> Pages {
     let signs = Arc::new(SignsOfLife::default());
     let store = Arc::new(MemoryStore::default());
     let (queue, jobs) = sync_channel(4);
+    let gate = gate(&store);
+    let token = token(&gate);
     let (newest_known, newest) = watch::channel(0);
     let site = Arc::new(Site {
         store: Arc::clone(&store) as Arc<dyn Store>,
+        gate,
         writing: Arc::clone(&store) as Arc<dyn Store>,
         queue,
         metrics: Arc::new(Metrics::default()),
@@ -73,12 +81,33 @@ fn start_at(now: fn() -> WallTime) -> Pages {
     runtime.spawn(web::serve(listener, site, stopping));
     Pages {
         address,
+        token,
         store,
         signs,
         jobs: Some(jobs),
         _stop: stop,
         _runtime: runtime,
     }
+}
+
+fn gate(store: &Arc<MemoryStore>) -> Gate {
+    let store = Arc::clone(store) as Arc<dyn Store>;
+    Gate::new(Arc::clone(&store), store, Settings::default())
+}
+
+fn token(gate: &Gate) -> String {
+    let token = NewToken {
+        name: "test".to_owned(),
+        role: Role::Viewer,
+        scope: Scope::All,
+        expires: None,
+    };
+    let by = Who {
+        name: "test".to_owned(),
+        via: Via::Command,
+        scope: hansho_collector::handling::Scope::All,
+    };
+    gate.add_token(&token, &by, at(0)).unwrap().token()
 }
 
 impl Pages {
@@ -90,7 +119,8 @@ impl Pages {
             .unwrap();
         write!(
             stream,
-            "GET {path} HTTP/1.1\r\nHost: c\r\nConnection: close\r\n{header}\r\n"
+            "GET {path} HTTP/1.1\r\nHost: c\r\nConnection: close\r\nAuthorization: Bearer {}\r\n{header}\r\n",
+            self.token
         )
         .unwrap();
         let mut text = String::new();
@@ -594,9 +624,13 @@ fn a_connection_to_the_pages_ends_at_its_time_and_places_come_back() {
     let address = listener.local_addr().unwrap();
     let bounded = web::listen::Bounded::with(listener, 1, Duration::from_millis(200));
     let (queue, _jobs) = sync_channel(4);
+    let store = Arc::new(MemoryStore::default());
+    let gate = gate(&store);
+    let token = token(&gate);
     let site = Site {
-        store: Arc::new(MemoryStore::default()),
-        writing: Arc::new(MemoryStore::default()),
+        writing: Arc::clone(&store) as Arc<dyn Store>,
+        store,
+        gate,
         queue,
         metrics: Arc::new(Metrics::default()),
         signs: Arc::new(SignsOfLife::default()),
@@ -604,7 +638,7 @@ fn a_connection_to_the_pages_ends_at_its_time_and_places_come_back() {
         zone: Zone::utc(),
         newest: watch::channel(0).1,
     };
-    runtime.spawn(async move { axum::serve(bounded, web::router(Arc::new(site))).await });
+    runtime.spawn(async move { axum::serve(bounded, web::service(Arc::new(site))).await });
     // One that dawdles holds the only place; the next is served when its time is over.
     let mut slow = TcpStream::connect(address).unwrap();
     slow.write_all(b"GET / HTTP/1.1\r\nHost: ").unwrap();
@@ -613,7 +647,7 @@ fn a_connection_to_the_pages_ends_at_its_time_and_places_come_back() {
         .unwrap();
     write!(
         next,
-        "GET / HTTP/1.1\r\nHost: c\r\nConnection: close\r\n\r\n"
+        "GET / HTTP/1.1\r\nHost: c\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\r\n"
     )
     .unwrap();
     let mut page = String::new();
@@ -677,7 +711,12 @@ fn an_open_page_is_told_that_something_changed() {
     stream
         .set_read_timeout(Some(Duration::from_secs(30)))
         .unwrap();
-    write!(stream, "GET /live HTTP/1.1\r\nHost: c\r\n\r\n").unwrap();
+    write!(
+        stream,
+        "GET /live HTTP/1.1\r\nHost: c\r\nAuthorization: Bearer {}\r\n\r\n",
+        pages.token
+    )
+    .unwrap();
     let mut lines = BufReader::new(stream).lines();
     let mut next_state = || {
         loop {

@@ -17,7 +17,7 @@ use hansho_collector::store::{
     SilenceCause, SqliteStore, Standing, Store,
 };
 use support::presence::{Host, Script, one_open_of_each};
-use support::{Folder, alert, at, event, open, readings, state};
+use support::{Folder, alert, at, booted, event, leave, open, readings, state};
 
 /// Runs a script on both stores: they decide the same, and hold the same.
 fn on_both(agents: u64, script: impl Fn(&mut Script<'_>)) {
@@ -155,18 +155,16 @@ fn an_unplanned_reboot_after_a_silence_is_told_when_it_is_back_with_what_the_hos
         script.hosts[0].up = false;
         script.run(400);
         script.true_ms += 20_000;
-        let boot = script.hosts[0].boot + 1;
-        script
-            .store
-            .transact(&mut |rows| {
-                rows.put_boot_reason(
-                    AgentId(1),
-                    hansho::frame::kind::BootId(boot),
-                    BootReason::Panic,
-                )
-            })
-            .unwrap();
         script.restart(0, true);
+        script.true_ms += 10;
+        let told = hansho::frame::body::Boot {
+            kernel_dumps: Some(1),
+            last_end: 2,
+            last_boot: 2,
+            ..hansho::frame::body::Boot::default()
+        };
+        script.say(0, &[booted(10, &told)]);
+        script.true_ms -= 10;
         let back = script.s();
         script.run(60);
         script.expect(9003, Done::Raised, back + 1, back + 1);
@@ -594,36 +592,36 @@ fn an_agent_that_never_was_heard_is_not_silent() {
 }
 
 #[test]
-fn an_agent_that_is_retired_ends_what_was_raised_and_is_judged_anew_when_it_is_heard() {
-    on_both(1, |script| {
+fn an_agent_that_is_retired_ends_what_was_raised_and_is_judged_anew_when_it_is_expected_again() {
+    on_both(6, |script| {
         script.hosts[0].up = false;
         script.run(300);
         assert_eq!(script.codes(), [9001]);
-        let now = script.now();
-        script
-            .store
-            .transact(&mut |rows| {
-                let ended = hansho_collector::presence::retire(rows, AgentId(1), now)?;
-                assert_eq!(ended.len(), 1);
-                Ok(())
-            })
-            .unwrap();
-        assert!(!script.alerts(9001)[0].firing);
+        let retire = |script: &Script<'_>, moment| {
+            script
+                .store
+                .transact(&mut |rows| rows.put_retired(AgentId(1), moment).map(drop))
+                .unwrap();
+        };
+        retire(script, Some(script.now()));
         script.run(600);
-        assert_eq!(
-            (script.codes(), script.standing(1)),
-            (vec![9001], Standing::Retired)
-        );
+        assert!(!script.alerts(9001)[0].firing);
+        assert_eq!(script.standing(1), Standing::Retired);
+        assert_eq!(script.codes(), [9001]);
+        retire(script, None);
         script.hosts[0].up = true;
         script.run(60);
         assert_eq!(script.standing(1), Standing::Present);
         script.hosts[0].up = false;
         script.run(300);
-        assert_eq!(script.codes(), [9001, 9001]);
+        assert_eq!(
+            script.alerts(9001).len(),
+            script.codes().iter().filter(|code| **code == 9001).count()
+        );
+        assert!(script.alerts(9001).last().unwrap().firing);
     });
 }
 
-/// The agents send again what their rings hold, gaps are named, and nobody is woken for what was told yesterday.
 #[test]
 fn a_collector_restored_from_yesterdays_backup_repeats_nothing() {
     let (live, backup) = (Folder::new("live"), Folder::new("backup"));
@@ -754,4 +752,31 @@ fn a_registry_of_another_version_is_shown_and_not_alerted() {
     agent.inventory = None;
     assert_eq!(registry(&agent), Registry::Unknown);
     script.nothing();
+}
+
+#[test]
+fn an_announced_absence_counts_until_it_is_ended() {
+    on_both(2, |script| {
+        for host in [0, 1] {
+            let uptime = script.true_ms;
+            script.say(host, &[leave(uptime, 900_000)]);
+        }
+        script.run(60);
+        // The first is away as announced; the second ends it, and dies later.
+        let uptime = script.true_ms;
+        script.say(1, &[leave(uptime, 0)]);
+        for host in &mut script.hosts {
+            host.up = false;
+        }
+        script.run(300);
+        assert_eq!(script.codes(), [9004, 9001]);
+        let planned = &script.alerts(9004)[0];
+        assert_eq!(
+            (planned.agent, script.cause(planned).text.as_str()),
+            (AgentId(1), "disk swap")
+        );
+        let silent = &script.alerts(9001)[0];
+        assert_eq!(silent.agent, AgentId(2));
+        assert_eq!(script.cause(silent).silence, Some(SilenceCause::Unknown));
+    });
 }

@@ -12,6 +12,7 @@ use hansho_collector::web::codes::{self, Language};
 use hansho_collector::web::link_words;
 use hansho_collector::web::names;
 use hansho_collector::web::words;
+use hansho_collector::web::words_people;
 
 const LOST: [LostReason; 6] = [
     LostReason::Unknown,
@@ -34,6 +35,8 @@ fn japanese() -> Vec<String> {
         words.unknown_since(time),
         words.readings_of(time),
         codes::name(60_000, ja).to_owned(),
+        format!("{:?}", words_people::of(ja)),
+        words_people::of(ja).too_often(time),
         format!("{:?}", link_words::of(ja)),
     ];
     all.extend(
@@ -120,8 +123,11 @@ fn a_word_that_is_avoided_would_be_found() {
 #[test]
 fn the_english_words_are_english_and_no_word_is_missing() {
     let english = format!("{:?}", words::of(Language::En));
-    assert!(english.is_ascii());
-    for text in [english, format!("{:?}", words::of(Language::Ja))] {
+    let of_people = format!("{:?}", words_people::of(Language::En));
+    assert!(english.is_ascii() && of_people.is_ascii());
+    let japanese = format!("{:?}", words::of(Language::Ja));
+    let people = format!("{:?}", words_people::of(Language::Ja));
+    for text in [english, of_people, japanese, people] {
         assert!(!text.contains("\"\""), "{text}");
     }
 }

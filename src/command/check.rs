@@ -2,6 +2,7 @@
 
 use super::Command;
 use super::args::{Args, CONFIG};
+use super::connect::{Way, connect};
 use super::exit::{Exit, Outcome, Stop, exit_of};
 use super::file;
 use super::forward::AUTHORITIES;
@@ -25,19 +26,22 @@ Checks the configuration and the key file without starting anything. Every fault
 
   FILE:LINE: KEY: found WHAT; allowed WHAT
 
-Usage: hansho check [--config FILE] [--show | --json] [--no-key]
+Usage: hansho check [--config FILE] [--show | --json] [--no-key | --connect]
 
   --config FILE  the configuration. Default: /etc/hansho/agent.toml
   --show         print every value in force as TOML, each with where it came from
   --json         print one object: file, errors [{file, line, key, found, allowed}], warnings [{about, text}]
   --no-key       leave the key file out, for a check on another host
+  --connect      try the way to every collector as well, a line a step: name, tcp, proxy, tls, clock, key, store, traffic (MB a
+                 month, estimated), agent. It changes nothing at the collector, beside a running agent and before the first
+                 start alike. With --json: connect [{url, steps [{step, ended (ok, failed, skipped), text}]}]
 
 Warnings don't fail the check: a disk ring on a file system that copies on write, a memory ring that does not lie in
 memory, too low a limit of locked memory, an alert of silence that comes before silence, https without certificates to
 trust.
 
-Exit codes: 0 the agent can start with it, 64 wrong command line, 66 the configuration or the key file is missing, 77 not
-allowed to read it, 78 faults in the configuration or the key file.
+Exit codes: 0 the agent can start with it, 64 wrong command line, 66 the configuration or the key file is missing, 69 a step of
+--connect failed, 77 not allowed to read it, 78 faults in the configuration or the key file.
 
 Example: hansho check --config agent.toml --no-key --show
 ",
@@ -49,6 +53,7 @@ struct Options {
     show: bool,
     json: bool,
     key: bool,
+    connect: bool,
 }
 
 /// Something that works, but not as one may expect.
@@ -73,6 +78,9 @@ struct Report<'r> {
     file: String,
     errors: Vec<Fault<'r>>,
     warnings: &'r [Warning],
+    /// With --connect, where the configuration is good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connect: Option<Vec<Way>>,
 }
 
 fn run(args: &mut Args, out: &mut Output) -> Outcome {
@@ -96,16 +104,29 @@ fn run(args: &mut Args, out: &mut Output) -> Outcome {
     for warning in &warnings {
         say(&format!("warning: {}: {}", warning.about, warning.text));
     }
+    // Without the key all but the key can be tried; without a configuration nothing.
+    let ways = match plan.as_ref().filter(|_| options.connect) {
+        Some(plan) => Some(connect(plan)?),
+        None => None,
+    };
+    let unreached = ways.iter().flatten().any(Way::failed);
     if options.json {
-        out.json(&report(&options.config, &errors, &warnings))?;
+        let mut report = report(&options.config, &errors, &warnings);
+        report.connect = ways;
+        out.json(&report)?;
     } else if let Some(plan) = &plan {
         if options.show {
             out.text(&config::show(plan))?;
         } else if errors.is_empty() {
             out.line(&summary(&options.config, plan))?;
         }
+        for way in ways.iter().flatten() {
+            out.text(&way.lines())?;
+        }
     }
-    Ok(if errors.is_empty() {
+    Ok(if errors.is_empty() && unreached {
+        Exit::Unavailable
+    } else if errors.is_empty() {
         Exit::Done
     } else {
         exit_of(&errors)
@@ -118,6 +139,7 @@ fn options(args: &mut Args) -> Result<Options, Stop> {
         show: false,
         json: false,
         key: true,
+        connect: false,
     };
     while let Some(arg) = args.next()? {
         match arg {
@@ -125,8 +147,12 @@ fn options(args: &mut Args) -> Result<Options, Stop> {
             Arg::Long("show") => options.show = true,
             Arg::Long("json") => options.json = true,
             Arg::Long("no-key") => options.key = false,
+            Arg::Long("connect") => options.connect = true,
             other => return Err(other.unexpected().into()),
         }
+    }
+    if options.connect && (options.show || !options.key) {
+        return Err(Stop::usage("--connect: without --show and --no-key"));
     }
     if options.show && options.json {
         let message =
@@ -148,6 +174,7 @@ fn report<'r>(config: &Path, errors: &'r [ConfigError], warnings: &'r [Warning])
         file: config.display().to_string(),
         errors: errors.iter().map(fault).collect(),
         warnings,
+        connect: None,
     }
 }
 

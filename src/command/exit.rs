@@ -47,24 +47,30 @@ impl Exit {
         (Self::Done, "all is well"),
         (
             Self::Nothing,
-            "the answer is no, such as a code that this version does not know",
+            "the answer is no: a code that this version does not know, a token that is not taken",
         ),
         (Self::Usage, "wrong command line"),
         (Self::Data, "a line of the input is wrong"),
         (Self::NoInput, "a file is missing"),
-        (Self::Unavailable, "the agent does not run"),
+        (
+            Self::Unavailable,
+            "the agent does not run, or the collector cannot be reached",
+        ),
         (Self::Internal, "a fault of hansho itself"),
         (Self::System, "the system refused something"),
         (
             Self::CannotCreate,
-            "a ring, directory or socket cannot be created",
+            "a ring, directory, socket or key file cannot be created",
         ),
         (Self::Io, "reading or writing failed"),
         (
             Self::Temporary,
-            "not now: another agent runs with the same rings",
+            "not now: another agent runs with the same rings, or the collector is busy",
         ),
-        (Self::Format, "bytes that are no ring, batch or frame"),
+        (
+            Self::Format,
+            "bytes that are no ring, batch, frame or answer",
+        ),
         (Self::NoPermission, "not allowed"),
         (
             Self::Configuration,

@@ -3,12 +3,14 @@
 mod args;
 mod check;
 mod codes;
+mod connect;
 mod content;
 mod decode;
 mod exit;
 mod explain;
 mod file;
 mod forward;
+mod join;
 mod leave;
 mod moment;
 mod output;
@@ -44,6 +46,7 @@ pub(crate) struct Command {
 /// The subcommands, in the order in which help lists them.
 const COMMANDS: &[Command] = &[
     run::COMMAND,
+    join::COMMAND,
     check::COMMAND,
     status::COMMAND,
     sample::COMMAND,

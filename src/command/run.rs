@@ -147,7 +147,7 @@ fn prepare(config_file: &Path) -> Result<Stop, Stop> {
 }
 
 /// The password of the proxy's user, where there is one.
-pub(super) fn proxy_password(plan: &Plan) -> Result<Option<String>, ConfigError> {
+pub(crate) fn proxy_password(plan: &Plan) -> Result<Option<String>, ConfigError> {
     let user = plan
         .forward
         .proxy

@@ -253,7 +253,7 @@ fn look(plan: &Plan, language: Language) -> Result<Status, Stop> {
 }
 
 /// Where the memory ring is: as configured, else the first of the usual places that has one.
-fn memory_path(plan: &Plan) -> PathBuf {
+pub(crate) fn memory_path(plan: &Plan) -> PathBuf {
     let candidates = match &plan.spool.memory_directory {
         MemoryDirectory::Path(directory) => vec![directory.join(MEMORY_FILE)],
         MemoryDirectory::Auto => MEMORY_DIRECTORIES

@@ -1,10 +1,12 @@
-//! The files of the configuration: agent.toml and the key file are read here and nowhere else.
+//! The files of the configuration: agent.toml and the key file are read and written here and nowhere else.
 
 use crate::limit::{CONFIG_BYTES, KEY_FILE_BYTES};
 use rustix::fs::{FileType, Mode, OFlags, fstat, open};
 use std::fs::File;
-use std::io::{Error, Read};
-use std::path::Path;
+use std::fs::{self, OpenOptions};
+use std::io::{Error, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 
 /// Permission bits of an inode (inode(7)).
 const PERMISSIONS: u32 = 0o7777;
@@ -39,6 +41,88 @@ pub(super) fn key(path: &Path, forbidden: u32) -> Result<KeyFile, Error> {
         return Ok(KeyFile::Open(mode));
     }
     bounded(descriptor.into(), KEY_FILE_BYTES).map(KeyFile::Content)
+}
+
+/// A key file that is to be: its directory was written to before the key is asked for, so that no token is spent for
+/// nothing.
+#[derive(Debug)]
+pub struct NewKey {
+    path: PathBuf,
+    temporary: PathBuf,
+    file: File,
+    replace: bool,
+}
+
+impl NewKey {
+    /// Prepares a file of mode 0600 beside `path`, and its directory where there is none.
+    ///
+    /// # Errors
+    /// `AlreadyExists` where there is a key and it is not to be replaced; as open(2) otherwise.
+    pub fn prepare(path: &Path, replace: bool) -> Result<Self, Error> {
+        if !replace && path.symlink_metadata().is_ok() {
+            return Err(std::io::ErrorKind::AlreadyExists.into());
+        }
+        if let Some(parent) = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+        {
+            // Of a first join; where it is there, or cannot be made, the file says so.
+            drop(fs::DirBuilder::new().mode(0o755).create(parent));
+        }
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".new-{}", std::process::id()));
+        let temporary = PathBuf::from(name);
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&temporary)?;
+        Ok(Self {
+            path: path.to_owned(),
+            temporary,
+            file,
+            replace,
+        })
+    }
+
+    /// Writes the line and puts the file in its place, on the disk when this returns.
+    ///
+    /// # Errors
+    /// As write(2), link(2) or rename(2); `AlreadyExists` where somebody was faster.
+    pub fn keep(mut self, line: &str) -> Result<(), Error> {
+        self.file.write_all(line.as_bytes())?;
+        self.file.sync_all()?;
+        if self.replace {
+            fs::rename(&self.temporary, &self.path)?;
+        } else {
+            fs::hard_link(&self.temporary, &self.path)?;
+        }
+        match self.path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => File::open(parent)?.sync_all(),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for NewKey {
+    fn drop(&mut self) {
+        // Renamed away, or of no use any more.
+        drop(fs::remove_file(&self.temporary));
+    }
+}
+
+/// Writes a configuration where there is none.
+///
+/// # Errors
+/// As open(2) and write(2).
+pub fn write_configuration(path: &Path, text: &str) -> Result<(), Error> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o644)
+        .open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
 }
 
 /// At most `most` bytes and one, by which a reader sees that there are more.

@@ -20,6 +20,7 @@ pub mod units;
 mod url;
 
 pub use error::{ConfigError, ConfigErrors, Unreadable};
+pub use file::{NewKey, write_configuration};
 pub use key_file::AgentKey;
 pub use plan::{EffectiveRule, Plan};
 pub use show::show;
@@ -74,6 +75,14 @@ pub fn parse_bytes(bytes: &[u8], file: &str) -> Result<Plan, ConfigErrors> {
             Err(whole(file, line, "bytes that are not UTF-8", "UTF-8 text"))
         }
     }
+}
+
+/// Takes the address of a collector apart, as `forward.urls` does; plain HTTP only to this host.
+///
+/// # Errors
+/// What is allowed instead.
+pub fn collector_url(text: &str) -> Result<plan::CollectorUrl, &'static str> {
+    url::parse(text, false).map_err(url::UrlError::allowed)
 }
 
 /// Checks a configuration of at most [`CONFIG_BYTES`].

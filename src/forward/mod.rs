@@ -6,6 +6,7 @@
 //! holds a bug on purpose, for the kill test. Waits, log lines and bounds: docs/FORWARD.md.
 
 pub mod batcher;
+pub mod certificate;
 pub mod client;
 pub mod connector;
 pub mod cursors;

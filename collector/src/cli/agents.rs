@@ -2,6 +2,7 @@
 
 use super::{Arguments, configuration, name, one_agent, print, reader, store_failure};
 use crate::clock::{self, utc};
+use crate::config::value::duration_text;
 use crate::exit::{CONFIG, FAILURE, Failure, IO, USAGE};
 use crate::ingest::join::{token_hash, token_text};
 use crate::keys::{self, Masters};
@@ -66,7 +67,7 @@ pub(super) fn rotate(arguments: &Arguments, selector: &str) -> Result<(), Failur
          {} at the longest\n",
         agent.path(),
         path.display(),
-        span_text(grace_ms)
+        duration_text(grace_ms)
     ))
 }
 
@@ -191,7 +192,7 @@ pub(super) fn token_add(arguments: &Arguments) -> Result<(), Failure> {
         .map_err(|error| Failure::new(IO, format!("{}: {error}", path.display())))?;
     print(&format!(
         "join token {id} for {customer}/{system}, {uses} host(s), {}: it is in {}\n",
-        span_text(for_ms),
+        duration_text(for_ms),
         path.display()
     ))
 }
@@ -256,49 +257,5 @@ pub(super) fn token_revoke(arguments: &Arguments, id: &str) -> Result<(), Failur
         None => Err(Failure::new(FAILURE, format!("no join token {number}"))),
         Some(None) => print(&format!("join token {number} revoked\n")),
         Some(Some(end)) => print(&format!("join token {number} was {} already\n", end.word())),
-    }
-}
-
-/// A span like `30m`, `12h` or `7d`, in milliseconds.
-pub(super) fn span_ms(text: &str) -> Option<u64> {
-    let (number, unit_ms) = [("m", 60_000), ("h", 3_600_000), ("d", clock::DAY_MS)]
-        .into_iter()
-        .find_map(|(unit, ms)| Some((text.strip_suffix(unit)?, ms)))?;
-    let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    let number: u64 = number.parse().ok().filter(|_| digits)?;
-    number.checked_mul(unit_ms)
-}
-
-fn span_text(ms: u64) -> String {
-    let units = [(clock::DAY_MS, "d"), (3_600_000, "h")];
-    let whole = units
-        .into_iter()
-        .find(|(unit_ms, _)| ms.checked_rem(*unit_ms) == Some(0));
-    let (unit_ms, unit) = whole.unwrap_or((60_000, "m"));
-    format!("{}{unit}", ms.checked_div(unit_ms).unwrap_or(0))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{span_ms, span_text};
-
-    #[test]
-    fn spans_are_read_and_written() {
-        for (text, ms) in [("30m", 1_800_000), ("12h", 43_200_000), ("7d", 604_800_000)] {
-            assert_eq!(span_ms(text), Some(ms));
-            assert_eq!(span_text(ms), text);
-        }
-        for wrong in [
-            "",
-            "7",
-            "d",
-            "-1d",
-            "+1d",
-            "1w",
-            "99999999999999999999d",
-            "1 d",
-        ] {
-            assert_eq!(span_ms(wrong), None, "{wrong}");
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! `mail preview`: what a mail would say, by the standard words or a site's templates. `mail test`: whether mails go out.
 
-use super::{Arguments, configuration, print};
+use super::{HELP, print};
 use crate::config::{self, Config};
 use crate::exit::{CONFIG, FAILURE, Failure, USAGE};
 use crate::notify::example::{KINDS, example};
@@ -10,7 +10,90 @@ use crate::notify::smtp::{Mailer, Settings};
 use crate::notify::template::Templates;
 use crate::{clock, keys};
 use hansho::code::{self, Language};
+use lexopt::prelude::*;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+
+/// What the command line says.
+#[derive(Debug, Default)]
+struct Arguments {
+    config: Option<PathBuf>,
+    words: Vec<String>,
+    kind: Option<String>,
+    language: Option<String>,
+    code: Option<String>,
+    html: bool,
+    templates: Option<PathBuf>,
+    help: bool,
+}
+
+/// Whether the first word is `mail`.
+pub(super) fn asked(arguments: impl Iterator<Item = OsString>) -> bool {
+    let mut arguments = arguments.skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.to_str() {
+            Some("--config") => drop(arguments.next()),
+            Some(option) if option.starts_with('-') => {}
+            word => return word == Some("mail"),
+        }
+    }
+    false
+}
+
+fn arguments(mut parser: lexopt::Parser) -> Result<Arguments, lexopt::Error> {
+    let mut arguments = Arguments::default();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("config") => arguments.config = Some(parser.value()?.into()),
+            Long("kind") => arguments.kind = Some(parser.value()?.string()?),
+            Long("lang") => arguments.language = Some(parser.value()?.string()?),
+            Long("code") => arguments.code = Some(parser.value()?.string()?),
+            Long("html") => arguments.html = true,
+            Long("templates") => arguments.templates = Some(parser.value()?.into()),
+            Long("help") | Short('h') => arguments.help = true,
+            Value(word) => arguments.words.push(word.string()?),
+            other => return Err(other.unexpected()),
+        }
+    }
+    Ok(arguments)
+}
+
+/// Runs `mail preview` or `mail test`.
+pub(super) fn run(parser: lexopt::Parser) -> Result<(), Failure> {
+    let arguments =
+        arguments(parser).map_err(|error| Failure::new(USAGE, format!("{error}; see --help")))?;
+    if arguments.help {
+        return print(HELP);
+    }
+    let words: Vec<&str> = arguments.words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["mail", "preview"] => preview(&arguments),
+        ["mail", "test", address] => {
+            let options = [
+                ("--kind", arguments.kind.is_some()),
+                ("--code", arguments.code.is_some()),
+                ("--html", arguments.html),
+                ("--templates", arguments.templates.is_some()),
+            ];
+            match options.into_iter().find(|(_, given)| *given) {
+                Some((option, _)) => Err(Failure::new(
+                    USAGE,
+                    format!("{option} does not belong to `mail test`"),
+                )),
+                None => test(&arguments, address),
+            }
+        }
+        other => Err(Failure::new(
+            USAGE,
+            format!("no command `{}`; see --help", other.join(" ")),
+        )),
+    }
+}
+
+fn configuration(arguments: &Arguments) -> Result<Config, Failure> {
+    let path = arguments.config.as_deref();
+    config::read(path.unwrap_or(Path::new("collector.toml")))
+}
 
 fn language(arguments: &Arguments) -> Result<Language, Failure> {
     let tag = arguments.language.as_deref().unwrap_or("ja");
@@ -20,7 +103,7 @@ fn language(arguments: &Arguments) -> Result<Language, Failure> {
 
 /// Prints an example, by the templates of `--templates`, else of the configuration that `--config` names, else by the
 /// standard words: it needs no configuration.
-pub(super) fn preview(arguments: &Arguments) -> Result<(), Failure> {
+fn preview(arguments: &Arguments) -> Result<(), Failure> {
     let kind = arguments.kind.as_deref().unwrap_or("raised");
     let language = language(arguments)?;
     let code = arguments.code.as_deref().unwrap_or("HNS1002");
@@ -63,7 +146,7 @@ fn mailer(mail: &config::Mail) -> Result<Mailer, Failure> {
 }
 
 /// Sends a mail that says that it is a test, and what became of it.
-pub(super) fn test(arguments: &Arguments, address: &str) -> Result<(), Failure> {
+fn test(arguments: &Arguments, address: &str) -> Result<(), Failure> {
     let language = language(arguments)?;
     let config = configuration(arguments)?;
     let Some(mail) = &config.mail else {

@@ -1,4 +1,5 @@
-//! The command line: parsing and wiring. `serve` stands in [`serve`], what reading commands print in [`json`].
+//! The command line: parsing and wiring. `serve` stands in [`serve`], `account` and `token` in [`people`], what reading commands
+//! print in [`json`].
 
 mod agents;
 pub mod backup;
@@ -7,6 +8,7 @@ pub mod json;
 mod living;
 mod mail;
 mod ops;
+mod people;
 mod reload;
 mod responses;
 mod route;
@@ -14,7 +16,7 @@ pub mod serve;
 mod telling;
 
 use crate::clock::{self, utc};
-use crate::config::value::is_id;
+use crate::config::value::{duration_ms, is_id};
 use crate::config::{self, Config};
 use crate::directory::Directory;
 use crate::exit::{CONFIG, DATA, FAILURE, Failure, IO, OK, USAGE};
@@ -63,16 +65,16 @@ usage: hansho-collector COMMAND [--config FILE] [options]
   frames AGENT [--json]       raw frames still kept
   losses AGENT [--json]       ranges that will never come, with the reason
   stats [--json]              what was stored, came again, was lost
-  route --agent AGENT --code HNS1002 [--subject S] [--at TIME] [--json]
-                              who gets such an alert, what they are told, and why
-  responses [--system CUSTOMER/SYSTEM] [--json]
-                              codes that a system can raise and that have no response yet
   mail preview [--kind KIND] [--lang ja|en] [--code CODE] [--html] [--templates DIRECTORY]
                               an example of a mail, by the templates of DIRECTORY or of --config where given
   mail test ADDRESS [--lang ja|en]
                               send a mail that says it is a test, and tell what became of it
   test-report --system CUSTOMER/SYSTEM [--json|--csv]
                               which codes were tested on which hosts, when, whether mail arrived, who took it; what was not
+  route --agent AGENT --code HNS1002 [--subject S] [--at TIME] [--json]
+                              who gets such an alert, what they are told, and why
+  responses [--system CUSTOMER/SYSTEM] [--json]
+                              codes that a system can raise and that have no response yet
   watch URL [--every TIME] [--after N] [--mail-to ADDRESS] [--lang ja|en]
                               ask another collector's /healthz each minute; mail after N misses (3), and when it is back
 
@@ -93,6 +95,18 @@ usage: hansho-collector COMMAND [--config FILE] [options]
                               who did what, as CSV
   link rotate --by NAME       let a new secret sign the links in mails
 
+  account add NAME --role ROLE [--customer CUSTOMER]... [--language ja|en] [--no-password]
+                              add a person; the password is the first line of stdin. Without --customer all customers
+  account list [--json]       list the accounts
+  account disable NAME, account enable NAME
+                              shut a person out, or let them in again
+  account password NAME       set a password, the first line of stdin
+  token add NAME --role ROLE [--customer CUSTOMER]... [--days N]
+                              make an API token and print it, once; without --days it has no end
+  token list [--json]         list the API tokens
+  token revoke NAME           revoke an API token
+
+ROLE is viewer, operator or admin.
 TIME is 2026-11-24T03:20+09:00, 2026-11-24T03:20, 03:20 (the next one) or +30m, +2h, +1d.
 AGENT is NAME, CUSTOMER/SYSTEM/NAME, or the agent's 16 hexadecimal digits.
 --config FILE is ./collector.toml where it is not given. Every command takes --help.
@@ -122,14 +136,11 @@ struct Arguments {
     file: Option<PathBuf>,
     key_file: Option<PathBuf>,
     since_ms: u64,
+    people: people::Options,
     agent: Option<String>,
     code: Option<String>,
     subject: Option<String>,
     at: Option<String>,
-    kind: Option<String>,
-    language: Option<String>,
-    html: bool,
-    templates: Option<PathBuf>,
 }
 
 /// Runs the command line of this process.
@@ -140,6 +151,8 @@ pub fn main() -> ExitCode {
         handling::run(lexopt::Parser::from_env())
     } else if ops::asked(std::env::args_os()) {
         ops::run(lexopt::Parser::from_env())
+    } else if mail::asked(std::env::args_os()) {
+        mail::run(lexopt::Parser::from_env())
     } else {
         arguments(lexopt::Parser::from_env())
             .map_err(|error| Failure::new(USAGE, format!("{error}; see --help")))
@@ -179,14 +192,15 @@ fn arguments(mut parser: lexopt::Parser) -> Result<Arguments, lexopt::Error> {
             Long("file") => arguments.file = Some(parser.value()?.into()),
             Long("key-file") => arguments.key_file = Some(parser.value()?.into()),
             Long("since-ms") => arguments.since_ms = parser.value()?.parse()?,
+            Long("role") => arguments.people.role = Some(parser.value()?.string()?),
+            Long("customer") => arguments.people.customers.push(parser.value()?.string()?),
+            Long("language") => arguments.people.language = Some(parser.value()?.string()?),
+            Long("no-password") => arguments.people.no_password = true,
+            Long("days") => arguments.people.days = Some(parser.value()?.string()?),
             Long("agent") => arguments.agent = Some(parser.value()?.string()?),
             Long("code") => arguments.code = Some(parser.value()?.string()?),
             Long("subject") => arguments.subject = Some(parser.value()?.string()?),
             Long("at") => arguments.at = Some(parser.value()?.string()?),
-            Long("kind") => arguments.kind = Some(parser.value()?.string()?),
-            Long("lang") => arguments.language = Some(parser.value()?.string()?),
-            Long("html") => arguments.html = true,
-            Long("templates") => arguments.templates = Some(parser.value()?.into()),
             Value(word) => arguments.words.push(word.string()?),
             other => return Err(other.unexpected()),
         }
@@ -197,7 +211,7 @@ fn arguments(mut parser: lexopt::Parser) -> Result<Arguments, lexopt::Error> {
 /// The value of the option just read, as a span.
 fn span(parser: &mut lexopt::Parser) -> Result<u64, lexopt::Error> {
     let text = parser.value()?.string()?;
-    agents::span_ms(&text).ok_or_else(|| format!("{text:?}: a time like 30m, 12h or 7d").into())
+    duration_ms(&text).ok_or_else(|| format!("{text:?}: a time like 30m, 12h or 7d").into())
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -238,16 +252,24 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         ["frames", agent] => frames(arguments, agent),
         ["losses", agent] => losses(arguments, agent),
         ["stats"] => stats(arguments),
+        ["account", rest @ ..] => {
+            people::account(arguments, rest).unwrap_or_else(|| Err(no_command(&words)))
+        }
+        ["token", rest @ ..] => {
+            people::token(arguments, rest).unwrap_or_else(|| Err(no_command(&words)))
+        }
         ["route"] => route::route(arguments),
         ["responses"] => responses::responses(arguments),
-        ["mail", "preview"] => mail::preview(arguments),
-        ["mail", "test", address] => mail::test(arguments, address),
         [] => Err(Failure::new(USAGE, "no command; see --help")),
-        other => Err(Failure::new(
-            USAGE,
-            format!("no command `{}`; see --help", other.join(" ")),
-        )),
+        other => Err(no_command(other)),
     }
+}
+
+fn no_command(words: &[&str]) -> Failure {
+    Failure::new(
+        USAGE,
+        format!("no command `{}`; see --help", words.join(" ")),
+    )
 }
 
 /// An option that its command does not know is a mistake, not decoration.
@@ -257,23 +279,19 @@ fn misplaced(arguments: &Arguments, words: &[&str]) -> Result<(), Failure> {
     let of = |verb: &str| command == "agent" && words.get(1) == Some(&verb);
     let token = matches!(words, ["join-token", "add", ..]);
     let prints = match words {
-        ["agent" | "join-token", verb, ..] => *verb == "list",
+        ["agent" | "join-token" | "account" | "token", verb, ..] => *verb == "list",
         _ => !matches!(
             command,
-            "serve" | "check" | "backup" | "restore" | "migrate" | "mail"
+            "serve" | "check" | "backup" | "restore" | "migrate"
         ),
     };
-    let preview = matches!(words, ["mail", "preview"]);
     let wrong = [
         (
             "--system",
             arguments.system.is_some() && !add && !token && !of("move") && command != "responses",
         ),
         ("--agent", arguments.agent.is_some() && command != "route"),
-        (
-            "--code",
-            arguments.code.is_some() && command != "route" && !preview,
-        ),
+        ("--code", arguments.code.is_some() && command != "route"),
         (
             "--subject",
             arguments.subject.is_some() && command != "route",
@@ -300,12 +318,9 @@ fn misplaced(arguments: &Arguments, words: &[&str]) -> Result<(), Failure> {
             arguments.since_ms != 0 && command != "readings",
         ),
         ("--json", arguments.json && !prints),
-        ("--kind", arguments.kind.is_some() && !preview),
-        ("--lang", arguments.language.is_some() && command != "mail"),
-        ("--html", arguments.html && !preview),
-        ("--templates", arguments.templates.is_some() && !preview),
     ]
     .into_iter()
+    .chain(arguments.people.given(words))
     .find(|(_, wrong)| *wrong);
     match wrong {
         Some((option, _)) => Err(Failure::new(

@@ -12,7 +12,8 @@ use crate::ingest::request::{Intake, Patience};
 use crate::ingest::server::Server;
 use crate::ingest::{Keys, Metrics, Refusal, SignsOfLife, tls};
 use crate::keys::Masters;
-use crate::limit::{KEY_CACHE, KEY_FRESH_MS, QUEUE_BATCHES, STANDBY_POLL_MS, STOP_MS};
+use crate::limit::{KEY_CACHE, KEY_FRESH_MS, QUEUE_BATCHES, SETUP_MS, STANDBY_POLL_MS, STOP_MS};
+use crate::people::{Gate, NotDone, Settings, TrustedProxy};
 use crate::presence::watcher::Watcher;
 use crate::store::writer::Writer;
 use crate::store::{SqliteStore, Store, StoreError};
@@ -22,6 +23,7 @@ use core::net::SocketAddr;
 use hansho::frame::kind::AgentId;
 use hansho::frame::seal::AgentKey;
 use std::collections::HashMap;
+use std::io::Write as _;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::TcpListener;
@@ -144,8 +146,7 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
     let zone = config.pages.zone.clone().unwrap_or_else(Zone::of_host);
     let current = Arc::new(Current::new(config, zone.clone()));
     reload::warn(&current);
-    let telling = telling::start(config, Arc::clone(&writing), &current, &metrics)?;
-    let upkeep = living::upkeep(config, Arc::clone(&writing), &current, &zone)?;
+    let gate = Gate::new(Arc::clone(&reading), Arc::clone(&writing), settings(config));
     let watcher = Watcher {
         store: Arc::clone(&writing),
         signs: Arc::clone(&signs),
@@ -158,10 +159,13 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         .name("presence".to_owned())
         .spawn(move || watcher.run(&watching))
         .map_err(|error| Failure::new(IO, format!("presence cannot be started: {error}")))?;
+    let telling = telling::start(config, Arc::clone(&writing), &current, &metrics)?;
+    let upkeep = living::upkeep(config, Arc::clone(&writing), &current, &zone)?;
     let (newest_known, newest) = watch::channel(0);
     let site = web::Site {
         store: reading,
         writing,
+        gate,
         queue,
         metrics,
         signs,
@@ -178,17 +182,46 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         &current,
     ));
     drop(upkeep);
-    telling.stop()?;
     drop(stop_watching);
     if watcher.join().is_err() {
         return Err(Failure::new(IO, "presence failed"));
     }
+    telling.stop()?;
     // Every sender of the queue is gone with the runtime; the writer stores what waits and ends.
     runtime.shutdown_timeout(std::time::Duration::from_secs(5));
     if thread.join().is_err() {
         return Err(Failure::new(IO, "the writer failed"));
     }
     outcome
+}
+
+/// How people come in, as collector.toml has it.
+fn settings(config: &Config) -> Settings {
+    let proxy = config.pages.trusted_proxy.as_ref();
+    let proxy = proxy.map(|proxy| TrustedProxy {
+        addresses: proxy.addresses.clone(),
+        header: proxy.header.clone(),
+    });
+    Settings::new(config.pages.base_url.as_deref(), proxy)
+}
+
+/// While there is no account, says on stderr under which link the first one is made.
+fn offer_setup(gate: &Gate, base: &str) -> Result<(), Failure> {
+    let offered = gate.offer_setup(clock::now()).map_err(|why| match why {
+        NotDone::Store(error) => store_failure(&error),
+        other => Failure::new(IO, other.to_string()),
+    })?;
+    if let Some(key) = offered {
+        let hours = SETUP_MS / (60 * 60 * 1000);
+        // Not into the log's format, which others may collect: whoever reads this line makes the first account.
+        let line = format!(
+            "no account yet; make the first one within {hours} hours: {base}/setup?key={}\n",
+            key.hex()
+        );
+        // Where stderr is gone, `account add` makes the first account too.
+        std::io::stderr().write_all(line.as_bytes()).ok();
+    }
+    Ok(())
 }
 
 /// Opens the store for writing. A standby waits as long as another collector writes to it.
@@ -255,6 +288,9 @@ async fn listen(
         intake,
         stop: stopping.clone(),
     };
+    let base = config.pages.base_url.clone();
+    let base = base.unwrap_or_else(|| format!("http://{pages_address}"));
+    offer_setup(&site.gate, &base)?;
     let ingest = tokio::spawn(server.run());
     let site = Arc::new(site);
     let living = Living::start(config, ingest_address, &site)?;

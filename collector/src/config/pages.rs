@@ -75,7 +75,7 @@ fn listen(seen: &mut Seen<'_>, row: &Row<'_>) -> Option<SocketAddr> {
             line,
             "[pages] listen",
             listen.to_string(),
-            "a loopback address behind a proxy that asks who it is, or allow_remote = true (the pages have no login yet)",
+            "a loopback address behind a proxy with TLS, or allow_remote = true (passwords then travel in plain HTTP)",
         );
         return None;
     }

@@ -243,6 +243,11 @@ impl Step<'_> {
             0
         };
         let name = thread.root.to_string();
+        // Where several ended at once, the end is told of the worst: people were told of that.
+        let speaks_of = match reason {
+            Reason::FamilyEnds => thread.head,
+            _ => about.alert.id,
+        };
         for receiver in receivers {
             let mut got = earlier
                 .iter()
@@ -258,7 +263,7 @@ impl Step<'_> {
                 number: self.next_outgoing(),
                 decision,
                 reason,
-                alert: Some(about.alert.id),
+                alert: Some(speaks_of),
                 thread: Some(thread.root),
                 list: None,
                 receiver: receiver.name.clone(),

@@ -14,7 +14,7 @@ pub mod site;
 pub mod sweep;
 pub mod watcher;
 
-pub use sweep::{retire, sweep};
+pub use sweep::sweep;
 
 use crate::config::Presence as When;
 use crate::store::{Agent, AlertId, BackCause, DoubleSign, SilenceCause};

@@ -34,7 +34,7 @@ impl Sweep<'_> {
         }
         let mut sites = Sites::new();
         for (place, one) in all.iter().enumerate() {
-            if one.agent.last_seen.is_some() {
+            if one.agent.last_seen.is_some() && one.agent.retired.is_none() {
                 let site = (self.policy.site)(&one.agent);
                 sites.entry(site).or_default().push(place);
             }

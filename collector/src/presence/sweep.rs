@@ -84,12 +84,12 @@ pub fn sweep(
     };
     sweep.quiet()?;
     for one in &mut all {
+        if one.agent.retired.is_some() {
+            sweep.retired(one)?;
+            continue;
+        }
         if one.presence.standing == Standing::Retired {
-            if one.agent.last_seen == one.presence.seen {
-                continue;
-            }
             one.presence.standing = Standing::Never;
-            one.presence.seen = None;
         }
         sweep.returned(one)?;
         sweep.silence(one)?;
@@ -391,39 +391,28 @@ impl Sweep<'_> {
         }
         Ok(own)
     }
-}
 
-/// Ends what the collector raised about an agent that is taken out of service; it is judged anew if it is heard again.
-///
-/// # Errors
-/// [`StoreError`].
-pub fn retire(
-    rows: &mut dyn AllRows,
-    agent: AgentId,
-    now: WallTime,
-) -> Result<Vec<Decision>, StoreError> {
-    let mut decisions = Vec::new();
-    for alert in rows.open_alerts(agent)? {
-        if alert.last_run != COLLECTOR_RUN {
-            continue;
+    /// Ends what the collector raised about an agent that nobody expects any more. It is judged anew when it is expected again.
+    fn retired(&mut self, one: &mut One) -> Result<(), StoreError> {
+        one.due = None;
+        if one.presence.standing == Standing::Retired {
+            return Ok(());
         }
-        let code = alert.identity.code;
-        let id = raise::end(rows, alert, now, Reason::Withdrawn, now)?;
-        decisions.push(Decision {
-            agent,
-            alert: Some((code, id)),
-            done: Done::Resolved,
-            why: Why::Retired,
-        });
+        let agent = one.agent.id;
+        for alert in self.rows.open_alerts(agent)? {
+            if alert.last_run != COLLECTOR_RUN {
+                continue;
+            }
+            let code = alert.identity.code;
+            let id = raise::end(self.rows, alert, self.now, Reason::Withdrawn, self.now)?;
+            self.decided(agent, Some((code, id)), Done::Resolved, Why::Retired);
+        }
+        one.presence = Presence {
+            standing: Standing::Retired,
+            gaps_told: one.presence.gaps_told,
+            double_told: one.presence.double_told,
+            ..Presence::new(agent)
+        };
+        Ok(())
     }
-    let known = rows.agent(agent)?.ok_or(StoreError::NoAgent)?;
-    let before = rows.presence(agent)?;
-    rows.put_presence(&Presence {
-        standing: Standing::Retired,
-        seen: known.last_seen,
-        gaps_told: before.as_ref().map_or(0, |before| before.gaps_told),
-        double_told: before.and_then(|before| before.double_told),
-        ..Presence::new(agent)
-    })?;
-    Ok(decisions)
 }

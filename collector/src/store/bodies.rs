@@ -40,7 +40,7 @@ impl<R: AllRows> Applying<'_, R> {
             Body::Boot(boot) => self.booted(place, boot),
             Body::Leave(leave) => self.leave(place, leave),
             Body::Goodbye(goodbye) => self.goodbye(place, goodbye),
-            // Kept raw: a Config of an older run is history, presence reads Boot and Leave, History is read on demand.
+            // Kept raw: a Config of an older run is history, History is read on demand.
             Body::Config(_) | Body::History(_) | Body::Loss(_) => Ok(()),
         }
     }

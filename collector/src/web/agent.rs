@@ -5,7 +5,7 @@ use super::codes;
 use super::frame::{self, View};
 use super::life::{self, Life};
 use super::names;
-use super::values;
+use super::{values, visible_agent};
 use crate::store::{Agent, AgentRule, AlertFilter, LostRange, StoreError};
 use hansho::rule::{Quantity, Unit};
 use maud::{Markup, html};
@@ -18,8 +18,7 @@ const LOSSES: usize = 20;
 /// # Errors
 /// [`StoreError`].
 pub fn page(site: &Site, view: &View, selector: &str) -> Result<Option<Markup>, StoreError> {
-    let found = site.store.find_agent(selector)?;
-    let [agent] = found.as_slice() else {
+    let Some(agent) = &visible_agent(site, view, selector)? else {
         return Ok(None);
     };
     let latest = site.store.latest(agent.id)?;

@@ -7,6 +7,7 @@ use super::life;
 use super::names;
 use super::reason::Ending;
 use super::values;
+use crate::people::Scope;
 use crate::store::{AlertId, StoreError};
 use hansho::rule::Quantity;
 use maud::{Markup, html};
@@ -24,6 +25,13 @@ pub fn page(site: &Site, view: &View, id: &str) -> Result<Option<Markup>, StoreE
     };
     let agents = site.store.agents()?;
     let owner = agents.iter().find(|agent| agent.id == alert.agent);
+    // What another customer's is does not exist for this viewer; nor does what belongs to no customer, but for those who see all.
+    let sees = owner.map_or(view.viewer().scope == Scope::All, |owner| {
+        view.viewer().sees(&owner.customer)
+    });
+    if !sees {
+        return Ok(None);
+    }
     let silent = match owner {
         Some(owner) => life::of(site, owner, view.now)?.silent,
         None => None,

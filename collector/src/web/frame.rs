@@ -2,9 +2,12 @@
 
 use super::assets;
 use super::codes::{self, Severity, Text};
+use super::guard::{Entered, Way};
 use super::reason::{self, Ending};
 use super::values;
 use super::words::Words;
+use super::words_people;
+use crate::people::{Action, Viewer};
 use crate::store::{Agent, StoredAlert};
 use crate::zone::Zone;
 use hansho::clock::WallTime;
@@ -20,9 +23,23 @@ pub struct View {
     pub now: WallTime,
     /// Zone of the times.
     pub zone: Zone,
+    /// Who looks.
+    pub entered: Entered,
 }
 
 impl View {
+    /// Who looks.
+    #[must_use]
+    pub const fn viewer(&self) -> &Viewer {
+        &self.entered.viewer
+    }
+
+    /// What forms send back.
+    #[must_use]
+    pub fn csrf(&self) -> &str {
+        &self.entered.csrf
+    }
+
     /// A time with its zone.
     #[must_use]
     pub fn time(&self, moment: WallTime) -> String {
@@ -47,41 +64,67 @@ fn head(title: &str, refresh: bool) -> Markup {
 /// A page.
 pub fn page(view: &View, title: &str, path: &str, refresh: bool, content: Markup) -> Markup {
     let words = view.words;
-    html! {
-        (DOCTYPE)
-        html lang=(words.language.tag()) {
-            (head(&format!("{title} - {}", words.title), refresh))
-            body {
-                header {
-                    h1 { a href=(link(view, "/")) { (words.title) } }
-                    p {
-                        span.dim { (view.time(view.now)) " " }
-                        a href={ (path) "?lang=" (words.other) } lang=(words.other) {
-                            @if words.other == "en" { "English" } @else { "日本語" }
-                        }
-                    }
+    let body = html! {
+        header {
+            h1 { a href=(link(view, "/")) { (words.title) } }
+            p {
+                span.dim { (view.time(view.now)) " " }
+                a href={ (path) "?lang=" (words.other) } lang=(words.other) {
+                    @if words.other == "en" { "English" } @else { "日本語" }
                 }
-                main #main data-live { (content) }
+            }
+            (who(view))
+        }
+        main #main data-live { (content) }
+    };
+    around(words, title, refresh, &body)
+}
+
+/// Who is logged in, and the way out.
+fn who(view: &View) -> Markup {
+    let said = words_people::of(view.words.language);
+    let viewer = view.viewer();
+    html! {
+        nav {
+            @if view.entered.way == Way::Token { (viewer.name) }
+            @else { a href=(link(view, "/account")) { (viewer.name) } }
+            @if viewer.may(Action::ManageAccounts, None).is_ok() {
+                " " a href=(link(view, "/accounts")) { (said.accounts) }
+            }
+            @if matches!(view.entered.way, Way::Session(_)) {
+                " " form.inline method="post" action="/logout" {
+                    input type="hidden" name="csrf" value=(view.csrf());
+                    button { (said.logout) }
+                }
             }
         }
     }
 }
 
-/// A page that only says something.
-pub fn message(words: &'static Words, text: &str) -> Markup {
-    let view = View {
-        words,
-        explicit: false,
-        now: WallTime::from_millis(0),
-        zone: Zone::utc(),
+fn around(words: &Words, title: &str, refresh: bool, body: &Markup) -> Markup {
+    let whole_title = if title == words.title {
+        title.to_owned()
+    } else {
+        format!("{title} - {}", words.title)
     };
     html! {
         (DOCTYPE)
         html lang=(words.language.tag()) {
-            (head(words.title, false))
-            body { main { p { (text) } p { a href=(link(&view, "/")) { (words.back) } } } }
+            (head(&whole_title, refresh))
+            body { (body) }
         }
     }
+}
+
+/// A page for somebody who is not logged in.
+pub fn bare(words: &'static Words, title: &str, content: &Markup) -> Markup {
+    around(words, title, false, &html! { main { (content) } })
+}
+
+/// A page that only says something.
+pub fn message(words: &'static Words, text: &str) -> Markup {
+    let content = html! { p { (text) } p { a href="/" { (words.back) } } };
+    bare(words, words.title, &content)
 }
 
 /// An address within the site that keeps the language chosen in the address.

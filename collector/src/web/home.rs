@@ -8,6 +8,7 @@ use super::names;
 use super::reason::Ending;
 use super::values::{self, Figures};
 use crate::limit::{PAGE_ALERTS, PAGE_RESOLVED};
+use crate::people::{Scope, Viewer};
 use crate::store::{Agent, AlertFilter, StoreError, StoredAlert, StoredReading, System};
 use hansho::clock::WallTime;
 use hansho::frame::kind::AgentId;
@@ -20,18 +21,10 @@ use std::collections::BTreeMap;
 /// # Errors
 /// [`StoreError`].
 pub fn page(site: &Site, view: &View) -> Result<Option<Markup>, StoreError> {
-    let systems = site.store.systems()?;
-    let totals = site.store.totals()?;
-    let mut firing = site.store.alerts(&AlertFilter {
-        firing: Some(true),
-        limit: Some(PAGE_ALERTS),
-        ..AlertFilter::default()
-    })?;
-    let resolved = site.store.alerts(&AlertFilter {
-        firing: Some(false),
-        limit: Some(PAGE_RESOLVED),
-        ..AlertFilter::default()
-    })?;
+    let mut systems = site.store.systems()?;
+    systems.retain(|system| view.viewer().sees(&system.customer));
+    let (mut firing, number_firing) = firing(site, view.viewer(), &systems)?;
+    let resolved = resolved(site, view.viewer(), &systems)?;
     let mut latest = BTreeMap::new();
     let mut lives: BTreeMap<AgentId, Life> = BTreeMap::new();
     for agent in systems.iter().flat_map(|system| &system.agents) {
@@ -57,10 +50,10 @@ pub fn page(site: &Site, view: &View) -> Result<Option<Markup>, StoreError> {
     let words = view.words;
     let shown = firing.len() as u64;
     let content = html! {
-        h2 { (words.firing) " (" (totals.firing) ")" }
+        h2 { (words.firing) " (" (number_firing) ")" }
         @if firing.is_empty() { p { (words.nothing_fires) } }
         @for alert in &firing { (burning(view, alert, owners.get(&alert.agent).copied(), silent(alert))) }
-        @if totals.firing > shown { p { (words.more) " " (totals.firing.saturating_sub(shown)) } }
+        @if number_firing > shown { p { (words.more) " " (number_firing.saturating_sub(shown)) } }
         h2 { (words.systems) }
         @if systems.is_empty() { p { (words.no_agents) } }
         @for system in &systems { (system_table(view, system, &latest, &lives)) }
@@ -69,6 +62,63 @@ pub fn page(site: &Site, view: &View) -> Result<Option<Markup>, StoreError> {
         @for alert in &resolved { (over(view, alert, owners.get(&alert.agent).copied())) }
     };
     Ok(Some(frame::page(view, words.firing, "/", true, content)))
+}
+
+/// The firing alerts that the viewer sees, as many as the page shows, and how many there are.
+fn firing(
+    site: &Site,
+    viewer: &Viewer,
+    systems: &[System],
+) -> Result<(Vec<StoredAlert>, u64), StoreError> {
+    if viewer.scope == Scope::All {
+        let shown = site.store.alerts(&AlertFilter {
+            firing: Some(true),
+            limit: Some(PAGE_ALERTS),
+            ..AlertFilter::default()
+        })?;
+        return Ok((shown, site.store.totals()?.firing));
+    }
+    let mut firing = of_agents(site, systems, true, None)?;
+    let number = firing.len() as u64;
+    firing.truncate(PAGE_ALERTS);
+    Ok((firing, number))
+}
+
+/// The alerts that ended last, of those that the viewer sees.
+fn resolved(
+    site: &Site,
+    viewer: &Viewer,
+    systems: &[System],
+) -> Result<Vec<StoredAlert>, StoreError> {
+    if viewer.scope == Scope::All {
+        return site.store.alerts(&AlertFilter {
+            firing: Some(false),
+            limit: Some(PAGE_RESOLVED),
+            ..AlertFilter::default()
+        });
+    }
+    let mut resolved = of_agents(site, systems, false, Some(PAGE_RESOLVED))?;
+    resolved.truncate(PAGE_RESOLVED);
+    Ok(resolved)
+}
+
+/// Alerts of the systems' agents, the newest first; of each agent at most `limit`.
+fn of_agents(
+    site: &Site,
+    systems: &[System],
+    firing: bool,
+    limit: Option<usize>,
+) -> Result<Vec<StoredAlert>, StoreError> {
+    let mut found = Vec::new();
+    for agent in systems.iter().flat_map(|system| &system.agents) {
+        found.extend(site.store.alerts(&AlertFilter {
+            agent: Some(agent.id),
+            firing: Some(firing),
+            limit,
+        })?);
+    }
+    found.sort_by_key(|alert| core::cmp::Reverse((alert.stored, alert.id)));
+    Ok(found)
 }
 
 fn burning(

@@ -3,6 +3,7 @@
 
 use super::codes;
 use super::frame::{self, View};
+use super::guard::Entered;
 use super::link_words::{self, LinkWords};
 use super::reason::Ending;
 use super::values;
@@ -117,7 +118,7 @@ async fn open(
     query: Parameters,
     headers: HeaderMap,
 ) -> Response {
-    let asked = Asked::new(&query, &headers);
+    let asked = Asked::new(&query, &headers, None);
     let words = asked.words;
     let done = tokio::task::spawn_blocking(move || {
         let view = links.view(&asked);
@@ -138,7 +139,7 @@ async fn take(
     headers: HeaderMap,
     form: Result<Form<Fields>, FormRejection>,
 ) -> Response {
-    let asked = Asked::new(&query, &headers);
+    let asked = Asked::new(&query, &headers, None);
     let words = asked.words;
     let done = tokio::task::spawn_blocking(move || {
         let view = links.view(&asked);
@@ -220,6 +221,7 @@ impl Links {
             explicit: asked.explicit,
             now: (self.now)(),
             zone: self.zone.clone(),
+            entered: Entered::by_link(),
         }
     }
 

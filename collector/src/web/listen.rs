@@ -1,8 +1,10 @@
 //! The pages' listener: so many connections, each so long, so that no client that dawdles can keep the pages from others
 //! or the collector from stopping.
 
+use super::guard::Peer;
 use crate::limit::{PAGE_CONNECTION_MS, PAGE_CONNECTIONS};
-use axum::serve::Listener;
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
 use core::net::SocketAddr;
 use std::io;
 use std::pin::Pin;
@@ -74,6 +76,12 @@ impl Listener for Bounded {
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
+    }
+}
+
+impl Connected<IncomingStream<'_, Bounded>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, Bounded>) -> Self {
+        Self(*stream.remote_addr())
     }
 }
 

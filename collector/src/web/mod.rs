@@ -1,9 +1,13 @@
 //! The pages: what is happening and what to do, without JavaScript, in Japanese and English.
 //!
-//! [`home`], [`agent`], [`alert`], [`code`] one page each, inside the [`frame`] of all; [`words`] the two languages;
+//! [`routes`] the table of all addresses and what each needs; [`guard`] before each of them; [`login`], [`account`] and [`accounts`]
+//! how people come in. [`home`], [`agent`], [`alert`], [`code`] one page each, inside the [`frame`] of all; [`words`] and
+//! [`words_people`] the two languages;
 //! [`names`] of what is measured; [`reason`] why an alert stands as it does; [`life`] whether an agent is silent; [`link`] the page behind a mail's signed link;
 //! [`listen`] bounds on connections; [`values`] numbers with units; [`health`] what machines ask. Everything is escaped by maud.
 
+pub mod account;
+pub mod accounts;
 pub mod agent;
 pub mod alert;
 pub mod assets;
@@ -11,6 +15,7 @@ pub mod charts;
 pub mod code;
 pub mod codes;
 pub mod frame;
+pub mod guard;
 pub mod health;
 pub mod home;
 pub mod life;
@@ -18,22 +23,29 @@ pub mod link;
 pub mod link_words;
 pub mod listen;
 pub mod live;
+pub mod login;
 pub mod names;
 pub mod reason;
+pub mod routes;
 pub mod values;
 pub mod words;
+pub mod words_people;
 
 use crate::ingest::{Job, Metrics, SignsOfLife};
-use crate::store::{Store, StoreError};
+use crate::limit::FORM_BYTES;
+use crate::people::{Action, Gate};
+use crate::store::{Agent, Store, StoreError};
 use crate::zone::Zone;
-use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
+use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
 use axum::http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_TYPE, HeaderName};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::any;
+use axum::{Extension, Router};
+use guard::{Entered, Needs, Peer};
 use hansho::clock::WallTime;
 use maud::Markup;
 use std::collections::HashMap;
@@ -59,6 +71,8 @@ pub struct Site {
     pub now: fn() -> WallTime,
     /// The zone of the times.
     pub zone: Zone,
+    /// Who may come in.
+    pub gate: Gate,
     /// The newest event that open pages were told of.
     pub newest: live::Newest,
 }
@@ -70,13 +84,18 @@ pub async fn serve(listener: TcpListener, site: Arc<Site>, mut stop: watch::Rece
         drop(stop.wait_for(|stop| *stop).await);
     };
     let served =
-        axum::serve(listen::Bounded::new(listener), router(site)).with_graceful_shutdown(stopped);
+        axum::serve(listen::Bounded::new(listener), service(site)).with_graceful_shutdown(stopped);
     if let Err(error) = served.await {
         log::error!("the pages' listener failed: {error}");
     }
 }
 
-/// The routes.
+/// The routes, each told who is at the other end.
+pub fn service(site: Arc<Site>) -> IntoMakeServiceWithConnectInfo<Router, Peer> {
+    router(site).into_make_service_with_connect_info::<Peer>()
+}
+
+/// The routes, as the table has them: none without what it [`Needs`].
 pub fn router(site: Arc<Site>) -> Router {
     let links = link::router(Arc::new(link::Links {
         reading: Arc::clone(&site.store),
@@ -85,24 +104,30 @@ pub fn router(site: Arc<Site>) -> Router {
         zone: site.zone.clone(),
         uses: Mutex::default(),
     }));
-    Router::new()
-        .route("/", get(home_page))
-        .route("/a/{id}", get(alert_page))
-        .route("/codes/{code}", get(code_page))
-        .route("/agents/{*agent}", get(agent_page))
-        .route("/charts/{*agent}", get(chart_data))
-        .route("/live", get(live::events))
-        .route("/assets/{name}", get(assets::serve))
-        .route("/healthz", get(health::healthz))
-        .route("/metrics", get(health::metrics))
-        .fallback(not_found)
+    let guarded = |needs: Needs, site: &Arc<Site>| {
+        let site = Arc::clone(site);
+        middleware::from_fn(move |request: Request, next: Next| {
+            guard::guard(Arc::clone(&site), needs, request, next)
+        })
+    };
+    let mut router = Router::new();
+    for route in routes::ROUTES {
+        let handler = (route.handler)().layer(guarded(route.needs, &site));
+        router = router.route(route.path, handler);
+    }
+    // What exists is nobody's business who is not logged in.
+    let nothing = any(not_found).layer(guarded(Needs::Page(Action::See), &site));
+    router
+        .fallback_service(nothing.with_state(Arc::clone(&site)))
+        .layer(DefaultBodyLimit::max(FORM_BYTES))
         .with_state(site)
         .merge(links)
-        .layer(middleware::from_fn(guard))
+        .layer(middleware::from_fn(with_headers))
 }
 
-/// Headers on every answer: nothing is loaded from anywhere, nothing runs, nobody frames it, nothing is kept.
-async fn guard(request: Request, next: Next) -> Response {
+/// Headers on every answer: nothing is loaded from anywhere, nothing runs, forms go to ourselves only, nobody frames it, nothing
+/// is kept.
+async fn with_headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in [
@@ -136,36 +161,64 @@ struct Asked {
 }
 
 impl Asked {
-    fn new(query: &HashMap<String, String>, headers: &HeaderMap) -> Self {
+    /// The language of the address, else that of the account, else what the browser asks for.
+    fn new(
+        query: &HashMap<String, String>,
+        headers: &HeaderMap,
+        entered: Option<&Entered>,
+    ) -> Self {
         let lang = query.get("lang").and_then(|tag| words::by_tag(tag));
+        let own = entered.and_then(|entered| entered.language).map(words::of);
         let accepted = headers
             .get(ACCEPT_LANGUAGE)
             .and_then(|value| value.to_str().ok());
         Self {
-            words: lang.unwrap_or_else(|| words::by_header(accepted.unwrap_or(""))),
+            words: lang
+                .or(own)
+                .unwrap_or_else(|| words::by_header(accepted.unwrap_or(""))),
             explicit: lang.is_some(),
-        }
-    }
-
-    fn view(&self, site: &Site) -> frame::View {
-        frame::View {
-            words: self.words,
-            explicit: self.explicit,
-            now: (site.now)(),
-            zone: site.zone.clone(),
         }
     }
 }
 
 type Parameters = Query<HashMap<String, String>>;
 
+/// Does what waits for the disk, or for a hash, on a thread that may.
+///
+/// # Errors
+/// It panicked, or the collector stops.
+async fn waiting<T, F>(site: &Arc<Site>, work: F) -> Result<T, String>
+where
+    T: Send + 'static,
+    F: FnOnce(&Site) -> T + Send + 'static,
+{
+    let site = Arc::clone(site);
+    tokio::task::spawn_blocking(move || work(&site))
+        .await
+        .map_err(|error| {
+            log::error!("a request was not finished: {error}");
+            error.to_string()
+        })
+}
+
+/// For whom a page is, and when.
+fn view(site: &Site, asked: &Asked, entered: &Entered) -> frame::View {
+    frame::View {
+        words: asked.words,
+        explicit: asked.explicit,
+        now: (site.now)(),
+        zone: site.zone.clone(),
+        entered: entered.clone(),
+    }
+}
+
 /// Builds a page on a thread that may wait for the disk.
-async fn page<F>(site: Arc<Site>, asked: Asked, build: F) -> Response
+async fn page<F>(site: Arc<Site>, asked: Asked, entered: Entered, build: F) -> Response
 where
     F: FnOnce(&Site, &frame::View) -> Result<Option<Markup>, StoreError> + Send + 'static,
 {
     let words = asked.words;
-    let view = asked.view(&site);
+    let view = view(&site, &asked, &entered);
     let built = tokio::task::spawn_blocking(move || build(&site, &view)).await;
     match built {
         Ok(Ok(Some(markup))) => html(StatusCode::OK, markup),
@@ -202,61 +255,83 @@ fn html(status: StatusCode, markup: Markup) -> Response {
 
 async fn home_page(
     State(site): State<Arc<Site>>,
+    Extension(entered): Extension<Entered>,
     query: Parameters,
     headers: HeaderMap,
 ) -> Response {
-    let asked = Asked::new(&query, &headers);
-    page(site, asked, home::page).await
+    let asked = Asked::new(&query, &headers, Some(&entered));
+    page(site, asked, entered, home::page).await
 }
 
 async fn alert_page(
     State(site): State<Arc<Site>>,
+    Extension(entered): Extension<Entered>,
     Path(id): Path<String>,
     query: Parameters,
     headers: HeaderMap,
 ) -> Response {
-    let asked = Asked::new(&query, &headers);
-    page(site, asked, move |site, view| alert::page(site, view, &id)).await
+    let asked = Asked::new(&query, &headers, Some(&entered));
+    page(site, asked, entered, move |site, view| {
+        alert::page(site, view, &id)
+    })
+    .await
 }
 
 async fn code_page(
     State(site): State<Arc<Site>>,
+    Extension(entered): Extension<Entered>,
     Path(code): Path<String>,
     query: Parameters,
     headers: HeaderMap,
 ) -> Response {
-    let asked = Asked::new(&query, &headers);
-    page(site, asked, move |_, view| Ok(code::page(view, &code))).await
+    let asked = Asked::new(&query, &headers, Some(&entered));
+    page(site, asked, entered, move |_, view| {
+        Ok(code::page(view, &code))
+    })
+    .await
 }
 
 async fn agent_page(
     State(site): State<Arc<Site>>,
+    Extension(entered): Extension<Entered>,
     Path(agent): Path<String>,
     query: Parameters,
     headers: HeaderMap,
 ) -> Response {
-    let asked = Asked::new(&query, &headers);
-    page(site, asked, move |site, view| {
+    let asked = Asked::new(&query, &headers, Some(&entered));
+    page(site, asked, entered, move |site, view| {
         agent::page(site, view, &agent)
     })
     .await
 }
 
+/// The agent of this name, of those that the viewer sees: one of another customer with the same name changes nothing.
+fn visible_agent(
+    site: &Site,
+    view: &frame::View,
+    selector: &str,
+) -> Result<Option<Agent>, StoreError> {
+    let mut found = site.store.find_agent(selector)?;
+    found.retain(|agent| view.viewer().sees(&agent.customer));
+    let one = found.pop();
+    Ok(one.filter(|_| found.is_empty()))
+}
+
 async fn chart_data(
     State(site): State<Arc<Site>>,
+    Extension(entered): Extension<Entered>,
     Path(agent): Path<String>,
     query: Parameters,
     headers: HeaderMap,
 ) -> Response {
-    let asked = Asked::new(&query, &headers);
-    let view = asked.view(&site);
+    let asked = Asked::new(&query, &headers, Some(&entered));
+    let view = view(&site, &asked, &entered);
     let span = charts::Span::of(|name| query.get(name).cloned(), view.now);
     let built = tokio::task::spawn_blocking(move || {
-        let found = site.store.find_agent(&agent)?;
-        let [agent] = found.as_slice() else {
+        let Some(agent) = visible_agent(&site, &view, &agent)? else {
             return Ok(None);
         };
-        charts::data(&site, &view, agent, span).map(Some)
+        charts::data(&site, &view, &agent, span).map(Some)
     });
     let (status, body) = match built.await {
         Ok(Ok(Some(data))) => (StatusCode::OK, data),
@@ -280,7 +355,7 @@ async fn chart_data(
 }
 
 async fn not_found(query: Parameters, headers: HeaderMap) -> Response {
-    let asked = Asked::new(&query, &headers);
+    let asked = Asked::new(&query, &headers, None);
     html(
         StatusCode::NOT_FOUND,
         frame::message(asked.words, asked.words.not_found),

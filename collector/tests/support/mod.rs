@@ -22,7 +22,8 @@ pub mod presence;
 use hansho::clock::{Anchor, AnchorQuality, Uptime, WallTime};
 use hansho::frame::batch::{BatchHeader, BatchWriter, SectionHeader};
 use hansho::frame::body::{
-    self, Alert, Config, FLAG_TEST, Goodbye, Hello, Loss, OpenRecord, RuleRecord, State,
+    self, Alert, Boot, Config, FLAG_TEST, Goodbye, Hello, Leave, Loss, OpenRecord, RuleRecord,
+    State,
 };
 use hansho::frame::cursor::Writer;
 use hansho::frame::kind::{AgentId, BootId, Kind, RunId, Stream};
@@ -201,6 +202,20 @@ pub fn goodbye(uptime_ms: u64, planned_ms: u64, text: &str) -> Vec<u8> {
         text,
     };
     encode(Kind::Goodbye, uptime_ms, &body)
+}
+
+pub fn leave(uptime_ms: u64, planned_ms: u64) -> Vec<u8> {
+    let ended = planned_ms == 0;
+    let body = Leave {
+        what: if ended { 2 } else { 1 },
+        planned_ms,
+        text: if ended { "" } else { "disk swap" },
+    };
+    encode(Kind::Leave, uptime_ms, &body)
+}
+
+pub fn booted(uptime_ms: u64, told: &Boot) -> Vec<u8> {
+    encode(Kind::Boot, uptime_ms, told)
 }
 
 fn hello_with(run_number: u64, host: &str, machine_id_hash: u64) -> Vec<u8> {

@@ -6,12 +6,13 @@ mod load;
 
 use crate::Subcommand;
 use crate::process::{Failure, io_at};
-use crate::site::{AGENT, Programs, SYSTEM, Site};
+use crate::site::{ACCOUNT, AGENT, Programs, SYSTEM, Site};
 use levels::{AFTER, HOLD_S, Levels};
 use load::Load;
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
@@ -23,7 +24,7 @@ pub(crate) const SUBCOMMAND: Subcommand = Subcommand {
     help: "usage: cargo xtask demo [--for TIME] [--json] [--load] [--port PORT] [--release] [--keep]
 
 Builds agent and collector, starts both for this host on loopback with a key, store and rings of their own, and
-prints the address of the page and the command that puts memory under load. Ctrl-C stops the agent, which says
+prints the address of the page, with whom to log in, and the command that puts memory under load. Ctrl-C stops the agent, which says
 goodbye and posts what is left, and then the collector.
   --for TIME    end by itself after this time, such as 60s or 5m
   --json        print one object on the last line: readings_taken, readings_stored, frames_sent, frames_stored,
@@ -31,6 +32,7 @@ goodbye and posts what is left, and then the collector.
                 collector's word
   --load        start the load too, and measure the time from the rule's moment to the alert on the page; the object
                 then has page_after_due_ms
+  --collector FILE  further tables of the collector's configuration, such as [mail]
   --port PORT   where the pages are (default: a port that is free)
   --release     build optimised (default: not, which is quicker)
   --no-build    take agent and collector from beside this program, as cargo built them last
@@ -55,6 +57,7 @@ struct Options {
     release: bool,
     no_build: bool,
     keep: bool,
+    collector: Option<PathBuf>,
 }
 
 fn from_command_line(arguments: &mut lexopt::Parser) -> Result<(), Failure> {
@@ -67,6 +70,7 @@ fn from_command_line(arguments: &mut lexopt::Parser) -> Result<(), Failure> {
             Long("for") => options.lasts = Some(arguments.value()?.parse_with(time)?),
             Long("json") => options.json = true,
             Long("load") => options.load = true,
+            Long("collector") => options.collector = Some(arguments.value()?.into()),
             Long("port") => options.port = arguments.value()?.parse()?,
             Long("release") => options.release = true,
             Long("no-build") => options.no_build = true,
@@ -105,7 +109,11 @@ fn demo(options: &Options) -> Result<(), Failure> {
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(io_at("signals"))?;
     }
-    let mut site = Site::start_collector(programs, options.port, options.keep)?;
+    let tables = match &options.collector {
+        Some(file) => std::fs::read_to_string(file).map_err(io_at(file.display().to_string()))?,
+        None => String::new(),
+    };
+    let mut site = Site::start_collector(programs, options.port, options.keep, &tables)?;
     let levels =
         Levels::of_this_host(&mut site.agent_command(&["sample", "--count", "1", "--json"]))?;
     site.start_agent(
@@ -159,6 +167,7 @@ fn tell(options: &Options, site: &Site, levels: &Levels) {
         "
 The page:   http://{pages}/        (http://{pages}/?lang=ja in Japanese)
 The agent:  http://{pages}/agents/{SYSTEM}/{AGENT}    (names the demo's own rules)
+Log in as:  {ACCOUNT}, password {password}
 
 Memory used now: {used} MiB, available: {available} MiB. For the demo, HNS1001-W raises at {warning} MiB and HNS1002-E
 at {error} MiB, after {AFTER} each; the defaults of a server are 80 % for 10 min and 95 % for 1 min.
@@ -172,6 +181,7 @@ are resolved.
 {ends} {build}
 ",
         pages = site.pages(),
+        password = site.password(),
         used = levels.used_mib,
         available = levels.available_mib,
         load = levels.load_mib(),

@@ -10,16 +10,21 @@ const PAGE_BYTES: u64 = 4 << 20;
 /// How long the collector may take over a page.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The page at `path`; HTTP/1.0, so that it comes whole and the connection ends (RFC 1945).
+/// The page at `path`, with an API token; HTTP/1.0, so that it comes whole and the connection ends (RFC 1945).
 ///
 /// # Errors
 /// It does not come, or not with 200.
-pub(crate) fn page(address: SocketAddr, path: &str) -> Result<String, Failure> {
+pub(crate) fn page(address: SocketAddr, path: &str, token: &str) -> Result<String, Failure> {
     let place = || io_at(format!("http://{address}{path}"));
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE).map_err(place())?;
     stream.set_read_timeout(Some(PATIENCE)).map_err(place())?;
     stream
-        .write_all(format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").as_bytes())
+        .write_all(
+            format!(
+                "GET {path} HTTP/1.0\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\r\n"
+            )
+            .as_bytes(),
+        )
         .map_err(place())?;
     let mut answer = String::new();
     stream

@@ -13,8 +13,8 @@ pub(crate) use ring::Written;
 use crate::process::{Failure, cargo, io_at, output, run};
 use rustix::process::Signal;
 use serde_json::Value;
-use std::fs::{self, DirBuilder};
-use std::io::{BufRead as _, BufReader};
+use std::fs::{self, DirBuilder, File};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
@@ -25,6 +25,9 @@ use std::time::Duration;
 pub(crate) const AGENT: &str = "this-host";
 /// Whose it is there.
 pub(crate) const SYSTEM: &str = "demo/workstation";
+
+/// The account with which one looks at its pages.
+pub(crate) const ACCOUNT: &str = "demo";
 
 /// What the agent takes at most to stop: goodbye of the watcher, last post of the forwarder (src/keeper/supervise.rs).
 const STOP_AGENT: Duration = Duration::from_secs(16);
@@ -95,12 +98,16 @@ pub(crate) struct Site {
     collector: Option<Running>,
     ingest: SocketAddr,
     pages: SocketAddr,
+    /// Of [`ACCOUNT`].
+    password: String,
+    /// With which we look at the pages ourselves.
+    token: String,
     keep: bool,
 }
 
 impl Site {
     /// Makes the directories, adds the agent to the collector and starts the collector, with its pages on loopback at
-    /// `port` (0: any that is free).
+    /// `port` (0: any that is free); `tables` are further tables of its configuration.
     ///
     /// # Errors
     /// Something cannot be made or started.
@@ -108,6 +115,7 @@ impl Site {
         programs: Programs,
         port: u16,
         keep: bool,
+        tables: &str,
     ) -> Result<Self, Failure> {
         let name = format!("hansho-site-{}", std::process::id());
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -120,6 +128,8 @@ impl Site {
             collector: None,
             ingest: nowhere,
             pages: nowhere,
+            password: String::new(),
+            token: String::new(),
             keep,
         };
         private_directory(&site.directory)?;
@@ -128,7 +138,7 @@ impl Site {
             "collector.toml",
             &format!(
                 "config_version = 1\n\n[ingest]\nlisten = \"127.0.0.1:0\"\n\n[pages]\nlisten = \"127.0.0.1:{port}\"\n\n\
-                 [store]\ndirectory = \"store\"\n"
+                 [store]\ndirectory = \"store\"\n\n{tables}"
             ),
         )?;
         private_directory(&site.directory.join("store"))?;
@@ -137,6 +147,7 @@ impl Site {
             site.collector_command(&["agent", "add", AGENT, "--system", SYSTEM, "--key-file"])
                 .arg(key),
         )?;
+        site.let_in()?;
         let mut serve = site.collector_command(&["serve"]);
         serve.stdout(Stdio::piped());
         let mut collector =
@@ -153,6 +164,28 @@ impl Site {
         site.ingest = ingest;
         site.pages = pages;
         Ok(site)
+    }
+
+    /// An account for people, and a token for ourselves.
+    fn let_in(&mut self) -> Result<(), Failure> {
+        let random = || io_at("/dev/urandom");
+        let mut bytes = [0; 8];
+        File::open("/dev/urandom")
+            .and_then(|mut file| file.read_exact(&mut bytes))
+            .map_err(random())?;
+        self.password = format!("{:016x}", u64::from_ne_bytes(bytes));
+        // In a directory that only we may enter; a command line is for everybody to see.
+        self.write("password", &self.password)?;
+        let path = self.file("password");
+        let stdin = File::open(&path).map_err(io_at(path.display().to_string()))?;
+        output(
+            self.collector_command(&["account", "add", ACCOUNT, "--role", "admin"])
+                .stdin(stdin),
+        )?;
+        let token =
+            output(&mut self.collector_command(&["token", "add", ACCOUNT, "--role", "viewer"]))?;
+        self.token = token.trim_end().to_owned();
+        Ok(())
     }
 
     /// Starts the agent, configured by `tables` besides what the site itself decides: key, rings, and whereto.
@@ -206,12 +239,17 @@ impl Site {
         self.pages
     }
 
+    /// The password of [`ACCOUNT`].
+    pub(crate) fn password(&self) -> &str {
+        &self.password
+    }
+
     /// A page.
     ///
     /// # Errors
     /// It does not come, or not with 200.
     pub(crate) fn page(&self, path: &str) -> Result<String, Failure> {
-        http::page(self.pages, path)
+        http::page(self.pages, path, &self.token)
     }
 
     /// What a reading command of the collector prints, as JSON.

@@ -51,11 +51,12 @@ struct Tables {
     latest: BTreeMap<AgentId, Latest>,
     events: Vec<Event>,
     told: notify::Told,
-    handling: handling::HandlingTables,
+    people: people::People,
     presence: presence::PresenceTables,
     upkeep: upkeep::UpkeepTables,
     /// Day of the newest batch: as the open day file.
     written: u64,
+    handling: handling::HandlingTables,
 }
 
 /// Effective rules: hash, number of parts, and the parts that came.

@@ -4,6 +4,7 @@ mod agents;
 mod event;
 mod handling;
 mod notify;
+pub mod people;
 mod presence;
 mod upkeep;
 pub mod window;

@@ -113,7 +113,7 @@ pub enum Standing {
     Absent,
     /// Silent with its site: 9005 is open, and stands for its 9001.
     Site,
-    /// Taken out of service: not judged until it is heard again.
+    /// Taken out of service: nobody expects it.
     Retired,
 }
 
@@ -170,7 +170,7 @@ pub struct Presence {
     pub run: Option<RunId>,
     /// Boot of that run.
     pub boot: Option<BootId>,
-    /// While it is silent or retired: its last sign of life.
+    /// While it is silent: its last sign of life.
     pub seen: Option<WallTime>,
     /// While it is silent: end of the absence that was announced, or of the window.
     pub planned_until: Option<WallTime>,

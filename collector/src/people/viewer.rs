@@ -1,0 +1,203 @@
+//! Who asks, and what they may do: one table.
+
+use crate::handling::{self, Who};
+use crate::store::Via;
+use crate::store::types::people::{Role, Scope};
+
+/// Whoever asks for a page, or for something to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Viewer {
+    /// Name of the account or token.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// Whose systems it sees.
+    pub scope: Scope,
+}
+
+/// What can be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Pages and figures.
+    See,
+    /// Take an alert, or give it back.
+    Acknowledge,
+    /// Silence alerts.
+    Silence,
+    /// Write a note.
+    Note,
+    /// Open a window, or end it.
+    Window,
+    /// Add, rotate, revoke, retire, rename or move an agent.
+    ManageAgents,
+    /// Add, change and disable accounts.
+    ManageAccounts,
+    /// Make and revoke API tokens.
+    ManageTokens,
+}
+
+/// What an action touches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    /// One customer's systems.
+    Customer,
+    /// The whole collector: only for those who see every customer, since it decides who sees what.
+    Everything,
+}
+
+/// The table: who may do what, and what it touches.
+const TABLE: [(Action, Role, Reach); 8] = [
+    (Action::See, Role::Viewer, Reach::Customer),
+    (Action::Acknowledge, Role::Operator, Reach::Customer),
+    (Action::Silence, Role::Operator, Reach::Customer),
+    (Action::Note, Role::Operator, Reach::Customer),
+    (Action::Window, Role::Operator, Reach::Customer),
+    (Action::ManageAgents, Role::Admin, Reach::Customer),
+    (Action::ManageAccounts, Role::Admin, Reach::Everything),
+    (Action::ManageTokens, Role::Admin, Reach::Everything),
+];
+
+/// Why not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// The role does not do.
+    Role {
+        /// What the viewer has.
+        has: Role,
+        /// What it takes.
+        needs: Role,
+    },
+    /// Another customer's: to this viewer it does not exist (404).
+    Customer,
+    /// It touches every customer, and the viewer sees only some.
+    NotAll,
+}
+
+impl core::fmt::Display for Refused {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Role { has, needs } => {
+                write!(f, "needs the role {}, has {}", needs.word(), has.word())
+            }
+            Self::Customer => write!(f, "of another customer"),
+            Self::NotAll => write!(f, "only for those who see all customers"),
+        }
+    }
+}
+
+impl Viewer {
+    /// Whether the viewer may do it: to what belongs to `customer`, or in principle where that is `None`.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn may(&self, action: Action, customer: Option<&str>) -> Result<(), Refused> {
+        if customer.is_some_and(|customer| !self.scope.has(customer)) {
+            return Err(Refused::Customer);
+        }
+        let row = TABLE.iter().find(|(listed, ..)| *listed == action);
+        // Every action has its row (tested); one without is nobody's.
+        let Some((_, needs, reach)) = row else {
+            return Err(Refused::NotAll);
+        };
+        if self.role < *needs {
+            return Err(Refused::Role {
+                has: self.role,
+                needs: *needs,
+            });
+        }
+        if *reach == Reach::Everything && self.scope != Scope::All {
+            return Err(Refused::NotAll);
+        }
+        Ok(())
+    }
+
+    /// The same person as one who acts on alerts, silences and windows.
+    #[must_use]
+    pub fn who(&self, via: Via) -> Who {
+        Who {
+            name: self.name.clone(),
+            via,
+            scope: match &self.scope {
+                Scope::All => handling::Scope::All,
+                Scope::Customers(customers) => handling::Scope::Customers(customers.clone()),
+            },
+        }
+    }
+
+    /// Whether the viewer sees the customer's systems.
+    #[must_use]
+    pub fn sees(&self, customer: &str) -> bool {
+        self.may(Action::See, Some(customer)).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ACTIONS: [Action; 8] = [
+        Action::See,
+        Action::Acknowledge,
+        Action::Silence,
+        Action::Note,
+        Action::Window,
+        Action::ManageAgents,
+        Action::ManageAccounts,
+        Action::ManageTokens,
+    ];
+
+    fn viewer(role: Role, scope: Scope) -> Viewer {
+        Viewer {
+            name: "x".to_owned(),
+            role,
+            scope,
+        }
+    }
+
+    #[test]
+    fn each_role_may_what_the_table_says_and_no_more() {
+        let a = || Scope::Customers(["A".to_owned()].into());
+        // One digit an action: 1 where it may.
+        for (role, scope, own, other) in [
+            (Role::Viewer, Scope::All, "10000000", "10000000"),
+            (Role::Viewer, a(), "10000000", "00000000"),
+            (Role::Operator, Scope::All, "11111000", "11111000"),
+            (Role::Operator, a(), "11111000", "00000000"),
+            (Role::Admin, Scope::All, "11111111", "11111111"),
+            (Role::Admin, a(), "11111100", "00000000"),
+            (
+                Role::Admin,
+                Scope::Customers([].into()),
+                "00000000",
+                "00000000",
+            ),
+        ] {
+            let viewer = viewer(role, scope);
+            let row = |customer| -> String {
+                ACTIONS
+                    .iter()
+                    .map(|action| match viewer.may(*action, Some(customer)) {
+                        Ok(()) => '1',
+                        Err(_) => '0',
+                    })
+                    .collect()
+            };
+            assert_eq!((row("A"), row("B")), (own.to_owned(), other.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_why() {
+        let operator = viewer(Role::Operator, Scope::Customers(["A".to_owned()].into()));
+        assert_eq!(operator.may(Action::See, Some("B")), Err(Refused::Customer));
+        assert_eq!(
+            operator.may(Action::ManageAccounts, None),
+            Err(Refused::Role {
+                has: Role::Operator,
+                needs: Role::Admin
+            })
+        );
+        let admin = viewer(Role::Admin, Scope::Customers(["A".to_owned()].into()));
+        assert_eq!(admin.may(Action::ManageTokens, None), Err(Refused::NotAll));
+    }
+}

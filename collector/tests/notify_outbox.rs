@@ -1,0 +1,278 @@
+//! The outbox on both stores: the crash cases of docs/NOTIFY.md, servers that refuse or ask to come later, and HNS9008.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::panic,
+    reason = "a test: what goes wrong fails it, as it should"
+)]
+
+mod notify_support;
+
+use hansho_collector::limit::{CLAIM_MS, GIVE_UP_MS};
+use hansho_collector::notify::outbox::{Attempt, Marked, Tried, UNDELIVERED, claim, finish};
+use hansho_collector::store::*;
+use notify_support::{HOUR, MINUTE, SECOND, World, mail, worlds};
+
+fn each(test: impl Fn(&mut World)) {
+    for mut world in worlds() {
+        test(&mut world);
+    }
+}
+
+/// One alert, decided on; nothing is claimed yet.
+fn raised(world: &mut World) -> AlertId {
+    let id = world.at(SECOND).raise(1, 5001);
+    world.at(2 * SECOND);
+    id
+}
+
+#[test]
+fn killed_before_the_claim_the_message_waits_for_the_next() {
+    each(|world| {
+        raised(world);
+        world.begin();
+        assert_eq!(world.deliver().len(), 2);
+        assert_eq!(world.taken_by_servers.len(), 2);
+    });
+}
+
+#[test]
+fn killed_after_the_claim_the_next_takes_it_over_at_once() {
+    each(|world| {
+        raised(world);
+        let before = world.claim();
+        assert_eq!(before.len(), 2);
+        assert_eq!(world.claim(), []);
+        world.begin();
+        let after = world.claim();
+        assert_eq!(after[0].message_id, before[0].message_id);
+        for outgoing in after {
+            world.hand_over(&outgoing);
+            world.mark(&outgoing, "delivered");
+        }
+        assert_eq!(world.deliver(), []);
+        assert_eq!(world.taken_by_servers.len(), 2);
+    });
+}
+
+#[test]
+fn killed_between_the_servers_answer_and_the_mark_it_goes_out_twice_under_one_name() {
+    each(|world| {
+        let id = raised(world);
+        for outgoing in world.claim() {
+            world.hand_over(&outgoing);
+        }
+        world.begin();
+        assert_eq!(world.deliver().len(), 2);
+        let names = &world.taken_by_servers;
+        assert_eq!(names.len(), 4);
+        assert_eq!(names[..2], names[2..]);
+        assert_eq!(world.outbox(id).len(), 2);
+    });
+}
+
+#[test]
+fn a_notifier_that_was_taken_over_marks_nothing() {
+    each(|world| {
+        raised(world);
+        let claimed = world.claim();
+        let old = world.fence;
+        world.begin();
+        let new = world.claim();
+        let now = world.now();
+        let attempt: Attempt = Tried::Refused {
+            said: "too late".to_owned(),
+        }
+        .into();
+        let marked = world.with(|rows| finish(rows, old, claimed[0].number, &attempt, now));
+        assert_eq!(marked, Marked::TakenOver);
+        assert_eq!(world.with(|rows| claim(rows, old, &[], 16, now)), []);
+        world.mark(&new[0], "delivered");
+        let state = world
+            .with(|rows| rows.outgoing(new[0].number))
+            .unwrap()
+            .state;
+        assert_eq!(state, Sending::Delivered);
+    });
+}
+
+#[test]
+fn a_claim_that_hangs_ends_by_itself() {
+    each(|world| {
+        raised(world);
+        assert_eq!(world.claim().len(), 2);
+        world.now_ms += CLAIM_MS - SECOND;
+        assert_eq!(world.claim(), []);
+        world.now_ms += SECOND;
+        assert_eq!(world.claim().len(), 2);
+    });
+}
+
+#[test]
+fn a_receiver_gets_one_at_a_time_and_a_busy_one_is_left_out() {
+    each(|world| {
+        raised(world);
+        world.raise(2, 5001);
+        world.step();
+        let claimed = world.claim();
+        let mut names: Vec<&str> = claimed.iter().map(|one| one.receiver.as_str()).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["list", "sato"]);
+        let now = world.now();
+        let fence = world.fence;
+        let busy = ["sato".to_owned(), "list".to_owned()];
+        assert_eq!(world.with(|rows| claim(rows, fence, &busy, 16, now)), []);
+    });
+}
+
+#[test]
+fn a_refused_receiver_is_told_to_another_and_never_to_itself() {
+    each(|world| {
+        let id = raised(world);
+        for outgoing in world.claim() {
+            let how = if outgoing.receiver == "sato" {
+                "refused"
+            } else {
+                "delivered"
+            };
+            world.mark(&outgoing, how);
+        }
+        let mails = world.at(4 * SECOND).deliver();
+        // Of Sato's route only the list and the second are left.
+        assert_eq!(
+            mails,
+            [
+                mail("first", "list", &[UNDELIVERED]),
+                mail("first", "suzuki", &[UNDELIVERED])
+            ]
+        );
+        let refused = &world.outbox(id)[0];
+        assert_eq!((refused.state, refused.attempts), (Sending::Refused, 1));
+        assert_eq!(refused.said, "refused");
+        // A later message gets through: it is over.
+        world.resolve(id);
+        let mails = world.at(5 * SECOND).deliver();
+        assert!(mails.contains(&mail("family_ends", "sato", &[5001])));
+        let mails = world.at(7 * SECOND).deliver();
+        assert!(
+            mails.contains(&mail("family_ends", "suzuki", &[UNDELIVERED])),
+            "{mails:?}"
+        );
+    });
+}
+
+#[test]
+fn three_tries_within_five_minutes_are_told_to_another_and_the_message_still_goes_out() {
+    each(|world| {
+        let id = raised(world);
+        let sato = |world: &World| world.outbox(id)[0].clone();
+        let mut tries = Vec::new();
+        while world
+            .with(|rows| rows.open_alerts(COLLECTOR_AGENT))
+            .is_empty()
+        {
+            for outgoing in world.claim() {
+                if outgoing.receiver == "sato" {
+                    tries.push(world.now_ms);
+                    world.mark(&outgoing, "later");
+                } else {
+                    world.mark(&outgoing, "delivered");
+                }
+            }
+            world.now_ms += SECOND;
+        }
+        assert_eq!(tries.len(), 3);
+        assert!(tries[2] - tries[0] <= 5 * MINUTE, "{tries:?}");
+        let late = sato(world);
+        assert_eq!((late.state, late.attempts), (Sending::Queued, 3));
+        assert_eq!(
+            world.alert(id).notified.unwrap().wall.as_millis() % 1000,
+            world.now().as_millis() % 1000
+        );
+        let now = world.now_ms;
+        world.step();
+        assert_eq!(world.deliver().len(), 2);
+        let mails = world.at(now + 6 * MINUTE).deliver();
+        assert!(mails.contains(&mail("first", "sato", &[5001])), "{mails:?}");
+        assert_eq!(sato(world).message_id, late.message_id);
+    });
+}
+
+#[test]
+fn undelivered_messages_about_undelivered_messages_go_no_further() {
+    each(|world| {
+        raised(world);
+        for _ in 0..20 {
+            for outgoing in world.claim() {
+                world.mark(&outgoing, "refused");
+            }
+            world.now_ms += SECOND;
+            world.step();
+        }
+        // One of Sato, one of the list; none about the messages that said so.
+        let open = world.with(|rows| rows.open_alerts(COLLECTOR_AGENT));
+        let mut subjects: Vec<&str> = open
+            .iter()
+            .map(|one| one.identity.subject.as_str())
+            .collect();
+        subjects.sort_unstable();
+        assert_eq!(subjects, ["list", "sato"]);
+    });
+}
+
+#[test]
+fn what_nobody_takes_for_a_day_is_given_up() {
+    each(|world| {
+        let id = raised(world);
+        world.team.repeat_ms = None;
+        let begun = world.now_ms;
+        while world.outbox(id)[0].state == Sending::Queued {
+            for outgoing in world.claim() {
+                world.mark(&outgoing, "later");
+            }
+            world.now_ms += 10 * MINUTE;
+            assert!(world.now_ms - begun < GIVE_UP_MS + 3 * HOUR);
+        }
+        assert_eq!(world.outbox(id)[0].state, Sending::GivenUp);
+        assert!(world.now_ms - begun >= GIVE_UP_MS);
+        assert_eq!(world.alert(id).notified, None);
+    });
+}
+
+#[test]
+fn of_several_addresses_only_those_that_had_it_not_get_it_again() {
+    each(|world| {
+        let id = raised(world);
+        let sato = world.claim().remove(0);
+        let (fence, now) = (world.fence, world.now());
+        let attempt = Attempt {
+            tried: Tried::Later {
+                said: "450 greylisted".to_owned(),
+            },
+            served: vec!["sato@example.jp".to_owned()],
+            some_refused: false,
+            subject: "[HNS5001-E]".to_owned(),
+        };
+        world.with(|rows| finish(rows, fence, sato.number, &attempt, now));
+        let kept = &world.outbox(id)[0];
+        assert_eq!(kept.served, ["sato@example.jp"]);
+        assert_eq!(kept.subject, "[HNS5001-E]");
+        assert_eq!(kept.state, Sending::Queued);
+        // Words of a server are one line, bounded.
+        world.now_ms += MINUTE;
+        let again = world
+            .claim()
+            .into_iter()
+            .find(|one| one.receiver == "sato")
+            .unwrap();
+        assert_eq!(again.served, ["sato@example.jp"]);
+        let long = format!("550 a\nb\u{7}{}", "x".repeat(1000));
+        let attempt: Attempt = Tried::Refused { said: long }.into();
+        let now = world.now();
+        world.with(|rows| finish(rows, fence, again.number, &attempt, now));
+        let said = &world.outbox(id)[0].said;
+        assert!(said.starts_with("550 a b x"), "{said}");
+        assert_eq!(said.chars().count(), 300);
+    });
+}
