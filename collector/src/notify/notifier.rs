@@ -9,10 +9,12 @@ use super::outbox::{Attempt, Marked, Tried, begin, claim, finish};
 use super::step::{has_work, step};
 use super::who::Configured;
 use crate::directory::Current;
-use crate::limit::{KEPT_TOLD_MS, NOTIFIER_PAUSE_MS, NOTIFIER_WORKERS, PRUNE_MS};
+use crate::ingest::Metrics;
+use crate::limit::{NOTIFIER_PAUSE_MS, NOTIFIER_WORKERS};
 use crate::store::{Decision, Outgoing, Store, StoreError};
 use hansho::clock::WallTime;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -25,6 +27,8 @@ pub struct Notifier {
     pub reading: Arc<dyn Store>,
     /// The configuration in force.
     pub current: Arc<Current>,
+    /// Counted here: rounds that ended well.
+    pub metrics: Arc<Metrics>,
     /// How people reach the pages.
     pub base_url: Option<String>,
     /// The clock.
@@ -60,7 +64,6 @@ struct Shift {
     failing: Option<StoreError>,
     /// What is wrong with `[mail]`, said once.
     refused: Option<String>,
-    pruned: Option<WallTime>,
 }
 
 impl Notifier {
@@ -87,13 +90,15 @@ impl Notifier {
             courier: None,
             failing: None,
             refused: None,
-            pruned: None,
         };
         let mut stopping = false;
         loop {
             let outcome = self.round(&mut shift, errands, stopping);
             match outcome {
-                Ok(()) => shift.failing = None,
+                Ok(()) => {
+                    self.metrics.notified.fetch_add(1, Ordering::Relaxed);
+                    shift.failing = None;
+                }
                 // Once, not at every round.
                 Err(error) if shift.failing.as_ref() == Some(&error) => {}
                 Err(error) => {
@@ -131,8 +136,7 @@ impl Notifier {
             live: self.current.get(),
         };
         self.decisions(&configured)?;
-        self.hand_out(shift, &configured, errands)?;
-        self.prune(shift)
+        self.hand_out(shift, &configured, errands)
     }
 
     fn decisions(&self, configured: &Configured) -> Result<(), StoreError> {
@@ -223,28 +227,6 @@ impl Notifier {
             // The claim ends, and the message is sent again with its Message-ID.
             Err(error) => log::error!("what became of message {number} cannot be noted: {error}"),
         }
-    }
-
-    fn prune(&self, shift: &mut Shift) -> Result<(), StoreError> {
-        let now = (self.now)();
-        let ms = |moment: WallTime| moment.as_millis();
-        if shift
-            .pruned
-            .is_some_and(|pruned| ms(now).saturating_sub(ms(pruned)) < PRUNE_MS)
-        {
-            return Ok(());
-        }
-        shift.pruned = Some(now);
-        let before = WallTime::from_millis(ms(now).saturating_sub(KEPT_TOLD_MS));
-        let mut rows_gone = 0;
-        self.store.transact(&mut |rows| {
-            rows_gone = rows.prune_notify(before)?;
-            Ok(())
-        })?;
-        if rows_gone > 0 {
-            log::info!("{rows_gone} rows of notifications past their retention deleted");
-        }
-        Ok(())
     }
 
     fn work(&self, work: &Mutex<Receiver<Errand>>, tell: &Sender<Heard>) {

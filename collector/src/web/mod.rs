@@ -95,8 +95,6 @@ pub struct Site {
     pub gate: Gate,
     /// The newest event that open pages were told of.
     pub newest: live::Newest,
-    /// The configuration in force.
-    pub current: Arc<Current>,
     /// Keys of agents are made of them.
     pub masters: Arc<Masters>,
 }

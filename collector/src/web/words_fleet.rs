@@ -19,7 +19,7 @@ bilingual! {
     hosts: "サーバー", "Hosts";
     burning: "発生中", "Firing";
     no_customers: "表示できるシステムはありません。", "There is no system that you may see.";
-    by_customer: "お客様別", "By customer";
+    by_customer: "顧客別", "By customer";
     quiet_systems: "静かなシステム", "Quiet systems";
     quiet: "静か", "quiet";
     never: "未受信", "never heard";
@@ -35,7 +35,7 @@ bilingual! {
     event: "イベント中", "event";
     of_site: "拠点", "site";
     system: "システム", "System";
-    customer: "お客様", "Customer";
+    customer: "顧客", "Customer";
     team: "担当", "Team";
     on_duty: "当番", "On duty";
     no_team: "担当が決まっていません", "No team owns it";

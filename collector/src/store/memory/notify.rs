@@ -13,12 +13,12 @@ use std::collections::BTreeMap;
 /// What people are told.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Told {
-    numbers: Numbers,
-    threads: BTreeMap<AlertId, Thread>,
-    decisions: BTreeMap<u64, Decision>,
+    pub(super) numbers: Numbers,
+    pub(super) threads: BTreeMap<AlertId, Thread>,
+    pub(super) decisions: BTreeMap<u64, Decision>,
     pub(super) outbox: BTreeMap<u64, Outgoing>,
-    waiting: BTreeMap<(ListOf, String, AlertId), Waiting>,
-    listed: BTreeMap<u64, Vec<AlertId>>,
+    pub(super) waiting: BTreeMap<(ListOf, String, AlertId), Waiting>,
+    pub(super) listed: BTreeMap<u64, Vec<AlertId>>,
 }
 
 impl NotifyRows for Tables {
