@@ -207,15 +207,14 @@ impl Step<'_> {
         self.conclude_as(number, event, about, thread, decided)
     }
 
-    /// Tells the machines among an alert's receivers, under a decision that lists it for people.
+    /// Tells the machines among some receivers, under a decision that lists it for people.
     pub(super) fn tell_machines(
         &mut self,
         number: u64,
         about: &About,
         thread: &mut Thread,
-        reason: Reason,
+        (reason, mut routing): (Reason, Routing),
     ) -> Result<(), StoreError> {
-        let mut routing = self.routing(about, 1);
         routing.receivers.retain(is_machine);
         if routing.receivers.is_empty() {
             return Ok(());

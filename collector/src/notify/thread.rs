@@ -45,6 +45,10 @@ pub fn suppressor(code: u16, open: &[StoredAlert]) -> Option<u16> {
     suppressors.iter().copied().find(|number| fires(*number))
 }
 
+const fn is_absence(alert: &StoredAlert) -> bool {
+    alert.identity.code == HOST_ABSENT
+}
+
 impl Thread {
     /// A thread that an alert opens.
     #[must_use]
@@ -99,7 +103,10 @@ impl Step<'_> {
             return Ok(None);
         }
         let code = about.alert.identity.code;
-        let open = self.rows.open_alerts(about.alert.agent)?;
+        let mut open = self.rows.open_alerts(about.alert.agent)?;
+        if open.iter().any(is_absence) && self.speaks_again(about)? {
+            open.retain(|alert| !is_absence(alert));
+        }
         if let Some(by) = suppressor(code, &open) {
             return Ok(Some((Reason::Suppressed { by }, None)));
         }
@@ -115,6 +122,14 @@ impl Step<'_> {
         }
         let hush = self.context.handled.hushed(self.rows, about, self.now)?;
         Ok(hush.map(|hush| (hush.reason, hush.until)))
+    }
+
+    /// Whether an agent was heard after the silence that is still told of it: the sweep that ends 9001 may come after the
+    /// batch that brought this alert, and what came does not wait for it.
+    fn speaks_again(&mut self, about: &About) -> Result<bool, StoreError> {
+        let presence = self.rows.presence(about.alert.agent)?;
+        let seen = about.agent.as_ref().and_then(|agent| agent.last_seen);
+        Ok(presence.is_some_and(|known| known.standing.is_silent() && known.seen != seen))
     }
 
     /// Who has taken what a thread is about: whoever took any of its alerts. Taking what can wait for the working day is no answer to
