@@ -442,6 +442,28 @@ fn what_comes_late_and_over_is_told_as_its_urgency_and_silences_say() {
 }
 
 #[test]
+fn what_is_listed_ends_there_though_another_of_its_family_ends_last() {
+    each(|world| {
+        world
+            .at(SECOND)
+            .hush(1005, Reason::Silenced { silence: 7 }, None);
+        let quiet = world.raise(2, 1005);
+        world.at(HOUR);
+        let mut over = world.new_alert(2, 1002, "");
+        over.detected.as_mut().unwrap().wall = WallTime::from_millis(NOW + 10 * MINUTE);
+        world.put(&over);
+        world.resolve(quiet);
+        over.firing = false;
+        world.put(&over);
+        world.step();
+        assert_eq!(world.reasons(over.id)[0], Reason::Late);
+        assert_eq!(world.reasons(quiet).last(), Some(&Reason::FamilyEnds));
+        let summary = world.at(HOUR + 2 * MINUTE).deliver();
+        assert_eq!(summary[0], mail("late", "sato", &[1002]));
+    });
+}
+
+#[test]
 fn an_agent_that_speaks_again_is_not_explained_away_by_its_silence() {
     each(|world| {
         world.team.escalate_ms = 100 * HOUR;

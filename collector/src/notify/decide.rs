@@ -237,9 +237,7 @@ impl Step<'_> {
         }
         let outcome = match thread.listed {
             // The list that it waits for shows its end.
-            Some(_) if !self.rows.waits(about.alert.id)?.is_empty() => {
-                (Reason::FamilyEnds, Outcome::Listed)
-            }
+            Some(_) if self.waits_for_a_list(&thread)? => (Reason::FamilyEnds, Outcome::Listed),
             Some(_) => return self.tell_end(event, about, &mut thread),
             None => (Reason::NotRaisedToAnyone, Outcome::Quiet),
         };
@@ -252,6 +250,16 @@ impl Step<'_> {
         Ok(messages
             .iter()
             .any(|message| message.channel == Channel::Mail))
+    }
+
+    /// Whether any alert of the thread waits for a list: the one that ends last need not be the one that is listed.
+    fn waits_for_a_list(&mut self, thread: &Thread) -> Result<bool, StoreError> {
+        for alert in self.alerts_of(thread)? {
+            if !self.rows.waits(alert)?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// What people knew from a digest ends in one; machines that were told at once are told so of the end.

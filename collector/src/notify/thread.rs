@@ -2,10 +2,11 @@
 
 use super::context::{About, Taken};
 use super::step::Step;
-use crate::store::{Event, Outcome, Reason, StoreError, StoredAlert, Strand, Thread};
+use crate::store::{AlertId, Event, Outcome, Reason, StoreError, StoredAlert, Strand, Thread};
 use hansho::clock::WallTime;
 use hansho::code::{HOST_ABSENT, Urgency, entry, silenced_with_host};
 use hansho::frame::kind::AgentId;
+use std::collections::BTreeSet;
 
 /// What an alert belongs to.
 #[must_use]
@@ -140,13 +141,8 @@ impl Step<'_> {
         thread: &Thread,
     ) -> Result<Option<Taken>, StoreError> {
         let mut alerts = vec![about.alert.id];
-        for decision in self.rows.decisions_of(thread.root)?.iter().rev() {
-            if let Some(alert) = decision.alert
-                && !alerts.contains(&alert)
-            {
-                alerts.push(alert);
-            }
-        }
+        let others = self.alerts_of(thread)?;
+        alerts.extend(others.into_iter().filter(|id| *id != about.alert.id));
         let urgent = self.urgency(about) == Urgency::Now;
         for id in alerts {
             let Some(alert) = self.rows.alert(id)? else {
@@ -160,6 +156,22 @@ impl Step<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// The alerts of a thread, the newest decided first; its root last where nothing was decided on it.
+    pub(super) fn alerts_of(&mut self, thread: &Thread) -> Result<Vec<AlertId>, StoreError> {
+        let decisions = self.rows.decisions_of(thread.root)?;
+        let mut alerts = Vec::new();
+        let mut seen = BTreeSet::new();
+        for id in decisions.iter().rev().filter_map(|decision| decision.alert) {
+            if seen.insert(id) {
+                alerts.push(id);
+            }
+        }
+        if seen.insert(thread.root) {
+            alerts.push(thread.root);
+        }
+        Ok(alerts)
     }
 
     /// The thread that an earlier decision about this alert belongs to, if it ended: it goes on when the alert is reopened.

@@ -327,8 +327,11 @@ impl NotifyRows for SqlRows<'_> {
     ) -> Result<Vec<Outgoing>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.outgoing_where(
-            "state IN ('queued', 'claimed') AND ((state = 'queued' AND next_try_ms <= ?1)
-               OR (state = 'claimed' AND (fence < ?2 OR COALESCE(until_ms, 0) <= ?1)))
+            "outgoing IN (SELECT outgoing FROM (
+                 SELECT outgoing, ROW_NUMBER() OVER (PARTITION BY receiver ORDER BY next_try_ms, outgoing) AS place FROM outbox
+                 WHERE state IN ('queued', 'claimed') AND ((state = 'queued' AND next_try_ms <= ?1)
+                   OR (state = 'claimed' AND (fence < ?2 OR COALESCE(until_ms, 0) <= ?1))))
+               WHERE place = 1)
              ORDER BY next_try_ms, outgoing LIMIT ?3",
             params![ms(now), signed(fence), limit],
         )
