@@ -107,7 +107,7 @@ fn token(gate: &Gate) -> String {
     let by = Who {
         name: "test".to_owned(),
         via: Via::Command,
-        scope: hansho_collector::handling::Scope::All,
+        scope: Scope::All,
     };
     gate.add_token(&token, &by, at(0)).unwrap().token()
 }

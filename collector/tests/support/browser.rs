@@ -103,7 +103,7 @@ pub fn by() -> Who {
     Who {
         name: "test".to_owned(),
         via: Via::Command,
-        scope: hansho_collector::handling::Scope::All,
+        scope: Scope::All,
     }
 }
 

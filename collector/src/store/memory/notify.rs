@@ -8,7 +8,7 @@ use super::super::types::{
 use super::Tables;
 use hansho::clock::WallTime;
 use hansho::frame::kind::AgentId;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What people are told.
 #[derive(Clone, Debug, Default)]
@@ -145,6 +145,8 @@ impl NotifyRows for Tables {
             .cloned()
             .collect();
         ready.sort_by_key(|outgoing| (outgoing.next_try, outgoing.number));
+        let mut seen = BTreeSet::new();
+        ready.retain(|outgoing| seen.insert(outgoing.receiver.clone()));
         ready.truncate(limit);
         Ok(ready)
     }
