@@ -93,6 +93,8 @@ pub const JOIN_TOKEN_MS: u64 = 7 * 24 * 60 * 60 * 1000;
 pub const JOIN_TOKEN_USES: u32 = 20_000;
 /// How long the key before a rotation is taken where nothing is said and the new one is not used.
 pub const ROTATION_GRACE_MS: u64 = 7 * 24 * 60 * 60 * 1000;
+/// Longest such time that one can ask for, days: a year of hosts that nobody restarts.
+pub const ROTATION_GRACE_DAYS: u64 = 366;
 /// A key found in the store is looked up again after this: a revoked one is refused within it.
 pub const KEY_FRESH_MS: u64 = 60_000;
 
@@ -398,3 +400,21 @@ pub const FORM_BYTES: usize = 128 * 1024;
 pub const RETURN_BYTES: usize = 1024;
 /// Longest life of an API token that one can ask for: ten years; one without an end is said in as many words.
 pub const TOKEN_DAYS: u64 = 3650;
+
+/// Longest body of a request to the API: the customers of a scope are the longest, and every character may be escaped.
+pub const API_BODY_BYTES: usize = 256 * 1024;
+/// Longest query of a request to the API: each parameter with its longest value, percent-encoded.
+pub const API_QUERY_BYTES: usize = 16 * 1024;
+/// Items on a page of the API where the request does not say.
+pub const API_PAGE: u64 = 100;
+/// Items on a page of the API at most: some 300 KiB of alerts.
+pub const API_PAGE_MOST: u64 = 500;
+/// Longest cursor of a page: hexadecimal digits of the path of an agent, three names of 64 characters of four bytes each.
+pub const API_CURSOR_CHARACTERS: usize = 2048;
+/// Alerts that are looked at for one page of a filtered list: some ten milliseconds. What is not found among them is on the
+/// next page.
+pub const API_LOOKED_AT: usize = 5_000;
+/// Readings that one request looks at: a page of the newest ones, and those of the same moment.
+pub const API_READINGS: usize = 1_000;
+/// Entries of a file of the audit: some 30 MiB in memory while it is made. A team of ten makes 1,000 a month.
+pub const API_CSV_ENTRIES: usize = 100_000;

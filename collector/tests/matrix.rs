@@ -565,6 +565,9 @@ fn no_route_stands_outside_the_table() {
         [
             "link.rs: .route(\"/l/{token}\", get(open).post(take))",
             "mod.rs: .fallback_service(nothing.with_state(Arc::clone(&site)))",
+            "mod.rs: router = router.route(\"/api/{*rest}\", none);",
+            // The table of the API, with a matrix of its own (tests/api_matrix.rs).
+            "mod.rs: router = router.route(operation.path, handler);",
             "mod.rs: router = router.route(route.path, handler);",
         ]
     );

@@ -63,6 +63,8 @@ fn start_at(now: fn() -> WallTime) -> Pages {
         zone: Zone::fixed("+09:00").unwrap(),
         current: support::current(""),
         newest,
+        current: support::current(),
+        masters: support::masters(),
     });
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -666,6 +668,8 @@ fn a_connection_to_the_pages_ends_at_its_time_and_places_come_back() {
         zone: Zone::utc(),
         current: support::current(""),
         newest: watch::channel(0).1,
+        current: support::current(),
+        masters: support::masters(),
     };
     runtime.spawn(async move { axum::serve(bounded, web::service(Arc::new(site))).await });
     // One that dawdles holds the only place; the next is served when its time is over.

@@ -9,8 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From left to right.
-const ROOMS: [&str; 8] = [
-    "ingest", "store", "presence", "handling", "notify", "people", "web", "cli",
+const ROOMS: [&str; 9] = [
+    "ingest", "store", "presence", "handling", "notify", "people", "api", "web", "cli",
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

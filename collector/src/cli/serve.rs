@@ -121,7 +121,7 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
     let intake = Arc::new(Intake {
         keys: Arc::new(StoredKeys {
             store: looking_up,
-            masters,
+            masters: masters.clone(),
             known: Mutex::default(),
         }),
         queue: queue.clone(),
@@ -168,6 +168,8 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         zone,
         current: Arc::clone(&current),
         newest,
+        current: Arc::clone(&current),
+        masters: Arc::new(masters),
     };
     let outcome = runtime.block_on(listen(
         config,

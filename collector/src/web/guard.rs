@@ -2,6 +2,7 @@
 //! request's extensions who [`Entered`] and, of a form, its [`Fields`].
 
 use super::{Asked, Site, frame, html};
+use crate::api::{Problem, Sort};
 use crate::handling::Who;
 use crate::limit::SESSION_MS;
 use crate::people::proxy::{self, Told};
@@ -448,9 +449,7 @@ fn instead(what: &Instead, needs: Needs, asked: &Asked, request: &Request) -> Re
     }
     let program = matches!(needs, Needs::Api(_) | Needs::Here);
     let mut response = if program {
-        let reason = status.canonical_reason().unwrap_or("refused");
-        let body = serde_json::json!({ "error": reason }).to_string();
-        (status, [("content-type", "application/json")], body + "\n").into_response()
+        super::api::problem_response(&as_problem(what, status))
     } else {
         html(status, frame::message(words, text))
     };
@@ -460,6 +459,23 @@ fn instead(what: &Instead, needs: Needs, asked: &Asked, request: &Request) -> Re
             .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     response
+}
+
+/// What a program is told instead.
+fn as_problem(what: &Instead, status: StatusCode) -> Problem {
+    let detail = match what {
+        Instead::Forbidden(refused) => refused.to_string(),
+        Instead::Form(StatusCode::FORBIDDEN) => {
+            "with a session's cookie X-CSRF-Token is needed; with a token it is not".to_owned()
+        }
+        Instead::NotLetIn => "the proxy names nobody who is let in".to_owned(),
+        Instead::Unreadable => "the store cannot be read".to_owned(),
+        Instead::Status(StatusCode::UNAUTHORIZED) => {
+            "send Authorization: Bearer with a token that is valid".to_owned()
+        }
+        _ => status.canonical_reason().unwrap_or("refused").to_owned(),
+    };
+    Problem::new(Sort::of_status(status.as_u16()), detail)
 }
 
 /// To the login, and back afterwards to what was looked for.

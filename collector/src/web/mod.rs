@@ -5,13 +5,14 @@
 //! [`code`], [`windows`], [`silences`], [`noise_page`]; [`overview`] and [`noise`] are what the first and the last of them show, as plain
 //! values. [`forms`] what becomes of forms; [`pieces`] what pages share; [`words`] and the others of that name the two languages;
 //! [`names`] of what is measured; [`reason`] why an alert stands as it does; [`life`] whether an agent is silent; [`link`] the page
-//! behind a mail's signed link; [`listen`] bounds on connections; [`values`] numbers with units; [`health`] what machines ask.
+//! behind a mail's signed link; [`api`] the API over HTTP; [`listen`] bounds on connections; [`values`] numbers with units; [`health`] what machines ask.
 //! Everything is escaped by maud.
 
 pub mod account;
 pub mod accounts;
 pub mod agent;
 pub mod alert;
+pub mod api;
 pub mod assets;
 mod bilingual;
 pub mod charts;
@@ -48,6 +49,7 @@ pub mod words_plan;
 
 use crate::directory::Current;
 use crate::ingest::{Job, Metrics, SignsOfLife};
+use crate::keys::Masters;
 use crate::limit::FORM_BYTES;
 use crate::people::{Action, Gate};
 use crate::store::{Agent, Store, StoreError};
@@ -93,6 +95,10 @@ pub struct Site {
     pub gate: Gate,
     /// The newest event that open pages were told of.
     pub newest: live::Newest,
+    /// The configuration in force.
+    pub current: Arc<Current>,
+    /// Keys of agents are made of them.
+    pub masters: Arc<Masters>,
 }
 
 /// Serves until told to stop.
@@ -133,6 +139,13 @@ pub fn router(site: Arc<Site>) -> Router {
         let handler = (route.handler)().layer(guarded(route.needs, &site));
         router = router.route(route.path, handler);
     }
+    for operation in api::routes() {
+        let handler = api::handler(operation).layer(guarded(api::needs(operation), &site));
+        let handler = handler.layer(middleware::map_response(api::refused));
+        router = router.route(operation.path, handler);
+    }
+    let none = any(api::nothing).layer(guarded(Needs::Api(Action::See), &site));
+    router = router.route("/api/{*rest}", none);
     // What exists is nobody's business who is not logged in.
     let nothing = any(not_found).layer(guarded(Needs::Page(Action::See), &site));
     router

@@ -75,6 +75,8 @@ fn start(now: fn() -> WallTime, settings: Settings, more: &str) -> Served {
         zone: Zone::fixed("+09:00").unwrap(),
         current: super::support::current(more),
         newest: watch::channel(0).1,
+        current: super::support::current(),
+        masters: super::support::masters(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

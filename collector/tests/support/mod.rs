@@ -417,3 +417,46 @@ pub fn empty_readings(uptime_ms: u64, count: u64) -> Vec<u8> {
     }
     encode(Kind::Readings, uptime_ms, &packer.body().unwrap())
 }
+
+/// A configuration with one customer of its own, as `tests/api.rs` needs it.
+pub const CONFIG: &str = r#"
+config_version = 1
+[ingest]
+listen = "127.0.0.1:0"
+[store]
+directory = "store"
+[[customer]]
+id = "A"
+[[system]]
+customer = "A"
+id = "shop"
+team = "night"
+[[receiver]]
+id = "duty"
+mail = "duty@example.test"
+[[team]]
+id = "night"
+receivers = ["duty"]
+[[response]]
+code = "HNS1002"
+customer = "A"
+first_action = ["call the customer"]
+must_not = ["restart the database"]
+"#;
+
+/// The configuration in force.
+pub fn current() -> std::sync::Arc<hansho_collector::directory::Current> {
+    use hansho_collector::{config, directory, zone::Zone};
+    let read = |_: &Path, _: usize| Err(std::io::ErrorKind::NotFound.into());
+    let config = config::parse(CONFIG, Path::new("/collector.toml"), &read).unwrap();
+    std::sync::Arc::new(directory::Current::new(
+        &config,
+        Zone::fixed("+09:00").unwrap(),
+    ))
+}
+
+/// The masters, of which keys of agents are made.
+pub fn masters() -> std::sync::Arc<hansho_collector::keys::Masters> {
+    let by_id = [(1, MASTER)].into();
+    std::sync::Arc::new(hansho_collector::keys::Masters::new(by_id))
+}
