@@ -166,7 +166,6 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         signs,
         now: clock::now,
         zone,
-        current: Arc::clone(&current),
         newest,
         current: Arc::clone(&current),
         masters: Arc::new(masters),

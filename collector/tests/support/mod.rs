@@ -73,8 +73,8 @@ impl Drop for Folder {
     }
 }
 
-/// The configuration in force: what every collector has, and `more`.
-pub fn current(more: &str) -> Arc<Current> {
+/// A configuration: what every collector has, and `more`.
+pub fn configured(more: &str) -> Arc<Current> {
     let base =
         "config_version = 1\n[ingest]\nlisten = \"127.0.0.1:0\"\n[store]\ndirectory = \"data\"\n";
     let text = format!("{base}{more}");
@@ -445,18 +445,15 @@ must_not = ["restart the database"]
 "#;
 
 /// The configuration in force.
-pub fn current() -> std::sync::Arc<hansho_collector::directory::Current> {
-    use hansho_collector::{config, directory, zone::Zone};
+pub fn current() -> Arc<Current> {
+    use hansho_collector::config;
     let read = |_: &Path, _: usize| Err(std::io::ErrorKind::NotFound.into());
     let config = config::parse(CONFIG, Path::new("/collector.toml"), &read).unwrap();
-    std::sync::Arc::new(directory::Current::new(
-        &config,
-        Zone::fixed("+09:00").unwrap(),
-    ))
+    Arc::new(Current::new(&config, Zone::fixed("+09:00").unwrap()))
 }
 
 /// The masters, of which keys of agents are made.
-pub fn masters() -> std::sync::Arc<hansho_collector::keys::Masters> {
+pub fn masters() -> Arc<hansho_collector::keys::Masters> {
     let by_id = [(1, MASTER)].into();
-    std::sync::Arc::new(hansho_collector::keys::Masters::new(by_id))
+    Arc::new(hansho_collector::keys::Masters::new(by_id))
 }
