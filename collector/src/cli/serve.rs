@@ -162,8 +162,8 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         signs,
         now: clock::now,
         zone,
-        current: Arc::clone(&current),
         newest,
+        current: Arc::clone(&current),
         masters: Arc::new(masters),
     };
     let outcome = runtime.block_on(listen(

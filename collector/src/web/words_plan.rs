@@ -124,7 +124,6 @@ bilingual! {
     since: "発生", "since";
     receiver: "受け手", "Receiver";
     total: "合計", "total";
-    days_over: "多い日", "busy days";
     no_told: "この週に送った通知はありません。", "No message was sent in this week.";
     alerts_total: "この週のアラート", "Alerts of the week";
 }
@@ -179,7 +178,7 @@ pub fn refused(
             }
             Refused::NoSilence(number) => format!("通知停止 {number} はありません。"),
             Refused::NoWindow(number) => format!("予定 {number} はありません。"),
-            Refused::NoToken(number) => format!("登録用トークン {number} はありません。"),
+            Refused::NoToken(number) => format!("登録トークン {number} はありません。"),
             Refused::Beyond(customer) if customer.is_empty() => {
                 "すべての顧客に及ぶ操作は、この権限ではできません。".to_owned()
             }
