@@ -135,24 +135,24 @@ mod tests {
                 limit: 3,
             };
             let from = asked.numbers::<1>().unwrap().map(|[number]| number);
-            let Reply::Json(page) = of(
+            let reply = of(
                 &list,
                 &asked,
                 from.as_ref(),
                 |n| *n,
                 u64::to_string,
                 |n| json!(n),
-            ) else {
-                unreachable!()
-            };
-            all.extend(
-                page["items"]
-                    .as_array()
-                    .unwrap()
-                    .iter()
-                    .map(|item| item.as_u64().unwrap()),
             );
-            after = page["next"].as_str().and_then(decoded);
+            if let Reply::Json(page) = reply {
+                all.extend(
+                    page["items"]
+                        .as_array()
+                        .unwrap()
+                        .iter()
+                        .map(|item| item.as_u64().unwrap()),
+                );
+                after = page["next"].as_str().and_then(decoded);
+            }
         }
         assert_eq!((all, after), (list, None));
     }
@@ -166,7 +166,7 @@ mod tests {
         #[test]
         fn no_cursor_panics(text in ".{0,40}") {
             let asked = Asked { after: decoded(&text), limit: 1 };
-            let _ = asked.numbers::<2>();
+            prop_assert!(asked.numbers::<2>().is_ok() || asked.after.is_some());
         }
     }
 }
