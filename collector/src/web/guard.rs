@@ -111,6 +111,12 @@ impl Fields {
         let found = self.0.iter().find(|(key, _)| key == name);
         found.map_or("", |(_, value)| value)
     }
+
+    /// All of this name: of a field that can stand more than once.
+    pub fn all<'f>(&'f self, name: &'f str) -> impl Iterator<Item = &'f str> {
+        let found = self.0.iter().filter(move |(key, _)| key == name);
+        found.map(|(_, value)| value.as_str())
+    }
 }
 
 /// Name of the cookie with the session. `__Host-` holds it to this host, to https and to the whole site (RFC 6265bis, 4.1.3.2).
@@ -297,7 +303,9 @@ pub async fn guard(site: Arc<Site>, needs: Needs, mut request: Request, next: Ne
     let asked = asked(&request);
     let settings = site.gate.settings();
     let from = peer(&request);
-    let forwarded = request.headers().get("x-forwarded-for");
+    // The last header: a proxy that adds one of its own leaves the client's before it.
+    let forwarded = request.headers().get_all("x-forwarded-for");
+    let forwarded = forwarded.iter().next_back();
     let client = proxy::client(
         settings.proxy.as_ref(),
         from,

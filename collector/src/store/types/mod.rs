@@ -6,6 +6,7 @@ mod handling;
 mod notify;
 pub mod people;
 mod presence;
+mod upkeep;
 pub mod window;
 
 pub use agents::{JoinToken, KeyEpoch, TokenEnd};
@@ -21,6 +22,7 @@ pub use presence::{
     AgentFacts, AlertCause, BackCause, BootReason, CollectorLife, DoubleSign, Presence, Presumed,
     Rebooted, Rival, SilenceCause, SilentSite, Standing, StoredGoodbye,
 };
+pub use upkeep::{Daily, Forget, Tally, Upkeep};
 pub use window::{
     Days, Occurrence, Place, Schedule, Texts, Weekly, Window, WindowKind, WindowScope,
 };
@@ -649,4 +651,21 @@ pub struct Range {
     pub to: WallTime,
     /// At most so many; the newest are kept.
     pub limit: usize,
+}
+
+/// A span of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// From.
+    pub from: WallTime,
+    /// Until, not included.
+    pub until: WallTime,
+}
+
+impl Span {
+    /// Whether a moment lies in it.
+    #[must_use]
+    pub fn has(&self, moment: WallTime) -> bool {
+        self.from <= moment && moment < self.until
+    }
 }
