@@ -230,6 +230,7 @@ fn within(command: &Json, api: &Json, place: &str, but: &[&str]) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table: one row a list")]
 fn commands_and_api_say_the_same() {
     let serving = serving();
     // Done by commands, and by the API.
@@ -523,6 +524,10 @@ fn like(written: &Json, real: &Json, place: &str) {
         }
         (Json::Number(_), Json::Number(_)) if place.ends_with("_ms") => {}
         (Json::String(one), Json::String(other)) if varies(one) && varies(other) => {}
+        // A cursor says where it is.
+        (Json::String(one), Json::String(other)) if place.ends_with(".next") => {
+            assert_eq!(one.len(), other.len(), "{place}");
+        }
         (Json::String(one), Json::String(other)) if place.ends_with(".detail") => {
             let words = |text: &str| text.split('=').next().unwrap().to_owned();
             assert_eq!(words(one), words(other), "{place}");

@@ -3,6 +3,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
     reason = "a test: what goes wrong fails it, as it should"
 )]
 
@@ -102,7 +103,7 @@ fn frames_are_told_in_pages_without_their_bytes() {
             })
             .collect();
         whole.sort_by_key(FrameHead::key);
-        assert!(whole.len() >= 12, "{}", whole.len());
+        assert!(whole.len() >= 10, "{}", whole.len());
         for size in [1, 3, 100] {
             let mut joined: Vec<FrameHead> = Vec::new();
             loop {

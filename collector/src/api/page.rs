@@ -143,17 +143,16 @@ mod tests {
                 u64::to_string,
                 |n| json!(n),
             );
-            let Reply::Json(page) = reply else {
-                panic!("a page is JSON");
-            };
-            all.extend(
-                page["items"]
-                    .as_array()
-                    .unwrap()
-                    .iter()
-                    .map(|item| item.as_u64().unwrap()),
-            );
-            after = page["next"].as_str().and_then(decoded);
+            if let Reply::Json(page) = reply {
+                all.extend(
+                    page["items"]
+                        .as_array()
+                        .unwrap()
+                        .iter()
+                        .map(|item| item.as_u64().unwrap()),
+                );
+                after = page["next"].as_str().and_then(decoded);
+            }
         }
         assert_eq!((all, after), (list, None));
     }
@@ -167,7 +166,7 @@ mod tests {
         #[test]
         fn no_cursor_panics(text in ".{0,40}") {
             let asked = Asked { after: decoded(&text), limit: 1 };
-            drop(asked.numbers::<2>());
+            prop_assert!(asked.numbers::<2>().is_ok() || asked.after.is_some());
         }
     }
 }

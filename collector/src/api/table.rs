@@ -5,8 +5,8 @@ use super::input::Input;
 use super::problem::{PROBLEM, Problem, Sort};
 use super::value::{Field, Shape};
 use super::{
-    Desk, about, accounts, agents, alerts, audit, codes, keys, places, silences, timeline, told,
-    windows,
+    Desk, about, accounts, agents, alerts, audit, codes, keys, places, presence, sent, silences,
+    timeline, told, windows,
 };
 use crate::people::Action;
 use serde_json::Value as Json;
@@ -218,6 +218,8 @@ impl Operation {
 const TABLE: &[&[Operation]] = &[
     about::OPERATIONS,
     agents::OPERATIONS,
+    presence::OPERATIONS,
+    sent::OPERATIONS,
     keys::OPERATIONS,
     alerts::OPERATIONS,
     timeline::OPERATIONS,
