@@ -90,6 +90,73 @@ fn has_nginx() -> bool {
     here
 }
 
+/// Starts nginx with a configuration of the document, and lets an agent check the way through it.
+fn through(folder: &Path, text: &str, behind: &str, authority: &str) {
+    let write = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();
+    let port = free_port();
+    let at = folder.to_str().unwrap();
+    // Names, ports and places are this test's; nothing else changes.
+    let text = text
+        .replace(
+            "server collector.example:7443",
+            &format!("server localhost:{behind}"),
+        )
+        .replace("listen 7443", &format!("listen 127.0.0.1:{port}"))
+        .replace(
+            "proxy_ssl_name collector.example",
+            "proxy_ssl_name localhost",
+        )
+        .replace("/etc/nginx/hansho", at)
+        .replace("/var/log/nginx", at)
+        .replace("/run/nginx.pid", &format!("{at}/nginx-{port}.pid"))
+        .replace("user www-data;\n", "");
+    let file = folder.join(format!("nginx-{port}.conf"));
+    fs::write(&file, &text).unwrap();
+    let checked = Command::new(NGINX)
+        .args(["-t", "-q", "-c"])
+        .arg(&file)
+        .output()
+        .unwrap();
+    assert!(
+        checked.status.success() && checked.stderr.is_empty(),
+        "{}",
+        String::from_utf8_lossy(&checked.stderr)
+    );
+    let _nginx = Stopped(
+        Command::new(NGINX)
+            .args(["-g", "daemon off;", "-c"])
+            .arg(&file)
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap(),
+    );
+    let begun = Instant::now();
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "nginx listens");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    write(
+        "agent.toml",
+        &format!(
+            "config_version = 1\n[agent]\nkey_file = \"{at}/agent.key\"\n[spool]\ndirectory = \"{at}/spool\"\n\
+                 memory_directory = \"{at}/memory\"\n[forward]\nurls = [\"https://localhost:{port}/\"]\n\
+                 ca_file = \"{at}/{authority}\"\n"
+        ),
+    );
+    let check = Command::new(env!("CARGO_BIN_EXE_hansho"))
+        .args(["check", "--connect", "--config"])
+        .arg(folder.join("agent.toml"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&check.stdout).into_owned()
+        + &String::from_utf8_lossy(&check.stderr);
+    assert!(check.status.success(), "{text}\n{said}");
+    assert!(
+        said.contains("tls      ok") && said.contains("key      ok"),
+        "{said}"
+    );
+}
+
 #[test]
 fn an_agent_reaches_the_collector_through_either_gateway() {
     if !has_nginx() {
@@ -147,68 +214,7 @@ fn an_agent_reaches_the_collector_through_either_gateway() {
         .into_iter()
         .zip(["collector-ca.pem", "gateway-ca.pem"])
     {
-        let port = free_port();
-        let at = folder.to_str().unwrap();
-        // Names, ports and places are this test's; nothing else changes.
-        let text = text
-            .replace(
-                "server collector.example:7443",
-                &format!("server localhost:{behind}"),
-            )
-            .replace("listen 7443", &format!("listen 127.0.0.1:{port}"))
-            .replace(
-                "proxy_ssl_name collector.example",
-                "proxy_ssl_name localhost",
-            )
-            .replace("/etc/nginx/hansho", at)
-            .replace("/var/log/nginx", at)
-            .replace("/run/nginx.pid", &format!("{at}/nginx-{port}.pid"))
-            .replace("user www-data;\n", "");
-        let file = folder.join(format!("nginx-{port}.conf"));
-        fs::write(&file, &text).unwrap();
-        let checked = Command::new(NGINX)
-            .args(["-t", "-q", "-c"])
-            .arg(&file)
-            .output()
-            .unwrap();
-        assert!(
-            checked.status.success() && checked.stderr.is_empty(),
-            "{}",
-            String::from_utf8_lossy(&checked.stderr)
-        );
-        let _nginx = Stopped(
-            Command::new(NGINX)
-                .args(["-g", "daemon off;", "-c"])
-                .arg(&file)
-                .stderr(Stdio::null())
-                .spawn()
-                .unwrap(),
-        );
-        let begun = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(begun.elapsed() < Duration::from_secs(30), "nginx listens");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        write(
-            "agent.toml",
-            &format!(
-                "config_version = 1\n[agent]\nkey_file = \"{at}/agent.key\"\n[spool]\ndirectory = \"{at}/spool\"\n\
-                 memory_directory = \"{at}/memory\"\n[forward]\nurls = [\"https://localhost:{port}/\"]\n\
-                 ca_file = \"{at}/{authority}\"\n"
-            ),
-        );
-        let check = Command::new(env!("CARGO_BIN_EXE_hansho"))
-            .args(["check", "--connect", "--config"])
-            .arg(folder.join("agent.toml"))
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&check.stdout).into_owned()
-            + &String::from_utf8_lossy(&check.stderr);
-        assert!(check.status.success(), "{text}\n{said}");
-        assert!(
-            said.contains("tls      ok") && said.contains("key      ok"),
-            "{said}"
-        );
+        through(&folder, text, behind, authority);
     }
     drop(serve);
     fs::remove_dir_all(&folder).unwrap();

@@ -2,6 +2,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::let_underscore_must_use,
+    clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
     reason = "a test: what goes wrong fails it, as it should"
 )]

@@ -64,6 +64,44 @@ fn outgoing(number: u64, alert: AlertId, receiver: &str, state: Sending) -> Outg
     }
 }
 
+/// The thread of a test, which is over.
+fn thread(tested: AlertId) -> Thread {
+    Thread {
+        root: tested,
+        strand: Strand {
+            agent: AgentId(1),
+            subject: String::new(),
+            family: "memory".to_owned(),
+            test: true,
+        },
+        head: tested,
+        opened: at(2_000),
+        ended: Some(at(3_000)),
+        first_told: Some(at(2_000)),
+        last_told: None,
+        messages: 1,
+        listed: None,
+        level: 1,
+        untaken: None,
+        reminded_recovery: None,
+        reminded_report: None,
+        quiet: None,
+        due: None,
+    }
+}
+
+fn decision(tested: AlertId) -> Decision {
+    Decision {
+        number: 1,
+        event: None,
+        alert: Some(tested),
+        thread: Some(tested),
+        reason: Reason::Drill,
+        outcome: Outcome::Told,
+        at: at(2_000),
+    }
+}
+
 #[test]
 fn what_was_tested_and_what_was_not_stand_apart() {
     let folder = Folder::new("report");
@@ -98,37 +136,8 @@ fn what_was_tested_and_what_was_not_stand_apart() {
 
     store
         .transact(&mut |rows| {
-            rows.put_thread(&Thread {
-                root: tested,
-                strand: Strand {
-                    agent: AgentId(1),
-                    subject: String::new(),
-                    family: "memory".to_owned(),
-                    test: true,
-                },
-                head: tested,
-                opened: at(2_000),
-                ended: Some(at(3_000)),
-                first_told: Some(at(2_000)),
-                last_told: None,
-                messages: 1,
-                listed: None,
-                level: 1,
-                untaken: None,
-                reminded_recovery: None,
-                reminded_report: None,
-                quiet: None,
-                due: None,
-            })?;
-            rows.put_decision(&Decision {
-                number: 1,
-                event: None,
-                alert: Some(tested),
-                thread: Some(tested),
-                reason: Reason::Drill,
-                outcome: Outcome::Told,
-                at: at(2_000),
-            })?;
+            rows.put_thread(&thread(tested))?;
+            rows.put_decision(&decision(tested))?;
             rows.put_outgoing(&outgoing(1, tested, "sato", Sending::Delivered))?;
             rows.append_note(&Note {
                 number: 0,
