@@ -93,6 +93,8 @@ pub const JOIN_TOKEN_MS: u64 = 7 * 24 * 60 * 60 * 1000;
 pub const JOIN_TOKEN_USES: u32 = 20_000;
 /// How long the key before a rotation is taken where nothing is said and the new one is not used.
 pub const ROTATION_GRACE_MS: u64 = 7 * 24 * 60 * 60 * 1000;
+/// Longest such time that one can ask for, days: a year of hosts that nobody restarts.
+pub const ROTATION_GRACE_DAYS: u64 = 366;
 /// A running collector looks this often whether keys changed: a revoked one is refused within it, and 10,000 posts a second
 /// cost one query.
 pub const KEY_CHANGES_MS: u64 = 1000;
@@ -161,6 +163,30 @@ pub const PAGE_CONNECTION_MS: u64 = 60_000;
 pub const STOP_MS: u64 = 5_000;
 /// Alerts shown on the main page; the rest is counted there.
 pub const PAGE_ALERTS: usize = 200;
+/// Open alerts that the pages look at: two of each agent of a large fleet at once. The newest are taken.
+pub const PAGE_OPEN: usize = 20_000;
+/// Silent agents that a system's line names; the rest is counted there.
+pub const PAGE_SILENT: usize = 5;
+/// Agents in the table of a system; more have pages of their own. Each costs a look at its newest reading.
+pub const PAGE_AGENTS: usize = 300;
+/// Customers and systems that a field offers: a list that a browser still shows at once.
+pub const PAGE_PLACES: usize = 1000;
+/// Decisions and messages shown on an alert's page, the newest: more of them say the same again.
+pub const PAGE_TOLD: usize = 100;
+/// Lines of the table beside an agent's charts: a screen and a half.
+pub const CHART_ROWS: u64 = 48;
+/// Rows of each table of the weekly page: what nobody gets to the end of is not worked on.
+pub const NOISE_ROWS: usize = 20;
+/// An alert that stands so long is not worked on as one.
+pub const NOISE_STANDING_MS: u64 = 24 * 60 * 60 * 1000;
+/// So many alerts of one code and host on one day are the same one again and again.
+pub const NOISE_FLAPS: u64 = 3;
+/// Messages a person and day that still are read one by one: one an hour of work, and some at night.
+pub const NOISE_BUSY: u64 = 10;
+/// Alerts of a week that are looked at: those of a fleet of 10,000 agents with ten each.
+pub const NOISE_ALERTS: usize = 100_000;
+/// Messages of a week that are looked at, for the same reason.
+pub const NOISE_MESSAGES: usize = 100_000;
 /// Points of a chart at most: more than a wide screen has pixels for.
 pub const CHART_POINTS: u64 = 1500;
 /// How often is looked for events that open pages should hear of: an alert is on an open page within 2 s of its rule's time.
@@ -334,10 +360,50 @@ pub const AUDIT_PAGE: usize = 1_000;
 pub const NOTIFIER_WORKERS: usize = 4;
 /// How often the notifier looks whether anything was stored or is due: a mail is to be out within two seconds.
 pub const NOTIFIER_PAUSE_MS: u64 = 250;
-/// How long events, ended threads, decisions and messages are kept: a year, for the reports of a year and its audit.
-pub const KEPT_TOLD_MS: u64 = 366 * 24 * 60 * 60 * 1000;
-/// How often they are looked through for what is past that.
-pub const PRUNE_MS: u64 = 24 * 60 * 60 * 1000;
+/// Days of which the daily mail's figures are kept: a year of them answers when mails stopped.
+pub const DAILIES: u64 = 400;
+/// Days that alerts are kept after they ended, by default: the same season of the year before can be looked up.
+pub const ALERTS_DAYS: u32 = 730;
+/// Days that what happened to alerts is kept, by default: for the reports of a year.
+pub const EVENTS_DAYS: u32 = 366;
+/// Days that messages, threads and decisions are kept, by default, for the same reason.
+pub const OUTBOX_DAYS: u32 = 366;
+/// Days that the audit is kept, by default: five years, as contracts of operation ask for records of work.
+pub const AUDIT_DAYS: u32 = 1827;
+/// Rows that one transaction of the retention forgets at most of a table, with what belongs to each: batches wait some milliseconds for it.
+pub const FORGET_ROWS: usize = 500;
+/// Such transactions in a row before the retention rests.
+pub const FORGET_ROUNDS: u32 = 200;
+/// Pause between two of them: batches go first.
+pub const FORGET_PAUSE_MS: u64 = 20;
+/// A daily mail that could not be decided at its time, because no collector ran, is sent up to so long after it.
+pub const DAILY_LATE_MS: u64 = 6 * 60 * 60 * 1000;
+/// How often is looked whether the daily mail, or retention, is due.
+pub const UPKEEP_MS: u64 = 10_000;
+/// A backup that is older stands in the daily mail as something to look at.
+pub const BACKUP_OLD_MS: u64 = 7 * 24 * 60 * 60 * 1000;
+/// Per mille of the disk free below which the daily mail says so.
+pub const DISK_LOW_PERMILLE: u64 = 100;
+/// A message that waits for so long stands there too: the mail server answers within minutes.
+pub const WAITING_OLD_MS: u64 = 60 * 60 * 1000;
+
+/// How often is looked at what made progress.
+pub const ALIVE_MS: u64 = 1_000;
+/// Where nothing made progress for so long by itself (no agent posts, nothing is stored), it is asked to.
+pub const ALIVE_ASK_MS: u64 = 5_000;
+/// What made no progress for so long stands still: ten sweeps, or three times what is asked and refused.
+pub const ALIVE_STILL_MS: u64 = 20_000;
+/// The listener answers its own collector within this.
+pub const ALIVE_PROBE_MS: u64 = 3_000;
+/// The dead man's signal ends within this, whatever the other side does.
+pub const SIGNAL_MS: u64 = 8_000;
+/// A failure that goes on is logged again after this.
+pub const SIGNAL_LOG_MS: u64 = 60 * 60 * 1000;
+
+/// How often `watch` asks, by default.
+pub const WATCH_EVERY_MS: u64 = 60_000;
+/// Answers missed in a row before `watch` mails: two may be a restart.
+pub const WATCH_AFTER: u32 = 3;
 /// Accounts, and API tokens as many again: a large operations centre has some hundred people. Lists of them are one page.
 pub const ACCOUNTS: usize = 1000;
 /// Customers in the scope of one account or token: whoever needs more of them sees all.
@@ -377,6 +443,24 @@ pub const FORM_BYTES: usize = 128 * 1024;
 pub const RETURN_BYTES: usize = 1024;
 /// Longest life of an API token that one can ask for: ten years; one without an end is said in as many words.
 pub const TOKEN_DAYS: u64 = 3650;
+
+/// Longest body of a request to the API: the customers of a scope are the longest, and every character may be escaped.
+pub const API_BODY_BYTES: usize = 256 * 1024;
+/// Longest query of a request to the API: each parameter with its longest value, percent-encoded.
+pub const API_QUERY_BYTES: usize = 16 * 1024;
+/// Items on a page of the API where the request does not say.
+pub const API_PAGE: u64 = 100;
+/// Items on a page of the API at most: some 300 KiB of alerts.
+pub const API_PAGE_MOST: u64 = 500;
+/// Longest cursor of a page: hexadecimal digits of the path of an agent, three names of 64 characters of four bytes each.
+pub const API_CURSOR_CHARACTERS: usize = 2048;
+/// Alerts that are looked at for one page of a filtered list: some ten milliseconds. What is not found among them is on the
+/// next page.
+pub const API_LOOKED_AT: usize = 5_000;
+/// Readings that one request looks at: a page of the newest ones, and those of the same moment.
+pub const API_READINGS: usize = 1_000;
+/// Entries of a file of the audit: some 30 MiB in memory while it is made. A team of ten makes 1,000 a month.
+pub const API_CSV_ENTRIES: usize = 100_000;
 
 /// Boots and changes of the configuration kept of an agent: seven a day for a month; a host that boots more often shows the newest.
 pub const PAST_KEPT: u32 = 210;

@@ -12,12 +12,12 @@ use hansho::clock::WallTime;
 use hansho::frame::kind::AgentId;
 use hansho_collector::config::{Content, parse};
 use hansho_collector::directory::Current;
+use hansho_collector::handling::{Scope, Who, agents};
 use hansho_collector::notify::compose::Desk;
 use hansho_collector::notify::handled::StoredHandling;
 use hansho_collector::notify::render::{Rendered, render};
 use hansho_collector::notify::who::Configured;
 use hansho_collector::notify::{Context, Policy, outbox, step};
-use hansho_collector::store::agents;
 use hansho_collector::store::{
     AlertFilter, Event, MemoryStore, Outcome, Outgoing, Reason, Schedule, SqliteStore, Store,
     StoredAlert, Texts, Via, Window, WindowKind, WindowScope,
@@ -83,6 +83,14 @@ fn window(now: WallTime) -> Window {
         created: moment(-60_000),
         cut: None,
         ended: None,
+    }
+}
+
+fn who() -> Who {
+    Who {
+        name: "suzuki".to_owned(),
+        via: Via::Command,
+        scope: Scope::All,
     }
 }
 
@@ -457,8 +465,9 @@ fn what_is_open_of_an_agent_that_is_retired_ends_with_that_reason() {
             site.script
                 .store
                 .transact(&mut |rows| {
-                    let agent = agents::demand(rows, AgentId(1))?;
-                    ended = agents::retire(rows, &agent, now)?;
+                    ended = agents::retire(rows, &who(), AgentId(1), false, now)
+                        .unwrap()
+                        .1;
                     Ok(())
                 })
                 .unwrap();
@@ -482,8 +491,8 @@ fn what_is_open_of_an_agent_that_is_retired_ends_with_that_reason() {
         site.script
             .store
             .transact(&mut |rows| {
-                let agent = agents::demand(rows, AgentId(1))?;
-                assert!(agents::expect_again(rows, &agent)?);
+                let again = agents::retire(rows, &who(), AgentId(1), true, at(0)).unwrap();
+                assert_eq!(again.1, Some(0));
                 Ok(())
             })
             .unwrap();

@@ -110,7 +110,8 @@ impl Step<'_> {
         };
         let number = self.next_decision();
         if self.urgency(about) != Urgency::Record && self.hush(about)?.is_none() {
-            self.tell_machines(number, about, &mut thread, Reason::First)?;
+            let routing = self.routing(about, 1);
+            self.tell_machines(number, about, &mut thread, (Reason::First, routing))?;
         }
         let quiet = (Reason::ToldWithReturn, Outcome::Quiet);
         self.conclude_as(number, Some(event), about, &mut thread, quiet)

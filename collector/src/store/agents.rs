@@ -117,36 +117,6 @@ fn end(
     rows.put_key_epoch(agent, &key)
 }
 
-/// Nobody expects the agent any more: its keys are refused, and whatever is open of it ends. How many alerts that were; `None`
-/// where it was retired already.
-///
-/// # Errors
-/// [`StoreError`].
-pub fn retire(
-    rows: &mut dyn AllRows,
-    agent: &Agent,
-    now: WallTime,
-) -> Result<Option<usize>, StoreError> {
-    if agent.retired.is_some() {
-        return Ok(None);
-    }
-    rows.put_retired(agent.id, Some(now))?;
-    let ended = super::raise::retire(rows, agent.id, now)?;
-    Ok(Some(ended.len()))
-}
-
-/// The agent is expected again; whether it was not.
-///
-/// # Errors
-/// [`StoreError`].
-pub fn expect_again(rows: &mut dyn AllRows, agent: &Agent) -> Result<bool, StoreError> {
-    if agent.retired.is_none() {
-        return Ok(false);
-    }
-    rows.put_retired(agent.id, None)?;
-    Ok(true)
-}
-
 /// Takes a join token back; `None` where there is none, else whether it was still good.
 ///
 /// # Errors

@@ -144,7 +144,19 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`].
-    fn alerts(&self, filter: &AlertFilter) -> Result<Vec<StoredAlert>, StoreError>;
+    fn alerts(&self, filter: &AlertFilter) -> Result<Vec<StoredAlert>, StoreError> {
+        self.alerts_before(filter, None)
+    }
+
+    /// The same, of those that come after `before` in this order: stored earlier, or at the same time with a lower identity.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn alerts_before(
+        &self,
+        filter: &AlertFilter,
+        before: Option<(WallTime, AlertId)>,
+    ) -> Result<Vec<StoredAlert>, StoreError>;
 
     /// One alert.
     ///
@@ -170,6 +182,18 @@ pub trait Store: Send + Sync {
     /// [`StoreError`].
     fn frames(&self, agent: AgentId) -> Result<Vec<StoredFrame>, StoreError>;
 
+    /// What raw frames still kept are, without their bytes: at most `limit` that come after `after`, by run (as a signed
+    /// number, which is how the store orders them), stream and sequence.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn frame_heads(
+        &self,
+        agent: AgentId,
+        after: Option<FrameKey>,
+        limit: usize,
+    ) -> Result<Vec<FrameHead>, StoreError>;
+
     /// Lost ranges, by run, stream and sequence.
     ///
     /// # Errors
@@ -194,6 +218,11 @@ pub trait Store: Send + Sync {
     /// [`StoreError`].
     fn sweep(&self, now: WallTime, retention_days: u32) -> Result<usize, StoreError>;
 
+    /// Room on its disk; each figure `None` where it is not known, as in memory.
+    fn room(&self) -> Room {
+        Room::default()
+    }
+
     /// Proves that it can write, by writing.
     ///
     /// # Errors
@@ -205,6 +234,17 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     fn idle(&self) -> Result<(), StoreError>;
+}
+
+/// Room of a store on its disk, KiB.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Room {
+    /// Free for this user.
+    pub free_kib: Option<u64>,
+    /// Size of the file system.
+    pub total_kib: Option<u64>,
+    /// What the store's own files take.
+    pub store_kib: Option<u64>,
 }
 
 /// A system of a customer.

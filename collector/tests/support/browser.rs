@@ -16,6 +16,7 @@
 
 use super::support::at;
 use hansho::clock::WallTime;
+use hansho_collector::directory::Current;
 use hansho_collector::handling::Who;
 use hansho_collector::ingest::{Metrics, SignsOfLife};
 use hansho_collector::people::accounts::Rights;
@@ -50,7 +51,17 @@ pub fn serve() -> Served {
     serve_with(|| at(1000), Settings::default())
 }
 
+/// With more in collector.toml.
+pub fn serve_configured(more: &str) -> Served {
+    let current = super::support::configured(more);
+    start(|| at(1000), Settings::default(), current)
+}
+
 pub fn serve_with(now: fn() -> WallTime, settings: Settings) -> Served {
+    start(now, settings, super::support::current())
+}
+
+fn start(now: fn() -> WallTime, settings: Settings, current: Arc<Current>) -> Served {
     let store = Arc::new(MemoryStore::default());
     let shared = || Arc::clone(&store) as Arc<dyn Store>;
     // There is no writer: /healthz says 503 at once.
@@ -65,6 +76,8 @@ pub fn serve_with(now: fn() -> WallTime, settings: Settings) -> Served {
         now,
         zone: Zone::fixed("+09:00").unwrap(),
         newest: watch::channel(0).1,
+        current,
+        masters: super::support::masters(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -92,7 +105,7 @@ pub fn by() -> Who {
     Who {
         name: "test".to_owned(),
         via: Via::Command,
-        scope: hansho_collector::handling::Scope::All,
+        scope: Scope::All,
     }
 }
 

@@ -281,9 +281,8 @@ impl Desk<'_> {
         let at = outgoing.created;
         let on_duty = self.configured.route(about, 1, at).receivers;
         let site = owner.site.as_ref().map(name).or_else(|| {
-            let subject = &about.alert.identity.subject;
-            let site = subject.split_once('/').map(|(_, site)| site.to_owned());
-            site.filter(|_| about.agent.is_none())
+            let site = about.alert.of_site();
+            site.map(|(_, site)| site.to_owned())
         });
         Owner {
             customer: name(&owner.customer),

@@ -2,6 +2,7 @@
 
 mod alert;
 mod back;
+mod daily;
 mod list;
 mod past;
 mod seen;
@@ -46,6 +47,7 @@ impl Desk<'_> {
         };
         let body = match outgoing.alert {
             Some(alert) => self.about_alert(outgoing, receiver, alert)?,
+            None if outgoing.reason == Reason::Daily => self.daily(outgoing, receiver)?,
             None => self.list(outgoing, receiver)?,
         };
         let Some((customer, link, body)) = body else {
@@ -186,6 +188,7 @@ const fn why(reason: Reason) -> Why {
         Reason::Released => Why::Released,
         Reason::QuietEnded => Why::SilenceEnded,
         Reason::Evidence => Why::Evidence,
+        Reason::Daily => Why::Daily,
         _ => Why::First,
     }
 }

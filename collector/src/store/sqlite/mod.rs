@@ -11,11 +11,13 @@ mod events;
 mod handling;
 mod notify;
 mod open;
+mod pages;
 mod people;
 mod presence;
 mod prune;
 mod read;
 mod rows;
+mod upkeep;
 
 pub use open::MAIN_FILE;
 
@@ -23,8 +25,8 @@ use super::apply;
 use super::news;
 use super::rows::AgentRows as _;
 use super::types::{
-    Agent, AgentRule, AlertFilter, AlertId, LostRange, NewAgent, Range, StoredAlert, StoredFrame,
-    StoredReading, Totals, shard, signed,
+    Agent, AgentRule, AlertFilter, AlertId, FrameHead, FrameKey, LostRange, NewAgent, Range,
+    StoredAlert, StoredFrame, StoredReading, Totals, shard, signed,
 };
 use super::{Store, StoreError, Work};
 use crate::clock::DAY_MS;
@@ -214,6 +216,17 @@ impl Inner {
     }
 }
 
+/// What the files of a directory hold; `None` where it cannot be listed.
+fn size_kib(directory: &Path) -> Option<u64> {
+    let mut bytes = 0_u64;
+    for entry in std::fs::read_dir(directory).ok()? {
+        // A file that is gone meanwhile (a journal) counts nothing.
+        let length = entry.ok()?.metadata().map_or(0, |about| about.len());
+        bytes = bytes.saturating_add(length);
+    }
+    Some(bytes.div_ceil(1024))
+}
+
 impl Store for SqliteStore {
     fn accept(
         &self,
@@ -303,8 +316,12 @@ impl Store for SqliteStore {
         read::agents(&self.lock().main)
     }
 
-    fn alerts(&self, filter: &AlertFilter) -> Result<Vec<StoredAlert>, StoreError> {
-        read::alerts(&self.lock().main, filter)
+    fn alerts_before(
+        &self,
+        filter: &AlertFilter,
+        before: Option<(WallTime, AlertId)>,
+    ) -> Result<Vec<StoredAlert>, StoreError> {
+        read::alerts(&self.lock().main, filter, before)
     }
 
     fn alert(&self, id: AlertId) -> Result<Option<StoredAlert>, StoreError> {
@@ -323,6 +340,15 @@ impl Store for SqliteStore {
     fn frames(&self, agent: AgentId) -> Result<Vec<StoredFrame>, StoreError> {
         let inner = self.lock();
         read::frames(&inner.main, &self.directory, agent)
+    }
+
+    fn frame_heads(
+        &self,
+        agent: AgentId,
+        after: Option<FrameKey>,
+        limit: usize,
+    ) -> Result<Vec<FrameHead>, StoreError> {
+        read::frame_heads(&self.directory, agent, after, limit)
     }
 
     fn losses(&self, agent: AgentId) -> Result<Vec<LostRange>, StoreError> {
@@ -352,6 +378,22 @@ impl Store for SqliteStore {
             inner.pruned = Some(day);
         }
         inner.days.sweep(now, retention_days)
+    }
+
+    fn room(&self) -> super::Room {
+        let kib = |blocks: u64, size: u64| blocks.saturating_mul(size) / 1024;
+        let system = rustix::fs::statvfs(&self.directory).ok();
+        let (free_kib, total_kib) = system
+            .map(|system| {
+                let size = system.f_frsize;
+                (kib(system.f_bavail, size), kib(system.f_blocks, size))
+            })
+            .unzip();
+        super::Room {
+            free_kib,
+            total_kib,
+            store_kib: size_kib(&self.directory),
+        }
     }
 
     fn ping(&self, now: WallTime) -> Result<(), StoreError> {

@@ -6,6 +6,7 @@ mod handling;
 mod notify;
 pub mod people;
 mod presence;
+mod upkeep;
 pub mod window;
 
 pub use agents::{JoinToken, KeyEpoch, Past, PastKind, TokenEnd};
@@ -21,6 +22,7 @@ pub use presence::{
     AgentFacts, AlertCause, BackCause, BootReason, CollectorLife, DoubleSign, Presence, Presumed,
     Rebooted, Rival, SilenceCause, SilentSite, Standing, StoredGoodbye,
 };
+pub use upkeep::{Daily, Forget, Tally, Upkeep};
 pub use window::{
     Days, Occurrence, Place, Schedule, Texts, Weekly, Window, WindowKind, WindowScope,
 };
@@ -321,6 +323,8 @@ pub struct StoredAlert {
 pub const COLLECTOR_RUN: RunId = RunId(0);
 /// Agent of the alerts that belong to no agent: a site, a receiver.
 pub const COLLECTOR_AGENT: AgentId = AgentId(0);
+/// HNS9005: a site is silent.
+const SITE_SILENT: u16 = 9005;
 /// Flag of a stored alert that no frame has: it is unknown because its agent is absent.
 pub const FLAG_ABSENT: u8 = 64;
 
@@ -427,6 +431,38 @@ pub struct StoredFrame {
     pub received: WallTime,
     /// The bytes.
     pub frame: Vec<u8>,
+}
+
+/// The place of a frame: run as a signed number, stream, sequence.
+pub type FrameKey = (i64, u8, u64);
+
+/// What a stored frame is, without its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameHead {
+    /// Run that wrote it.
+    pub run: RunId,
+    /// Its stream.
+    pub stream: Stream,
+    /// Its sequence.
+    pub sequence: u64,
+    /// When it was received.
+    pub received: WallTime,
+    /// Its first byte, the kind.
+    pub kind: u8,
+    /// Its length.
+    pub bytes: u64,
+}
+
+impl FrameHead {
+    /// Its place.
+    #[must_use]
+    pub const fn key(&self) -> FrameKey {
+        (
+            self.run.0.cast_signed(),
+            self.stream.number(),
+            self.sequence,
+        )
+    }
 }
 
 /// A range that will never be stored.
@@ -539,6 +575,16 @@ pub struct AgentRule {
     pub origin: String,
 }
 
+impl StoredAlert {
+    /// Customer and site of an alert that the collector raised for a site (HNS9005). What it raised about a receiver is no customer's,
+    /// whatever the receiver is called.
+    #[must_use]
+    pub fn of_site(&self) -> Option<(&str, &str)> {
+        let site = self.agent == COLLECTOR_AGENT && self.identity.code == SITE_SILENT;
+        self.identity.subject.split_once('/').filter(|_| site)
+    }
+}
+
 /// What was counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -631,4 +677,21 @@ pub struct Range {
     pub to: WallTime,
     /// At most so many; the newest are kept.
     pub limit: usize,
+}
+
+/// A span of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// From.
+    pub from: WallTime,
+    /// Until, not included.
+    pub until: WallTime,
+}
+
+impl Span {
+    /// Whether a moment lies in it.
+    #[must_use]
+    pub fn has(&self, moment: WallTime) -> bool {
+        self.from <= moment && moment < self.until
+    }
 }
