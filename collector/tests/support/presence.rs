@@ -236,7 +236,7 @@ impl<'s> Script<'s> {
         })?;
         // The look that saves a sweep overlooks nothing.
         assert!(
-            work || !(changed || !swept.decisions.is_empty()),
+            work || (!changed && swept.decisions.is_empty()),
             "{swept:?}"
         );
         let told = swept.decisions.iter().map(|decision| (second, *decision));
