@@ -16,6 +16,7 @@ pub mod config;
 pub mod directory;
 pub mod exit;
 pub mod handling;
+pub mod host;
 pub mod ingest;
 pub mod keys;
 pub mod limit;

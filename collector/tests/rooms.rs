@@ -57,6 +57,7 @@ fn data_flows_to_the_right() {
         "config",
         "directory",
         "exit",
+        "host",
         "keys",
         "limit",
         "logger",
