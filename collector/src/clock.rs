@@ -1,6 +1,7 @@
 //! The collector's clock, and dates from it. The only file that reads the time.
 
 use hansho::clock::WallTime;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Milliseconds of a day.
@@ -13,6 +14,19 @@ pub fn now() -> WallTime {
     WallTime::from_millis(since.map_or(0, |since| {
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }))
+}
+
+static STARTED: OnceLock<WallTime> = OnceLock::new();
+
+/// `serve` starts now: what [`started`] says from then on.
+pub fn start() {
+    STARTED.get_or_init(now);
+}
+
+/// When `serve` started; the first question, where it did not.
+#[must_use]
+pub fn started() -> WallTime {
+    *STARTED.get_or_init(now)
 }
 
 /// A moment as the type of std, for a crate that asks for it; not beyond the year 9999, since dates of mails (RFC 5322)

@@ -357,10 +357,50 @@ pub const AUDIT_PAGE: usize = 1_000;
 pub const NOTIFIER_WORKERS: usize = 4;
 /// How often the notifier looks whether anything was stored or is due: a mail is to be out within two seconds.
 pub const NOTIFIER_PAUSE_MS: u64 = 250;
-/// How long events, ended threads, decisions and messages are kept: a year, for the reports of a year and its audit.
-pub const KEPT_TOLD_MS: u64 = 366 * 24 * 60 * 60 * 1000;
-/// How often they are looked through for what is past that.
-pub const PRUNE_MS: u64 = 24 * 60 * 60 * 1000;
+/// Days of which the daily mail's figures are kept: a year of them answers when mails stopped.
+pub const DAILIES: u64 = 400;
+/// Days that alerts are kept after they ended, by default: the same season of the year before can be looked up.
+pub const ALERTS_DAYS: u32 = 730;
+/// Days that what happened to alerts is kept, by default: for the reports of a year.
+pub const EVENTS_DAYS: u32 = 366;
+/// Days that messages, threads and decisions are kept, by default, for the same reason.
+pub const OUTBOX_DAYS: u32 = 366;
+/// Days that the audit is kept, by default: five years, as contracts of operation ask for records of work.
+pub const AUDIT_DAYS: u32 = 1827;
+/// Rows that one transaction of the retention forgets at most of a table, with what belongs to each: batches wait some milliseconds for it.
+pub const FORGET_ROWS: usize = 500;
+/// Such transactions in a row before the retention rests.
+pub const FORGET_ROUNDS: u32 = 200;
+/// Pause between two of them: batches go first.
+pub const FORGET_PAUSE_MS: u64 = 20;
+/// A daily mail that could not be decided at its time, because no collector ran, is sent up to so long after it.
+pub const DAILY_LATE_MS: u64 = 6 * 60 * 60 * 1000;
+/// How often is looked whether the daily mail, or retention, is due.
+pub const UPKEEP_MS: u64 = 10_000;
+/// A backup that is older stands in the daily mail as something to look at.
+pub const BACKUP_OLD_MS: u64 = 7 * 24 * 60 * 60 * 1000;
+/// Per mille of the disk free below which the daily mail says so.
+pub const DISK_LOW_PERMILLE: u64 = 100;
+/// A message that waits for so long stands there too: the mail server answers within minutes.
+pub const WAITING_OLD_MS: u64 = 60 * 60 * 1000;
+
+/// How often is looked at what made progress.
+pub const ALIVE_MS: u64 = 1_000;
+/// Where nothing made progress for so long by itself (no agent posts, nothing is stored), it is asked to.
+pub const ALIVE_ASK_MS: u64 = 5_000;
+/// What made no progress for so long stands still: ten sweeps, or three times what is asked and refused.
+pub const ALIVE_STILL_MS: u64 = 20_000;
+/// The listener answers its own collector within this.
+pub const ALIVE_PROBE_MS: u64 = 3_000;
+/// The dead man's signal ends within this, whatever the other side does.
+pub const SIGNAL_MS: u64 = 8_000;
+/// A failure that goes on is logged again after this.
+pub const SIGNAL_LOG_MS: u64 = 60 * 60 * 1000;
+
+/// How often `watch` asks, by default.
+pub const WATCH_EVERY_MS: u64 = 60_000;
+/// Answers missed in a row before `watch` mails: two may be a restart.
+pub const WATCH_AFTER: u32 = 3;
 /// Accounts, and API tokens as many again: a large operations centre has some hundred people. Lists of them are one page.
 pub const ACCOUNTS: usize = 1000;
 /// Customers in the scope of one account or token: whoever needs more of them sees all.

@@ -424,6 +424,18 @@ fn each_mistake_has_its_line_and_key() {
         ),
         ("[watch]\ninterval = \"1m\"\n", 1, "[watch] url", "nothing"),
         (
+            "[watch]\ndaily_mail_at = \"08:30\"\n",
+            2,
+            "[watch] daily_mail_at",
+            "only one of daily_mail_at and daily_mail_to",
+        ),
+        (
+            "[watch]\nurl = \"http://w\"\ndaily_mail_at = \"24:00\"\ndaily_mail_to = \"h\"\n[[receiver]]\nid = \"h\"\nmail = \"h@b\"\n",
+            3,
+            "[watch] daily_mail_at",
+            "\"24:00\"",
+        ),
+        (
             "[pages]\nbase_url = \"https://a/?b\"\n",
             2,
             "[pages] base_url",

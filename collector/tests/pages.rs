@@ -62,7 +62,7 @@ fn start_at(now: fn() -> WallTime) -> Pages {
         now,
         zone: Zone::fixed("+09:00").unwrap(),
         newest,
-        current: support::current(),
+        current: support::current(""),
         masters: support::masters(),
     });
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -107,7 +107,7 @@ fn token(gate: &Gate) -> String {
     let by = Who {
         name: "test".to_owned(),
         via: Via::Command,
-        scope: hansho_collector::handling::Scope::All,
+        scope: Scope::All,
     };
     gate.add_token(&token, &by, at(0)).unwrap().token()
 }
@@ -666,7 +666,7 @@ fn a_connection_to_the_pages_ends_at_its_time_and_places_come_back() {
         now: || at(0),
         zone: Zone::utc(),
         newest: watch::channel(0).1,
-        current: support::current(),
+        current: support::current(""),
         masters: support::masters(),
     };
     runtime.spawn(async move { axum::serve(bounded, web::service(Arc::new(site))).await });

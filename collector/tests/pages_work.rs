@@ -195,7 +195,7 @@ fn what_is_refused_says_why_and_keeps_what_was_typed() {
         (
             "/silences".to_owned(),
             vec![("place", ""), ("until", "+1h"), ("reason", "everything")],
-            "お客様、システム、サーバー、コード、対象のどれかが必要です",
+            "顧客、システム、サーバー、コード、対象のどれかが必要です",
             "everything",
         ),
         (
@@ -387,7 +387,7 @@ name = { ja = "<i>運用</i>", en = "<i>Ops</i>" }
 telephone = "03-0000-0000"
 [[customer]]
 id = "A"
-name = { ja = "<b>お客様</b>", en = "<b>Customer</b>" }
+name = { ja = "<b>顧客</b>", en = "<b>Customer</b>" }
 [[system]]
 customer = "A"
 id = "shop"

@@ -92,7 +92,8 @@ mod tests {
 
         #[test]
         fn no_text_panics(text in ".{0,40}") {
-            let _ = parse(&text);
+            let read = parse(&text);
+            prop_assert!(read.is_none() || text.len() >= 20, "{text:?} was read as {read:?}");
         }
     }
 }

@@ -1,11 +1,12 @@
 //! `backup`, `restore`, `migrate`: a copy of the store beside a running `serve`, the way back, and the way to a new version.
 
 use super::{print, store_failure};
+use crate::clock;
 use crate::config::Config;
 use crate::exit::{FAILURE, Failure};
 use crate::keys::Masters;
-use crate::store::SqliteStore;
 use crate::store::sqlite::backup::{self, Copied};
+use crate::store::{SqliteStore, Store as _};
 use std::path::Path;
 
 /// Copies the store, and the masters unless told not to.
@@ -17,6 +18,7 @@ pub(super) fn backup(config: &Config, target: &Path, with_keys: bool) -> Result<
     }
     let copied = backup::backup(&config.directory, target, masters)
         .map_err(|error| store_failure(&error))?;
+    note(config, total(&copied));
     let keys = if with_keys {
         "; the masters are in it: keep it as secret as they are"
     } else {
@@ -28,6 +30,20 @@ pub(super) fn backup(config: &Config, target: &Path, with_keys: bool) -> Result<
         total(&copied),
         target.display()
     ))
+}
+
+/// Notes in the store that there is a backup: the daily mail and `/metrics` tell its age. The backup is good without.
+fn note(config: &Config, bytes: u64) {
+    let noted = SqliteStore::open_beside(&config.directory).and_then(|store| {
+        store.transact(&mut |rows| {
+            let mut upkeep = rows.upkeep()?;
+            upkeep.backup = Some((clock::now(), bytes));
+            rows.put_upkeep(&upkeep)
+        })
+    });
+    if let Err(error) = noted {
+        log::warn!("the backup is good, but the store cannot note it: {error}");
+    }
 }
 
 /// Brings a backup back into the directory of the configuration.

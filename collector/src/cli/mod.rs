@@ -5,7 +5,9 @@ mod agents;
 pub mod backup;
 pub mod handling;
 pub mod json;
+mod living;
 mod mail;
+mod ops;
 mod people;
 mod reload;
 mod responses;
@@ -69,10 +71,14 @@ usage: hansho-collector COMMAND [--config FILE] [options]
                               an example of a mail, by the templates of DIRECTORY or of --config where given
   mail test ADDRESS [--lang ja|en]
                               send a mail that says it is a test, and tell what became of it
+  test-report --system CUSTOMER/SYSTEM [--json|--csv]
+                              which codes were tested on which hosts, when, whether mail arrived, who took it; what was not
   route --agent AGENT --code HNS1002 [--subject S] [--at TIME] [--json]
                               who gets such an alert, what they are told, and why
   responses [--system CUSTOMER/SYSTEM] [--json]
                               codes that a system can raise and that have no response yet
+  watch URL [--every TIME] [--after N] [--mail-to ADDRESS] [--lang ja|en]
+                              ask another collector's /healthz each minute; mail after N misses (3), and when it is back
 
   ack ALERT --by NAME [--recovery TIME] [--next-report TIME] [--text TEXT]
                               take an alert, also from whoever has it
@@ -145,6 +151,8 @@ pub fn main() -> ExitCode {
     logger::start(log::LevelFilter::Info);
     let outcome = if handling::asked(std::env::args_os()) {
         handling::run(lexopt::Parser::from_env())
+    } else if ops::asked(std::env::args_os()) {
+        ops::run(lexopt::Parser::from_env())
     } else if mail::asked(std::env::args_os()) {
         mail::run(lexopt::Parser::from_env())
     } else {

@@ -104,7 +104,7 @@ fn by() -> Who {
     Who {
         name: "command line".to_owned(),
         via: Via::Command,
-        scope: crate::handling::Scope::All,
+        scope: Scope::All,
     }
 }
 

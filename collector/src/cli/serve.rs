@@ -1,5 +1,6 @@
 //! `serve`: wires ingest, store and pages, and stops them in order.
 
+use super::living::{self, Living};
 use super::{reload, store_failure, telling};
 use crate::clock::{self, Moment};
 use crate::config::Config;
@@ -90,13 +91,14 @@ impl Keys for StoredKeys {
 /// # Errors
 /// [`Failure`] where it cannot start.
 pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
+    // The first to ask: the daily mail says since when it runs.
+    clock::start();
     let masters = Masters::read_or_create(&config.masters)?;
-    let acceptor = match &config.ingest.tls {
-        Some((certificate, key)) => {
-            Some(tls::acceptor(certificate, key).map_err(|said| Failure::new(CONFIG, said))?)
-        }
-        None => None,
-    };
+    let tls = config.ingest.tls.as_ref();
+    let acceptor = tls.map(|(certificate, key)| tls::acceptor(certificate, key));
+    let acceptor = acceptor
+        .transpose()
+        .map_err(|said| Failure::new(CONFIG, said))?;
     let open = |error: StoreError| store_failure(&error);
     let writing: Arc<dyn Store> = Arc::new(writer(config, standby)?);
     let reading: Arc<dyn Store> =
@@ -131,15 +133,7 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         patience: Patience::default(),
         joins: JoinGate::default(),
     });
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(
-            std::thread::available_parallelism()
-                .map_or(2, usize::from)
-                .clamp(2, 8),
-        )
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::new(IO, format!("the runtime cannot be started: {error}")))?;
+    let runtime = runtime()?;
     let zone = config.pages.zone.clone().unwrap_or_else(Zone::of_host);
     let current = Arc::new(Current::new(config, zone.clone()));
     reload::warn(&current);
@@ -147,6 +141,7 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
     let watcher = Watcher {
         store: Arc::clone(&writing),
         signs: Arc::clone(&signs),
+        metrics: Arc::clone(&metrics),
         current: Arc::clone(&current),
         now: clock::now,
     };
@@ -155,7 +150,8 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         .name("presence".to_owned())
         .spawn(move || watcher.run(&watching))
         .map_err(|error| Failure::new(IO, format!("presence cannot be started: {error}")))?;
-    let telling = telling::start(config, Arc::clone(&writing), &current)?;
+    let telling = telling::start(config, Arc::clone(&writing), &current, &metrics)?;
+    let upkeep = living::upkeep(config, Arc::clone(&writing), &current, &zone)?;
     let (newest_known, newest) = watch::channel(0);
     let site = web::Site {
         store: reading,
@@ -166,8 +162,8 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         signs,
         now: clock::now,
         zone,
-        newest,
         current: Arc::clone(&current),
+        newest,
         masters: Arc::new(masters),
     };
     let outcome = runtime.block_on(listen(
@@ -178,6 +174,7 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         newest_known,
         &current,
     ));
+    drop(upkeep);
     drop(stop_watching);
     if watcher.join().is_err() {
         return Err(Failure::new(IO, "presence failed"));
@@ -189,6 +186,16 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         return Err(Failure::new(IO, "the writer failed"));
     }
     outcome
+}
+
+/// A thread a processor for connections, within reason.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let processors = std::thread::available_parallelism().map_or(2, usize::from);
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(processors.clamp(2, 8))
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(IO, format!("the runtime cannot be started: {error}")))
 }
 
 /// How people come in, as collector.toml has it.
@@ -289,12 +296,14 @@ async fn listen(
     offer_setup(&site.gate, &base)?;
     let ingest = tokio::spawn(server.run());
     let site = Arc::new(site);
+    let living = Living::start(config, ingest_address, &site)?;
     let looking = web::live::watch(Arc::clone(&site), newest_known, stopping.clone());
     tokio::spawn(looking);
     let pages = tokio::spawn(web::serve(pages, site, stopping));
     super::print(&format!(
         "listening ingest={ingest_address} pages={pages_address}\n"
     ))?;
+    living.ready();
     loop {
         tokio::select! {
             _ = terminate.recv() => {
@@ -308,6 +317,7 @@ async fn listen(
             _ = hangup.recv() => reload::reload(&config.file, current),
         }
     }
+    drop(living);
     // A receiver that is gone has stopped already.
     stop.send(true).ok();
     if ingest.await.is_err() {

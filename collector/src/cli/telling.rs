@@ -5,6 +5,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::directory::Current;
 use crate::exit::{Failure, IO};
+use crate::ingest::Metrics;
 use crate::notify::Notifier;
 use crate::notify::notifier::{Heard, ears};
 use crate::store::{SqliteStore, Store};
@@ -23,6 +24,7 @@ pub(super) fn start(
     config: &Config,
     store: Arc<dyn Store>,
     current: &Arc<Current>,
+    metrics: &Arc<Metrics>,
 ) -> Result<Telling, Failure> {
     if config.mail.is_none() {
         log::warn!("there is no [mail]: alerts stay on the pages, nobody is mailed");
@@ -32,6 +34,7 @@ pub(super) fn start(
         store,
         reading: Arc::new(reading.map_err(|error| store_failure(&error))?),
         current: Arc::clone(current),
+        metrics: Arc::clone(metrics),
         base_url: config.pages.base_url.clone(),
         now: clock::now,
     };

@@ -58,6 +58,10 @@ pub fn changes(old: &Config, new: &Config) -> Changes {
             "[store] retention_days",
             old.retention_days != new.retention_days,
         ),
+        (
+            "[store] retention of alerts, events, outbox, audit",
+            old.keep != new.keep,
+        ),
         ("[keys]", old.masters != new.masters),
         ("[watch]", old.watch != new.watch),
     ]);

@@ -30,14 +30,17 @@ pub use people::{Channel, Receiver, Team};
 pub use reader::Mistake;
 pub use roster::{Gap, Roster, Shift};
 pub use routes::{Deliver, Response, Route, RouteTo};
-pub use sending::{Mail, MailTls, Notify, Presence, Watch};
+pub use sending::{DailyMail, Mail, MailTls, Notify, Presence, Watch};
 pub use tables::Tables;
 pub use value::{Glob, Mailbox, Secret, Text};
 
 use crate::exit::{CONFIG, Failure, IO, NO_INPUT, NO_PERMISSION};
-use crate::limit::{CONFIG_BYTES, MISTAKES, RETENTION_DAYS};
+use crate::limit::{
+    ALERTS_DAYS, AUDIT_DAYS, CONFIG_BYTES, EVENTS_DAYS, MISTAKES, OUTBOX_DAYS, RETENTION_DAYS,
+};
 use files::Files;
 use reader::Seen;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
@@ -64,8 +67,34 @@ pub struct Config {
     pub presence: Presence,
     /// When and how often alerts are told.
     pub notify: Notify,
-    /// The dead man's signal.
+    /// Who watches the collector itself.
     pub watch: Option<Watch>,
+    /// How long what is not a raw frame is kept.
+    pub keep: Keep,
+}
+
+/// Days that rows are kept after what they tell of ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// Alerts that are over, with what people did about them.
+    pub alerts_days: u32,
+    /// The journal of what happened to alerts.
+    pub events_days: u32,
+    /// Messages, threads and decisions.
+    pub outbox_days: u32,
+    /// The audit.
+    pub audit_days: u32,
+}
+
+impl Default for Keep {
+    fn default() -> Self {
+        Self {
+            alerts_days: ALERTS_DAYS,
+            events_days: EVENTS_DAYS,
+            outbox_days: OUTBOX_DAYS,
+            audit_days: AUDIT_DAYS,
+        }
+    }
 }
 
 const ROOT: [&str; 18] = [
@@ -175,7 +204,7 @@ pub fn parse(text: &str, path: &Path, read: ReadFile<'_>) -> Result<Config, Vec<
     let ingest = ingest::ingest(&mut seen, ingest_table, base);
     let pages_row = seen.row(root, "pages", &empty);
     let pages = pages::pages(&mut seen, &pages_row);
-    let (directory, retention_days) = store(&mut seen, root, &empty);
+    let (directory, retention_days, keep) = store(&mut seen, root, &empty);
     let keys_table = seen.table(root, "keys").unwrap_or(&empty);
     seen.known(keys_table, "keys", &["masters"]);
     let masters = seen
@@ -190,7 +219,13 @@ pub fn parse(text: &str, path: &Path, read: ReadFile<'_>) -> Result<Config, Vec<
     let presence = sending::presence(&mut seen, &presence_row);
     let watch = root.contains_key("watch").then(|| {
         let row = seen.row(root, "watch", &empty);
-        sending::watch(&mut seen, &row)
+        let mailed: BTreeSet<String> = tables
+            .receivers
+            .values()
+            .filter(|receiver| matches!(receiver.channel, Channel::Mail(_)))
+            .map(|receiver| receiver.id.clone())
+            .collect();
+        sending::watch(&mut seen, &row, &mut files, &mailed)
     });
     let mistakes = seen.mistakes;
     match (ingest, pages, directory) {
@@ -206,14 +241,27 @@ pub fn parse(text: &str, path: &Path, read: ReadFile<'_>) -> Result<Config, Vec<
             presence,
             notify,
             watch: watch.flatten(),
+            keep,
         }),
         _ => Err(mistakes),
     }
 }
 
-fn store(seen: &mut Seen<'_>, root: &DeTable<'_>, empty: &DeTable<'_>) -> (Option<String>, u32) {
+fn store(
+    seen: &mut Seen<'_>,
+    root: &DeTable<'_>,
+    empty: &DeTable<'_>,
+) -> (Option<String>, u32, Keep) {
     let table = seen.table(root, "store").unwrap_or(empty);
-    seen.known(table, "store", &["directory", "retention_days"]);
+    let known = [
+        "directory",
+        "retention_days",
+        "alerts_days",
+        "events_days",
+        "outbox_days",
+        "audit_days",
+    ];
+    seen.known(table, "store", &known);
     let directory = seen
         .string(table, "store", "directory")
         .map(|(path, _)| path);
@@ -223,11 +271,19 @@ fn store(seen: &mut Seen<'_>, root: &DeTable<'_>, empty: &DeTable<'_>) -> (Optio
             "a directory, e.g. \"/var/lib/hansho-collector\"",
         );
     }
-    let retention_days = seen
-        .integer(table, "store", "retention_days", 1..=36_500)
-        .and_then(|days| u32::try_from(days).ok())
-        .unwrap_or(RETENTION_DAYS);
-    (directory, retention_days)
+    let mut days = |key: &str, least: i64, usual: u32| {
+        seen.integer(table, "store", key, least..=36_500)
+            .and_then(|days| u32::try_from(days).ok())
+            .unwrap_or(usual)
+    };
+    let retention_days = days("retention_days", 1, RETENTION_DAYS);
+    let keep = Keep {
+        alerts_days: days("alerts_days", 1, ALERTS_DAYS),
+        events_days: days("events_days", 1, EVENTS_DAYS),
+        outbox_days: days("outbox_days", 1, OUTBOX_DAYS),
+        audit_days: days("audit_days", 1, AUDIT_DAYS),
+    };
+    (directory, retention_days, keep)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::files::Files;
 use super::reader::{Row, Seen};
-use super::value::{Mailbox, Secret, duration_ms, is_address, is_host, is_line};
+use super::value::{Mailbox, Secret, duration_ms, is_address, is_host, is_line, minute_of_day};
 use crate::limit::SHORT_CHARACTERS;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -116,13 +116,26 @@ impl Default for Notify {
     }
 }
 
-/// The dead man's signal: an address that is fetched as long as everything goes on.
+/// Who watches the collector itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Watch {
-    /// Address.
-    pub url: String,
+    /// The dead man's signal: an address that is fetched as long as everything goes on.
+    pub url: Option<String>,
     /// How often.
     pub interval_ms: u64,
+    /// PEM file with the authorities to trust there, instead of the host's.
+    pub ca_file: Option<PathBuf>,
+    /// The mail that proves each day that mails arrive.
+    pub daily: Option<DailyMail>,
+}
+
+/// The daily mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DailyMail {
+    /// Minutes since midnight, in the zone of the pages.
+    pub minute: u64,
+    /// Receivers of mail, by id; at least one.
+    pub to: Vec<String>,
 }
 
 pub(super) fn mail(seen: &mut Seen<'_>, row: &Row<'_>, files: &mut Files<'_>) -> Option<Mail> {
@@ -285,16 +298,67 @@ pub(super) fn notify(
     }
 }
 
-pub(super) fn watch(seen: &mut Seen<'_>, row: &Row<'_>) -> Option<Watch> {
-    seen.known(row.table, row.name, &["url", "interval"]);
-    seen.needs(
-        row,
+pub(super) fn watch(
+    seen: &mut Seen<'_>,
+    row: &Row<'_>,
+    files: &mut Files<'_>,
+    mailed: &BTreeSet<String>,
+) -> Option<Watch> {
+    let known = [
         "url",
-        "the address that is fetched while everything goes on",
-    );
+        "interval",
+        "ca_file",
+        "daily_mail_at",
+        "daily_mail_to",
+    ];
+    seen.known(row.table, row.name, &known);
+    if !row.has("daily_mail_at") && !row.has("daily_mail_to") {
+        let allowed = "the address that is fetched while everything goes on; or daily_mail_at and daily_mail_to";
+        seen.needs(row, "url", allowed);
+    }
+    for key in ["interval", "ca_file"] {
+        if row.has(key) && !row.has("url") && row.has("daily_mail_at") {
+            seen.refuse_in(row, key, "no url", "it belongs to url");
+        }
+    }
     let interval = seen.duration(row, "interval", 10 * SECOND_MS..=DAY_MS);
-    Some(Watch {
-        url: seen.url(row, "url")?,
+    let ca_file = files.path(seen, row, "ca_file");
+    let daily = daily(seen, row, mailed);
+    let url = seen.url(row, "url");
+    (url.is_some() || daily.is_some()).then_some(Watch {
+        url,
         interval_ms: interval.unwrap_or(MINUTE_MS),
+        ca_file,
+        daily,
     })
+}
+
+fn daily(seen: &mut Seen<'_>, row: &Row<'_>, mailed: &BTreeSet<String>) -> Option<DailyMail> {
+    let allowed = "a time of day from \"00:00\" to \"23:59\"";
+    let minute = seen.take(row, "daily_mail_at", allowed, |value| {
+        minute_of_day(value.as_str()?).filter(|minute| *minute < 24 * 60)
+    });
+    let to = seen.references(row, "daily_mail_to", "receiver with mail", mailed);
+    if row.has("daily_mail_at") != row.has("daily_mail_to") {
+        let key = if row.has("daily_mail_at") {
+            "daily_mail_at"
+        } else {
+            "daily_mail_to"
+        };
+        let found = "only one of daily_mail_at and daily_mail_to";
+        seen.refuse_in(row, key, found, "both, or none");
+    }
+    if row.has("daily_mail_to") && to.is_empty() {
+        seen.refuse_in(
+            row,
+            "daily_mail_to",
+            "nobody",
+            "the id of a receiver with mail",
+        );
+    }
+    Some(DailyMail {
+        minute: minute?,
+        to,
+    })
+    .filter(|daily| !daily.to.is_empty())
 }

@@ -134,7 +134,8 @@ pub fn csv_line(entry: &AuditEntry, zone: &Zone) -> String {
 
 /// A cell. What a spreadsheet would take for a formula gets an apostrophe before it (OWASP, "CSV Injection"; the full-width
 /// signs too, which Japanese spreadsheets read as their narrow twins).
-fn cell(text: &str) -> String {
+#[must_use]
+pub fn cell(text: &str) -> String {
     let formula = text.trim_start_matches(' ').starts_with([
         '=', '+', '-', '@', '\t', '\r', '\n', '|', '%', '＝', '＋', '－', '＠',
     ]);

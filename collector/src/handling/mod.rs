@@ -19,30 +19,11 @@ pub use acknowledge::{Ask, Taken, acknowledge, release};
 pub use link::{LinkRefused, LinkTarget, by_link};
 pub use silence::silenced;
 
+pub use crate::store::types::people::Scope;
+
 use crate::store::rows::AllRows;
 use crate::store::{AlertId, Store, StoreError, StoredAlert, Via};
 use hansho::clock::WallTime;
-use std::collections::BTreeSet;
-
-/// Whose systems somebody may act on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// Everybody's.
-    All,
-    /// These customers'.
-    Customers(BTreeSet<String>),
-}
-
-impl Scope {
-    /// Whether a customer's systems are within.
-    #[must_use]
-    pub fn has(&self, customer: &str) -> bool {
-        match self {
-            Self::All => true,
-            Self::Customers(customers) => customers.contains(customer),
-        }
-    }
-}
 
 /// Who acts. That the role allows it was checked before.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -34,6 +34,24 @@ pub struct Metrics {
     pub commit_us: AtomicU64,
     /// Batches that the store refused.
     pub store_errors: AtomicU64,
+    /// Rounds of the writer, whatever came of them.
+    pub writer_rounds: AtomicU64,
+    /// Transactions of the writer, proofs among them, that are on the disk.
+    pub stored: AtomicU64,
+    /// Times that presence was judged.
+    pub sweeps: AtomicU64,
+    /// Rounds of the notifier that ended well.
+    pub notified: AtomicU64,
+    /// Times that the ingest listener answered this collector itself.
+    pub own_probes: AtomicU64,
+    /// Parts that stand still now, a bit each (`alive::Part`).
+    pub still: AtomicU64,
+    /// Dead man's signals that were answered.
+    pub signals: AtomicU64,
+    /// Signals that did not arrive.
+    pub signals_failed: AtomicU64,
+    /// Signals held back, since something stood still.
+    pub signals_held: AtomicU64,
 }
 
 impl Metrics {

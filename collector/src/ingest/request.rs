@@ -48,6 +48,8 @@ const FIRST_EPOCH: u8 = 1;
 const FRAMES: &str = "/v1/frames";
 /// Path of a batch that is only looked at: `hansho check --connect`.
 const CHECK: &str = "/v1/check";
+/// Path at which the listener says that it answers: load balancers, and the collector itself, ask there. Counted nowhere.
+pub const ALIVE: &str = "/v1/alive";
 /// Path of hosts that join.
 const JOIN: &str = "/v1/join";
 
@@ -164,6 +166,9 @@ impl Intake {
     {
         if request.uri().path() == JOIN {
             return self.join(request).await;
+        }
+        if request.uri().path() == ALIVE && request.method() == Method::GET {
+            return plain(StatusCode::OK, Bytes::from_static(b"alive\n"));
         }
         let outcome = tokio::time::timeout(self.patience.request, self.post(request, known))
             .await
@@ -328,7 +333,9 @@ impl Intake {
         let body = read(request.into_body(), JOIN_BYTES);
         let body = tokio::time::timeout(self.patience.body, body)
             .await
-            .unwrap_or(Err(Refused::Slow))?;
+            .unwrap_or(Err(Refused::Slow))
+            // Else one address with endless or broken bodies uses up what all others need.
+            .inspect_err(|_| self.joins.failed(address))?;
         let (token, hash, name) = match join::parse(&body) {
             Ok(asked) => asked,
             Err(fault) => {

@@ -544,6 +544,8 @@ fn daily(language: Language) -> Body {
         frames: 1_214_880,
         lost: 0,
         disk_free_kib: Some(212 * GIB),
+        store_kib: Some(3 * GIB / 2),
+        backup: Some(before(60 * MINUTE_MS)),
         remarks: vec![pick(
             language,
             "佐藤へのメールが届いていません(HNS9008)",

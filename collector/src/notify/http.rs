@@ -70,7 +70,20 @@ impl Client {
         for (name, value) in headers {
             request = request.header(*name, value.as_str());
         }
-        match request.send(body) {
+        self.outcome(request.send(body))
+    }
+
+    /// Fetches an address; only its status and its first words matter.
+    #[must_use]
+    pub fn get(&self, url: &str) -> Outcome {
+        if !(url.starts_with("https://") || url.starts_with("http://")) {
+            return Outcome::refused(None, &format!("{url:?} is no address of http or https"));
+        }
+        self.outcome(self.agent.get(url).call())
+    }
+
+    fn outcome(&self, answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Outcome {
+        match answer {
             Ok(mut answer) => {
                 let status = answer.status().as_u16();
                 // What it says is for a person; that it cannot be read changes nothing.

@@ -5,14 +5,16 @@ use super::compose::Desk;
 use super::context::Context;
 use super::courier::Courier;
 use super::handled::StoredHandling;
-use super::outbox::{Attempt, Marked, Tried, begin, claim, finish};
+use super::outbox::{Attempt, InHand, Marked, Tried, begin, claim, finish};
 use super::step::{has_work, step};
 use super::who::Configured;
 use crate::directory::Current;
-use crate::limit::{KEPT_TOLD_MS, NOTIFIER_PAUSE_MS, NOTIFIER_WORKERS, PRUNE_MS};
+use crate::ingest::Metrics;
+use crate::limit::{NOTIFIER_PAUSE_MS, NOTIFIER_WORKERS};
 use crate::store::{Decision, Outgoing, Store, StoreError};
 use hansho::clock::WallTime;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -25,6 +27,8 @@ pub struct Notifier {
     pub reading: Arc<dyn Store>,
     /// The configuration in force.
     pub current: Arc<Current>,
+    /// Counted here: rounds that ended well.
+    pub metrics: Arc<Metrics>,
     /// How people reach the pages.
     pub base_url: Option<String>,
     /// The clock.
@@ -54,13 +58,12 @@ struct Errand {
 /// The thread's own memory.
 struct Shift {
     fence: u64,
-    /// Messages that workers have in hand, with their receivers.
-    in_hand: Vec<(u64, String)>,
+    /// Messages that workers have in hand.
+    in_hand: Vec<InHand>,
     courier: Option<(Configured, Arc<Courier>)>,
     failing: Option<StoreError>,
     /// What is wrong with `[mail]`, said once.
     refused: Option<String>,
-    pruned: Option<WallTime>,
 }
 
 impl Notifier {
@@ -87,13 +90,15 @@ impl Notifier {
             courier: None,
             failing: None,
             refused: None,
-            pruned: None,
         };
         let mut stopping = false;
         loop {
             let outcome = self.round(&mut shift, errands, stopping);
             match outcome {
-                Ok(()) => shift.failing = None,
+                Ok(()) => {
+                    self.metrics.notified.fetch_add(1, Ordering::Relaxed);
+                    shift.failing = None;
+                }
                 // Once, not at every round.
                 Err(error) if shift.failing.as_ref() == Some(&error) => {}
                 Err(error) => {
@@ -131,8 +136,7 @@ impl Notifier {
             live: self.current.get(),
         };
         self.decisions(&configured)?;
-        self.hand_out(shift, &configured, errands)?;
-        self.prune(shift)
+        self.hand_out(shift, &configured, errands)
     }
 
     fn decisions(&self, configured: &Configured) -> Result<(), StoreError> {
@@ -187,15 +191,13 @@ impl Notifier {
         let Some(courier) = courier_of(shift, configured, self.now) else {
             return Ok(());
         };
-        let busy: Vec<String> = shift.in_hand.iter().map(|(_, name)| name.clone()).collect();
         let mut claimed = Vec::new();
         self.store.transact(&mut |rows| {
-            claimed = claim(rows, fence, &busy, free, now)?;
+            claimed = claim(rows, fence, &shift.in_hand, free, now)?;
             Ok(())
         })?;
         for outgoing in claimed {
-            let number = outgoing.number;
-            let receiver = outgoing.receiver.clone();
+            let in_hand = InHand::of(&outgoing);
             let errand = Errand {
                 outgoing,
                 configured: configured.clone(),
@@ -203,14 +205,14 @@ impl Notifier {
             };
             // There is a place for each worker; where none is left, the claim ends by itself.
             if errands.try_send(errand).is_ok() {
-                shift.in_hand.push((number, receiver));
+                shift.in_hand.push(in_hand);
             }
         }
         Ok(())
     }
 
     fn sent(&self, shift: &mut Shift, number: u64, attempt: &Attempt) {
-        shift.in_hand.retain(|(known, _)| *known != number);
+        shift.in_hand.retain(|known| known.number != number);
         let now = (self.now)();
         let fence = shift.fence;
         let mut marked = Marked::TakenOver;
@@ -223,28 +225,6 @@ impl Notifier {
             // The claim ends, and the message is sent again with its Message-ID.
             Err(error) => log::error!("what became of message {number} cannot be noted: {error}"),
         }
-    }
-
-    fn prune(&self, shift: &mut Shift) -> Result<(), StoreError> {
-        let now = (self.now)();
-        let ms = |moment: WallTime| moment.as_millis();
-        if shift
-            .pruned
-            .is_some_and(|pruned| ms(now).saturating_sub(ms(pruned)) < PRUNE_MS)
-        {
-            return Ok(());
-        }
-        shift.pruned = Some(now);
-        let before = WallTime::from_millis(ms(now).saturating_sub(KEPT_TOLD_MS));
-        let mut rows_gone = 0;
-        self.store.transact(&mut |rows| {
-            rows_gone = rows.prune_notify(before)?;
-            Ok(())
-        })?;
-        if rows_gone > 0 {
-            log::info!("{rows_gone} rows of notifications past their retention deleted");
-        }
-        Ok(())
     }
 
     fn work(&self, work: &Mutex<Receiver<Errand>>, tell: &Sender<Heard>) {

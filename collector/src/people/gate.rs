@@ -160,7 +160,7 @@ fn own(name: &str) -> Who {
     Who {
         name: name.to_owned(),
         via: Via::Page,
-        scope: crate::handling::Scope::Customers(std::collections::BTreeSet::new()),
+        scope: super::Scope::Customers(std::collections::BTreeSet::new()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Who asks, and what they may do: one table.
 
-use crate::handling::{self, Who};
+use crate::handling::Who;
 use crate::store::Via;
 use crate::store::types::people::{Role, Scope};
 
@@ -120,10 +120,7 @@ impl Viewer {
         Who {
             name: self.name.clone(),
             via,
-            scope: match &self.scope {
-                Scope::All => handling::Scope::All,
-                Scope::Customers(customers) => handling::Scope::Customers(customers.clone()),
-            },
+            scope: self.scope.clone(),
         }
     }
 

@@ -3,13 +3,14 @@
 use super::life::Resumed;
 use super::{Decision, Done, Planned, Policy, Swept, sweep, system_of};
 use crate::directory::live::Current;
-use crate::ingest::SignsOfLife;
+use crate::ingest::{Metrics, SignsOfLife};
 use crate::limit::PRESENCE_MS;
 use crate::store::window::planned;
 use crate::store::{Agent, Place, Store, StoreError};
 use hansho::clock::WallTime;
 use hansho::code::display;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ pub struct Watcher {
     pub store: Arc<dyn Store>,
     /// Signs of life that the store could not note yet.
     pub signs: Arc<SignsOfLife>,
+    /// Counted here: sweeps.
+    pub metrics: Arc<Metrics>,
     /// When people are told, and where hosts stand.
     pub current: Arc<Current>,
     /// The clock.
@@ -35,6 +38,7 @@ impl Watcher {
         {
             match self.once() {
                 Ok(swept) => {
+                    self.metrics.sweeps.fetch_add(1, Ordering::Relaxed);
                     failing = None;
                     tell(&swept);
                     if swept.own_clock_off_ms.is_some() && own_clock.is_none() {

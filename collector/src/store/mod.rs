@@ -212,6 +212,11 @@ pub trait Store: Send + Sync {
     /// [`StoreError`].
     fn sweep(&self, now: WallTime, retention_days: u32) -> Result<usize, StoreError>;
 
+    /// Room on its disk; each figure `None` where it is not known, as in memory.
+    fn room(&self) -> Room {
+        Room::default()
+    }
+
     /// Proves that it can write, by writing.
     ///
     /// # Errors
@@ -223,6 +228,17 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     fn idle(&self) -> Result<(), StoreError>;
+}
+
+/// Room of a store on its disk, KiB.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Room {
+    /// Free for this user.
+    pub free_kib: Option<u64>,
+    /// Size of the file system.
+    pub total_kib: Option<u64>,
+    /// What the store's own files take.
+    pub store_kib: Option<u64>,
 }
 
 /// A system of a customer.

@@ -33,11 +33,12 @@ impl Writer {
     pub fn run(&self, jobs: &Receiver<Job>) {
         let mut swept: Option<Moment> = None;
         loop {
+            self.metrics.writer_rounds.fetch_add(1, Ordering::Relaxed);
             let mut group = Vec::new();
             match jobs.recv_timeout(PAUSE) {
                 Ok(Job::Ping(reply)) => {
                     // Whoever asked may be gone.
-                    reply.send(self.store.ping((self.now)()).is_ok()).ok();
+                    reply.send(self.proved()).ok();
                     continue;
                 }
                 Ok(first) => group.push(first),
@@ -72,6 +73,20 @@ impl Writer {
         }
     }
 
+    /// Proves that a write reaches the disk.
+    fn proved(&self) -> bool {
+        match self.store.ping((self.now)()) {
+            Ok(()) => {
+                self.metrics.stored.fetch_add(1, Ordering::Relaxed);
+                true
+            }
+            Err(error) => {
+                log::debug!("the store cannot write: {error}");
+                false
+            }
+        }
+    }
+
     fn idle(&self) {
         if let Err(error) = self.store.idle() {
             log::error!("the store cannot write: {error}");
@@ -88,7 +103,7 @@ impl Writer {
                     replies.push(reply);
                 }
                 Job::Ping(reply) => {
-                    reply.send(self.store.ping((self.now)()).is_ok()).ok();
+                    reply.send(self.proved()).ok();
                 }
                 Job::Join(ask, reply) => drop(reply.send(self.join(&ask))),
             }
@@ -102,6 +117,7 @@ impl Writer {
         self.metrics.committed(begun.elapsed());
         match outcome {
             Ok(answers) => {
+                self.metrics.stored.fetch_add(1, Ordering::Relaxed);
                 for (answer, reply) in answers.into_iter().zip(replies) {
                     // The client may be gone; its frames are stored, it sends them again.
                     drop(reply.send(Ok(answer)));

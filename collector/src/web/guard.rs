@@ -303,7 +303,9 @@ pub async fn guard(site: Arc<Site>, needs: Needs, mut request: Request, next: Ne
     let asked = asked(&request);
     let settings = site.gate.settings();
     let from = peer(&request);
-    let forwarded = request.headers().get("x-forwarded-for");
+    // The last header: a proxy that adds one of its own leaves the client's before it.
+    let forwarded = request.headers().get_all("x-forwarded-for");
+    let forwarded = forwarded.iter().next_back();
     let client = proxy::client(
         settings.proxy.as_ref(),
         from,

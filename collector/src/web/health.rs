@@ -1,29 +1,38 @@
 //! `/healthz` and `/metrics`: what machines ask.
 
 use super::Site;
+use crate::alive::progress::{self, Part};
 use crate::ingest::{Job, Metrics};
 use crate::limit::PING_MS;
-use crate::store::{Counts, Totals};
+use crate::store::{Counts, Tally, Totals};
 use axum::extract::State;
 use axum::http::StatusCode;
+use hansho::clock::WallTime;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// 200 only if the writer, asked through the queue that batches take too, has just proved that it can write.
-pub async fn healthz(State(site): State<Arc<Site>>) -> (StatusCode, &'static str) {
+/// 200 only if the writer, asked through the queue that batches take too, has just proved that it can write, and nothing stands still.
+pub async fn healthz(State(site): State<Arc<Site>>) -> (StatusCode, String) {
+    let sick = |said: &str| (StatusCode::SERVICE_UNAVAILABLE, format!("{said}\n"));
     let (reply, answered) = oneshot::channel();
     if site.queue.try_send(Job::Ping(reply)).is_err() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "the queue is full\n");
+        return sick("the queue is full");
     }
     match tokio::time::timeout(Duration::from_millis(PING_MS), answered).await {
-        Ok(Ok(true)) => (StatusCode::OK, "ok\n"),
-        Ok(Ok(false)) => (StatusCode::SERVICE_UNAVAILABLE, "the store cannot write\n"),
-        Ok(Err(_)) | Err(_) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the writer does not answer\n",
-        ),
+        Ok(Ok(true)) => {}
+        Ok(Ok(false)) => return sick("the store cannot write"),
+        Ok(Err(_)) | Err(_) => return sick("the writer does not answer"),
+    }
+    let still: Vec<&str> = progress::parts(Metrics::get(&site.metrics.still))
+        .into_iter()
+        .map(Part::word)
+        .collect();
+    if still.is_empty() {
+        (StatusCode::OK, "ok\n".to_owned())
+    } else {
+        sick(&format!("no progress: {}", still.join(", ")))
     }
 }
 
@@ -41,10 +50,20 @@ pub async fn metrics(State(site): State<Arc<Site>>) -> (StatusCode, String) {
 
 fn text(site: &Site) -> Option<String> {
     let totals = site.store.totals().ok()?;
+    let mut outbox = Tally::default();
+    let mut backup = None;
+    let view = site.store.view(&mut |rows| {
+        outbox = rows.tally((site.now)())?;
+        backup = rows.upkeep()?.backup;
+        Ok(())
+    });
+    view.ok()?;
     let mut text = String::new();
     of_process(&mut text, &site.metrics);
+    of_watch(&mut text, &site.metrics);
     of_store(&mut text, &totals);
     by_stream(&mut text, &totals);
+    of_upkeep(&mut text, site, &outbox, backup.map(|(at, _)| at));
     Some(text)
 }
 
@@ -130,6 +149,53 @@ fn of_process(text: &mut String, metrics: &Metrics) {
     );
 }
 
+/// What makes progress, and who is told of it.
+fn of_watch(text: &mut String, m: &Metrics) {
+    let counters = [
+        ("sweeps_total", "times that presence was judged", &m.sweeps),
+        (
+            "notifier_rounds_total",
+            "rounds of the notifier that ended well",
+            &m.notified,
+        ),
+        (
+            "watch_signals_total",
+            "dead man's signals that were answered",
+            &m.signals,
+        ),
+        (
+            "watch_signals_failed_total",
+            "dead man's signals that did not arrive",
+            &m.signals_failed,
+        ),
+        (
+            "watch_signals_held_total",
+            "dead man's signals held back, since something stood still",
+            &m.signals_held,
+        ),
+    ];
+    for (name, help, counter) in counters {
+        let value = Metrics::get(counter).to_string();
+        one(text, name, "counter", help, &value);
+    }
+    head(
+        text,
+        "stands_still",
+        "gauge",
+        "1 where a part of the collector makes no progress",
+    );
+    let still = progress::parts(Metrics::get(&m.still));
+    for part in Part::ALL {
+        let value = u8::from(still.contains(&part));
+        writeln!(
+            text,
+            "hansho_stands_still{{part=\"{}\"}} {value}",
+            part.word()
+        )
+        .ok();
+    }
+}
+
 fn of_store(text: &mut String, totals: &Totals) {
     let readings = totals.all().readings_stored;
     for (name, kind, help, value) in [
@@ -155,6 +221,48 @@ fn of_store(text: &mut String, totals: &Totals) {
         ),
     ] {
         one(text, name, kind, help, &value.to_string());
+    }
+}
+
+/// Outbox, disk and backup: what goes wrong slowly.
+fn of_upkeep(text: &mut String, site: &Site, outbox: &Tally, backup: Option<WallTime>) {
+    let seconds = |since: WallTime| {
+        let now = (site.now)().as_millis();
+        now.saturating_sub(since.as_millis()) / 1000
+    };
+    let waiting = outbox.waiting.to_string();
+    let help = "messages that are neither delivered nor given up";
+    one(text, "outbox_waiting", "gauge", help, &waiting);
+    let oldest = outbox.oldest_waiting.map_or(0, seconds).to_string();
+    let help = "age of the oldest of them, 0 where none waits";
+    one(text, "outbox_oldest_seconds", "gauge", help, &oldest);
+    let room = site.store.room();
+    // What is not known is left away, and never 0.
+    for (name, help, value) in [
+        (
+            "disk_free_bytes",
+            "free on the store's disk",
+            room.free_kib.map(|kib| kib.saturating_mul(1024)),
+        ),
+        (
+            "disk_size_bytes",
+            "size of the store's disk",
+            room.total_kib.map(|kib| kib.saturating_mul(1024)),
+        ),
+        (
+            "store_bytes",
+            "what the store takes",
+            room.store_kib.map(|kib| kib.saturating_mul(1024)),
+        ),
+        (
+            "backup_age_seconds",
+            "since the newest backup ended",
+            backup.map(seconds),
+        ),
+    ] {
+        if let Some(value) = value {
+            one(text, name, "gauge", help, &value.to_string());
+        }
     }
 }
 

@@ -107,6 +107,7 @@ pub fn reason(language: Language, reason: Reason) -> String {
         Reason::BecameUnknown => ("続いているか不明になった", "unknown whether it still holds"),
         Reason::KnownAgain => ("エージェントの応答が戻った", "its agent answers again"),
         Reason::Noted => ("メモが書かれた", "a note was written"),
+        Reason::Daily => ("通知の経路の日次確認", "the daily mail: it proves the way"),
         Reason::NoNews => ("知らせる変化ではない", "no news for people"),
         Reason::Worsened { from } => {
             return match language {

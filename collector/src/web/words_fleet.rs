@@ -19,7 +19,7 @@ bilingual! {
     hosts: "サーバー", "Hosts";
     burning: "発生中", "Firing";
     no_customers: "表示できるシステムはありません。", "There is no system that you may see.";
-    by_customer: "お客様別", "By customer";
+    by_customer: "顧客別", "By customer";
     quiet_systems: "静かなシステム", "Quiet systems";
     never: "未受信", "never heard";
     planned: "予定内", "planned";

@@ -39,9 +39,9 @@ bilingual! {
     silences: "通知停止", "Silences";
     no_silences: "今とこれからの通知停止はありません。", "No silence holds or is to come.";
     add_silence: "通知停止を登録", "Add a silence";
-    place: "範囲(お客様/システム/サーバー)", "Where (CUSTOMER/SYSTEM/HOST)";
-    place_hint: "お客様だけ、お客様/システム、お客様/システム/サーバー。空欄はすべてのお客様です。", "CUSTOMER, CUSTOMER/SYSTEM or CUSTOMER/SYSTEM/HOST; empty for all customers.";
-    window_place_hint: "お客様だけ、お客様/システム、お客様/システム/サーバー。", "CUSTOMER, CUSTOMER/SYSTEM or CUSTOMER/SYSTEM/HOST.";
+    place: "範囲(顧客/システム/サーバー)", "Where (CUSTOMER/SYSTEM/HOST)";
+    place_hint: "顧客だけ、顧客/システム、顧客/システム/サーバー。空欄はすべての顧客です。", "CUSTOMER, CUSTOMER/SYSTEM or CUSTOMER/SYSTEM/HOST; empty for all customers.";
+    window_place_hint: "顧客だけ、顧客/システム、顧客/システム/サーバー。", "CUSTOMER, CUSTOMER/SYSTEM or CUSTOMER/SYSTEM/HOST.";
     code: "コード", "Code";
     subject: "対象(* は任意の文字列、? は任意の1文字)", "Subject (* any text, ? any character)";
     from: "いつから(空欄は今から)", "From (empty: now)";
@@ -93,7 +93,7 @@ bilingual! {
     now: "すぐ通知", "at once";
     working_hours: "業務時間にまとめて", "working hours";
     record: "画面のみ", "page only";
-    everybody: "すべてのお客様", "every customer";
+    everybody: "すべての顧客", "every customer";
     impact: "業務への影響", "Impact";
     must_not: "してはいけないこと", "Do not";
     decides: "判断できる人", "Who may decide";
@@ -137,7 +137,7 @@ fn thing(what: &str) -> &'static str {
         "the English text" => "内容(英語)",
         "the reason" => "理由",
         "the note" => "メモ",
-        "the customer" | "a customer" => "お客様",
+        "the customer" | "a customer" => "顧客",
         "the system" | "a system" => "システム",
         "the site" => "拠点",
         "the agent" | "an agent" => "サーバー",
@@ -174,16 +174,16 @@ pub fn refused(
             Refused::NoAgent => "そのサーバーはありません。".to_owned(),
             Refused::NoSystem => "そのシステムはありません。".to_owned(),
             Refused::NoCustomer(customer) => {
-                format!("お客様「{customer}」のサーバーはありません。")
+                format!("顧客「{customer}」のサーバーはありません。")
             }
             Refused::NoSilence(number) => format!("通知停止 {number} はありません。"),
             Refused::NoWindow(number) => format!("予定 {number} はありません。"),
-            Refused::NoToken(number) => format!("登録トークン {number} はありません。"),
+            Refused::NoToken(number) => format!("登録用トークン {number} はありません。"),
             Refused::Beyond(customer) if customer.is_empty() => {
-                "すべてのお客様に及ぶ操作は、この権限ではできません。".to_owned()
+                "すべての顧客に及ぶ操作は、この権限ではできません。".to_owned()
             }
             Refused::Beyond(customer) => {
-                format!("お客様「{customer}」は、担当の範囲にありません。")
+                format!("顧客「{customer}」は、担当の範囲にありません。")
             }
             Refused::Ended(at) => format!("{} にすでに終わっています。", time(*at)),
             Refused::NotNow => {
@@ -207,7 +207,7 @@ pub fn refused(
             }
             Refused::Backwards => "終了が開始より前です。".to_owned(),
             Refused::Everything => {
-                "お客様、システム、サーバー、コード、対象のどれかが必要です。".to_owned()
+                "顧客、システム、サーバー、コード、対象のどれかが必要です。".to_owned()
             }
             Refused::Needs { narrower, wider } => {
                 format!("{}には{}も必要です。", thing(narrower), thing(wider))

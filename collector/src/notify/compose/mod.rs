@@ -1,6 +1,7 @@
 //! What a row of the outbox says: gathers it from the store when the message is sent, so that it is as new as can be.
 
 mod alert;
+mod daily;
 mod list;
 mod seen;
 
@@ -44,6 +45,7 @@ impl Desk<'_> {
         };
         let body = match outgoing.alert {
             Some(alert) => self.about_alert(outgoing, receiver, alert)?,
+            None if outgoing.reason == Reason::Daily => self.daily(outgoing, receiver)?,
             None => self.list(outgoing, receiver)?,
         };
         let Some((customer, link, body)) = body else {
@@ -180,6 +182,7 @@ const fn why(reason: Reason) -> Why {
         Reason::Released => Why::Released,
         Reason::QuietEnded => Why::SilenceEnded,
         Reason::Evidence => Why::Evidence,
+        Reason::Daily => Why::Daily,
         _ => Why::First,
     }
 }

@@ -121,6 +121,10 @@ pub struct Daily {
     pub lost: u64,
     /// Room on the store's disk, KiB.
     pub disk_free_kib: Option<u64>,
+    /// What the store takes of it, KiB.
+    pub store_kib: Option<u64>,
+    /// When the newest backup ended; `None` where there was none.
+    pub backup: Option<WallTime>,
     /// Things that somebody should look at, in the receiver's language.
     pub remarks: Vec<String>,
 }

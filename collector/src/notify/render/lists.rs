@@ -285,14 +285,24 @@ pub(super) fn daily(notice: &Notice, daily: &Daily, out: &mut Document) {
     for line in lines {
         out.text(line);
     }
-    if let Some(kib) = daily.disk_free_kib {
-        out.text(format!(
-            "{} {}",
-            pick(language, "ディスクの空き", "disk free"),
-            numbers::memory(kib, 1)
-        ));
-    }
+    let memory =
+        |kib: Option<u64>| kib.map_or_else(|| "-".to_owned(), |kib| numbers::memory(kib, 1));
+    let (free, store) = (memory(daily.disk_free_kib), memory(daily.store_kib));
+    out.text(match language {
+        Language::Ja => format!("ディスクの空き {free}  保存データ {store}"),
+        Language::En => format!("disk free {free}  store {store}"),
+    });
+    let backup = daily.backup.map(|at| numbers::day_minute(notice, at));
+    out.text(match (language, backup) {
+        (Language::Ja, Some(at)) => format!("最新のバックアップ {at}"),
+        (Language::Ja, None) => "バックアップの記録がありません".to_owned(),
+        (Language::En, Some(at)) => format!("newest backup {at}"),
+        (Language::En, None) => "no backup is known of".to_owned(),
+    });
     out.heading(pick(language, "確認が必要なこと", "TO LOOK AT"));
+    if daily.remarks.is_empty() {
+        out.text(pick(language, "ありません", "nothing"));
+    }
     for remark in daily.remarks.iter().take(MAIL_LIST) {
         out.text(sentence(remark));
     }

@@ -15,8 +15,8 @@ pub(super) struct HandlingTables {
     pub(super) acknowledgements: BTreeMap<(AlertId, u32), Acknowledgement>,
     silences: BTreeMap<u64, Silence>,
     windows: BTreeMap<u64, Window>,
-    notes: Vec<Note>,
-    audit: Vec<AuditEntry>,
+    pub(super) notes: Vec<Note>,
+    pub(super) audit: Vec<AuditEntry>,
     link_secrets: BTreeMap<u16, LinkSecret>,
 }
 
@@ -24,10 +24,6 @@ fn next<T>(map: &BTreeMap<u64, T>) -> u64 {
     map.keys()
         .next_back()
         .map_or(1, |last| last.saturating_add(1))
-}
-
-fn counted(length: usize) -> u64 {
-    u64::try_from(length).unwrap_or(u64::MAX).saturating_add(1)
 }
 
 impl HandlingRows for Tables {
@@ -105,7 +101,7 @@ impl HandlingRows for Tables {
 
     fn append_note(&mut self, note: &Note) -> Result<u64, StoreError> {
         let notes = &mut self.handling.notes;
-        let number = counted(notes.len());
+        let number = notes.last().map_or(0, |last| last.number).saturating_add(1);
         notes.push(Note {
             number,
             ..note.clone()
@@ -115,7 +111,7 @@ impl HandlingRows for Tables {
 
     fn append_audit(&mut self, entry: &AuditEntry) -> Result<(), StoreError> {
         let audit = &mut self.handling.audit;
-        let number = counted(audit.len());
+        let number = audit.last().map_or(0, |last| last.number).saturating_add(1);
         audit.push(AuditEntry {
             number,
             ..entry.clone()

@@ -6,6 +6,7 @@ mod notify;
 mod pages;
 mod people;
 mod presence;
+mod upkeep;
 
 use super::apply;
 use super::decode::{readings_of, rules_of};
@@ -54,6 +55,7 @@ struct Tables {
     told: notify::Told,
     people: people::People,
     presence: presence::PresenceTables,
+    upkeep: upkeep::UpkeepTables,
     /// Day of the newest batch: as the open day file.
     written: u64,
     handling: handling::HandlingTables,

@@ -8,17 +8,17 @@ use super::super::types::{
 use super::Tables;
 use hansho::clock::WallTime;
 use hansho::frame::kind::AgentId;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What people are told.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Told {
-    numbers: Numbers,
-    threads: BTreeMap<AlertId, Thread>,
-    decisions: BTreeMap<u64, Decision>,
+    pub(super) numbers: Numbers,
+    pub(super) threads: BTreeMap<AlertId, Thread>,
+    pub(super) decisions: BTreeMap<u64, Decision>,
     pub(super) outbox: BTreeMap<u64, Outgoing>,
-    waiting: BTreeMap<(ListOf, String, AlertId), Waiting>,
-    listed: BTreeMap<u64, Vec<AlertId>>,
+    pub(super) waiting: BTreeMap<(ListOf, String, AlertId), Waiting>,
+    pub(super) listed: BTreeMap<u64, Vec<AlertId>>,
 }
 
 impl NotifyRows for Tables {
@@ -145,6 +145,8 @@ impl NotifyRows for Tables {
             .cloned()
             .collect();
         ready.sort_by_key(|outgoing| (outgoing.next_try, outgoing.number));
+        let mut seen = BTreeSet::new();
+        ready.retain(|outgoing| seen.insert(outgoing.receiver.clone()));
         ready.truncate(limit);
         Ok(ready)
     }

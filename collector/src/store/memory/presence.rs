@@ -22,7 +22,7 @@ pub(super) struct PresenceTables {
     pub(super) goodbyes: BTreeMap<(AgentId, RunId), StoredGoodbye>,
     pub(super) boot_reasons: BTreeMap<(AgentId, BootId), BootReason>,
     sites: BTreeMap<String, SilentSite>,
-    causes: BTreeMap<AlertId, AlertCause>,
+    pub(super) causes: BTreeMap<AlertId, AlertCause>,
 }
 
 impl PresenceRows for Tables {

@@ -7,6 +7,7 @@ pub mod notify;
 pub mod pages;
 pub mod people;
 pub mod presence;
+pub mod upkeep;
 
 pub use agents::AgentRows;
 pub use handling::HandlingRows;
@@ -14,6 +15,7 @@ pub use notify::NotifyRows;
 pub use pages::PageRows;
 pub use people::PeopleRows;
 pub use presence::PresenceRows;
+pub use upkeep::UpkeepRows;
 
 use super::StoreError;
 use super::types::{
@@ -182,11 +184,18 @@ pub trait Rows {
 
 /// All rows of all subjects: what a decision on the collector's side of the wire works on.
 pub trait AllRows:
-    Rows + AgentRows + PresenceRows + HandlingRows + NotifyRows + PageRows + PeopleRows
+    Rows + AgentRows + PresenceRows + HandlingRows + NotifyRows + PageRows + PeopleRows + UpkeepRows
 {
 }
 
-impl<T: Rows + AgentRows + PresenceRows + HandlingRows + NotifyRows + PageRows + PeopleRows> AllRows
-    for T
+impl<T> AllRows for T where
+    T: Rows
+        + AgentRows
+        + PresenceRows
+        + HandlingRows
+        + NotifyRows
+        + PageRows
+        + PeopleRows
+        + UpkeepRows
 {
 }

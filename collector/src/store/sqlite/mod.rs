@@ -17,6 +17,7 @@ mod presence;
 mod prune;
 mod read;
 mod rows;
+mod upkeep;
 
 pub use open::MAIN_FILE;
 
@@ -215,6 +216,17 @@ impl Inner {
     }
 }
 
+/// What the files of a directory hold; `None` where it cannot be listed.
+fn size_kib(directory: &Path) -> Option<u64> {
+    let mut bytes = 0_u64;
+    for entry in std::fs::read_dir(directory).ok()? {
+        // A file that is gone meanwhile (a journal) counts nothing.
+        let length = entry.ok()?.metadata().map_or(0, |about| about.len());
+        bytes = bytes.saturating_add(length);
+    }
+    Some(bytes.div_ceil(1024))
+}
+
 impl Store for SqliteStore {
     fn accept(
         &self,
@@ -357,6 +369,22 @@ impl Store for SqliteStore {
             inner.pruned = Some(day);
         }
         inner.days.sweep(now, retention_days)
+    }
+
+    fn room(&self) -> super::Room {
+        let kib = |blocks: u64, size: u64| blocks.saturating_mul(size) / 1024;
+        let system = rustix::fs::statvfs(&self.directory).ok();
+        let (free_kib, total_kib) = system
+            .map(|system| {
+                let size = system.f_frsize;
+                (kib(system.f_bavail, size), kib(system.f_blocks, size))
+            })
+            .unzip();
+        super::Room {
+            free_kib,
+            total_kib,
+            store_kib: size_kib(&self.directory),
+        }
     }
 
     fn ping(&self, now: WallTime) -> Result<(), StoreError> {

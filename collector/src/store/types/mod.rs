@@ -6,6 +6,7 @@ mod handling;
 mod notify;
 pub mod people;
 mod presence;
+mod upkeep;
 pub mod window;
 
 pub use agents::{JoinToken, KeyEpoch, TokenEnd};
@@ -21,6 +22,7 @@ pub use presence::{
     AgentFacts, AlertCause, BackCause, BootReason, CollectorLife, DoubleSign, Presence, Presumed,
     Rebooted, Rival, SilenceCause, SilentSite, Standing, StoredGoodbye,
 };
+pub use upkeep::{Daily, Forget, Tally, Upkeep};
 pub use window::{
     Days, Occurrence, Place, Schedule, Texts, Weekly, Window, WindowKind, WindowScope,
 };

@@ -82,6 +82,8 @@ pub enum Reason {
     KnownAgain,
     /// Somebody wrote a note: on the page.
     Noted,
+    /// The daily mail: that it arrives is what it proves.
+    Daily,
     /// Changes nothing that people need to hear.
     NoNews,
 }
@@ -118,6 +120,7 @@ impl Reason {
             Self::BecameUnknown => "became_unknown",
             Self::KnownAgain => "known_again",
             Self::Noted => "noted",
+            Self::Daily => "daily",
             Self::NoNews => "no_news",
         }
     }
@@ -173,6 +176,7 @@ impl Reason {
             "became_unknown" => Self::BecameUnknown,
             "known_again" => Self::KnownAgain,
             "noted" => Self::Noted,
+            "daily" => Self::Daily,
             "no_news" => Self::NoNews,
             _ => return None,
         })
@@ -524,6 +528,7 @@ mod tests {
             Reason::BecameUnknown,
             Reason::KnownAgain,
             Reason::Noted,
+            Reason::Daily,
             Reason::NoNews,
         ];
         for reason in reasons {

@@ -1,0 +1,203 @@
+//! Rows of how the collector looks after itself.
+
+use super::super::StoreError;
+use super::super::rows::UpkeepRows;
+use super::super::types::{Daily, Forget, Tally, Upkeep, signed};
+use super::rows::{SqlRows, unsigned, wall};
+use crate::limit::DAILIES;
+use hansho::clock::WallTime;
+use rusqlite::params;
+
+fn ms(moment: WallTime) -> i64 {
+    signed(moment.as_millis())
+}
+
+/// Rows as a limit of SQL.
+fn rows(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+impl UpkeepRows for SqlRows<'_> {
+    fn upkeep(&mut self) -> Result<Upkeep, StoreError> {
+        let mut statement = self.main.prepare_cached(
+            "SELECT looked_ms, held_ms, audit_before_ms, backup_ms, backup_bytes FROM upkeep",
+        )?;
+        Ok(statement.query_row([], |row| {
+            let backup: Option<i64> = row.get(3)?;
+            let bytes = unsigned(row.get(4)?);
+            Ok(Upkeep {
+                looked: row.get::<_, Option<i64>>(0)?.map(wall),
+                held: row.get::<_, Option<i64>>(1)?.map(wall),
+                audit_before: wall(row.get(2)?),
+                backup: backup.map(|at| (wall(at), bytes)),
+            })
+        })?)
+    }
+
+    fn put_upkeep(&mut self, upkeep: &Upkeep) -> Result<(), StoreError> {
+        let mut statement = self.main.prepare_cached(
+            "UPDATE upkeep SET looked_ms = ?1, held_ms = ?2, audit_before_ms = ?3, backup_ms = ?4, backup_bytes = ?5",
+        )?;
+        statement.execute(params![
+            upkeep.looked.map(ms),
+            upkeep.held.map(ms),
+            ms(upkeep.audit_before),
+            upkeep.backup.map(|(at, _)| ms(at)),
+            signed(upkeep.backup.map_or(0, |(_, bytes)| bytes)),
+        ])?;
+        Ok(())
+    }
+
+    fn dailies(&mut self, until: WallTime, limit: usize) -> Result<Vec<Daily>, StoreError> {
+        let mut statement = self.main.prepare_cached(
+            "SELECT day, decided_ms, frames, lost FROM dailies WHERE decided_ms <= ?1 ORDER BY decided_ms DESC, day DESC LIMIT ?2",
+        )?;
+        let found = statement.query_map(params![ms(until), rows(limit)], |row| {
+            Ok(Daily {
+                day: unsigned(row.get(0)?),
+                decided: wall(row.get(1)?),
+                frames: unsigned(row.get(2)?),
+                lost: unsigned(row.get(3)?),
+            })
+        })?;
+        Ok(found.collect::<Result<_, _>>()?)
+    }
+
+    fn put_daily(&mut self, daily: &Daily) -> Result<(), StoreError> {
+        self.main
+            .prepare_cached(
+                "INSERT INTO dailies (day, decided_ms, frames, lost) VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute(params![
+                signed(daily.day),
+                ms(daily.decided),
+                signed(daily.frames),
+                signed(daily.lost)
+            ])?;
+        self.main.execute(
+            "DELETE FROM dailies WHERE day < ?1",
+            params![signed(daily.day.saturating_sub(DAILIES))],
+        )?;
+        Ok(())
+    }
+
+    fn tally(&mut self, since: WallTime) -> Result<Tally, StoreError> {
+        let mut tally = Tally::default();
+        let since = ms(since);
+        (tally.raised, tally.firing) = self.main.query_row(
+            "SELECT COALESCE(SUM(stored_ms >= ?1), 0), COALESCE(SUM(firing), 0) FROM alerts
+               WHERE test = 0 AND (stored_ms >= ?1 OR firing = 1)",
+            params![since],
+            |row| Ok((unsigned(row.get(0)?), unsigned(row.get(1)?))),
+        )?;
+        (tally.delivered, tally.failed) = self.main.query_row(
+            "SELECT COALESCE(SUM(state = 'delivered'), 0), COALESCE(SUM(state IN ('refused', 'given_up')), 0)
+               FROM outbox WHERE done_ms >= ?1",
+            params![since],
+            |row| Ok((unsigned(row.get(0)?), unsigned(row.get(1)?))),
+        )?;
+        (tally.waiting, tally.oldest_waiting) = self.main.query_row(
+            "SELECT COUNT(*), MIN(created_ms) FROM outbox WHERE state IN ('queued', 'claimed')",
+            [],
+            |row| {
+                let oldest: Option<i64> = row.get(1)?;
+                Ok((unsigned(row.get(0)?), oldest.map(wall)))
+            },
+        )?;
+        Ok(tally)
+    }
+
+    fn forget(
+        &mut self,
+        what: Forget,
+        before: WallTime,
+        limit: usize,
+    ) -> Result<usize, StoreError> {
+        let before = ms(before);
+        match what {
+            Forget::Alerts => self.forget_alerts(before, limit),
+            Forget::Events => self.each(
+                &["DELETE FROM events WHERE event IN (SELECT e.event FROM events e
+                     WHERE e.at_ms < ?1 AND e.event <= (SELECT cursor FROM notify_numbers)
+                       AND e.event < (SELECT MAX(event) FROM events)
+                       AND NOT EXISTS (SELECT 1 FROM alerts a WHERE a.shard = e.shard AND a.alert = e.alert AND a.firing = 1)
+                     ORDER BY e.event LIMIT ?2)"],
+                before,
+                limit,
+            ),
+            Forget::Outbox => self.each(
+                &[
+                    "DELETE FROM threads WHERE (shard, root) IN (SELECT shard, root FROM threads WHERE ended_ms < ?1 LIMIT ?2)",
+                    "DELETE FROM outbox WHERE outgoing IN (SELECT o.outgoing FROM outbox o WHERE o.done_ms < ?1
+                       AND NOT EXISTS (SELECT 1 FROM threads t WHERE t.shard = o.shard AND t.root = o.thread)
+                     ORDER BY o.outgoing LIMIT ?2)",
+                    "DELETE FROM listed WHERE (shard, alert, outgoing) IN (SELECT l.shard, l.alert, l.outgoing FROM listed l
+                     WHERE ?1 = ?1 AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.outgoing = l.outgoing) LIMIT ?2)",
+                    "DELETE FROM decisions WHERE (shard, decision) IN (SELECT d.shard, d.decision FROM decisions d WHERE d.at_ms < ?1
+                       AND NOT EXISTS (SELECT 1 FROM threads t WHERE t.shard = d.shard AND t.root = d.thread)
+                       AND NOT EXISTS (SELECT 1 FROM waiting w WHERE w.decision = d.decision)
+                       AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.decision = d.decision) LIMIT ?2)",
+                ],
+                before,
+                limit,
+            ),
+            Forget::Audit => {
+                self.main.execute(
+                    "UPDATE upkeep SET audit_before_ms = MAX(audit_before_ms, ?1)",
+                    params![before],
+                )?;
+                self.each(
+                    // The oldest in a row: what stays has no gap.
+                    &["DELETE FROM audit WHERE entry IN (SELECT entry FROM audit WHERE at_ms < ?1
+                         AND entry < (SELECT MAX(entry) FROM audit)
+                         AND entry < (SELECT COALESCE(MIN(entry), 9223372036854775807) FROM audit WHERE at_ms >= ?1)
+                       ORDER BY entry LIMIT ?2)"],
+                    before,
+                    limit,
+                )
+            }
+        }
+    }
+}
+
+impl SqlRows<'_> {
+    fn each(&mut self, all: &[&str], before: i64, limit: usize) -> Result<usize, StoreError> {
+        let mut gone = 0_usize;
+        for sql in all {
+            let mut statement = self.main.prepare_cached(sql)?;
+            gone = gone.saturating_add(statement.execute(params![before, rows(limit)])?);
+        }
+        Ok(gone)
+    }
+
+    fn forget_alerts(&mut self, before: i64, limit: usize) -> Result<usize, StoreError> {
+        let mut statement = self.main.prepare_cached(
+            "SELECT a.shard, a.alert FROM alerts a
+               WHERE a.stored_ms < ?1 AND a.updated_ms < ?1 AND a.firing = 0
+                 AND NOT EXISTS (SELECT 1 FROM threads t WHERE t.ended_ms IS NULL AND (t.root = a.alert OR t.head = a.alert))
+                 AND NOT EXISTS (SELECT 1 FROM waiting w WHERE w.alert = a.alert)
+                 AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.alert = a.alert AND o.state IN ('queued', 'claimed'))
+                 AND NOT EXISTS (SELECT 1 FROM events e WHERE e.shard = a.shard AND e.alert = a.alert
+                   AND e.event > (SELECT cursor FROM notify_numbers))
+               ORDER BY a.stored_ms, a.alert LIMIT ?2",
+        )?;
+        let found = statement.query_map(params![before, rows(limit)], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+        })?;
+        let found: Vec<(i64, i64)> = found.collect::<Result<_, _>>()?;
+        let mut gone = 0_usize;
+        for (shard, alert) in found {
+            for sql in [
+                "DELETE FROM alerts WHERE shard = ?1 AND alert = ?2",
+                "DELETE FROM acknowledgements WHERE shard = ?1 AND alert = ?2",
+                "DELETE FROM alert_causes WHERE shard = ?1 AND alert = ?2",
+                "DELETE FROM notes WHERE shard = ?1 AND kind = 'alert' AND id = ?2 AND note < (SELECT MAX(note) FROM notes)",
+                "DELETE FROM events WHERE shard = ?1 AND alert = ?2 AND event < (SELECT MAX(event) FROM events)",
+            ] {
+                let mut statement = self.main.prepare_cached(sql)?;
+                gone = gone.saturating_add(statement.execute(params![shard, alert])?);
+            }
+        }
+        Ok(gone)
+    }
+}
