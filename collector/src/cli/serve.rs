@@ -162,8 +162,8 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         signs,
         now: clock::now,
         zone,
-        newest,
         current: Arc::clone(&current),
+        newest,
         masters: Arc::new(masters),
     };
     let outcome = runtime.block_on(listen(
