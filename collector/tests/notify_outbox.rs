@@ -164,6 +164,20 @@ fn a_dead_receiver_with_a_thousand_messages_hides_no_other() {
 }
 
 #[test]
+fn a_clock_that_was_a_day_ahead_holds_back_no_mail() {
+    each(|world| {
+        world.at(24 * HOUR).raise(1, 5001);
+        world.step();
+        let claimed = world.claim();
+        world.mark(&claimed[0], "later");
+        world.mark(&claimed[1], "later");
+        // The clock is set right: by a day.
+        world.now_ms = MINUTE;
+        assert_eq!(world.claim().len(), 2);
+    });
+}
+
+#[test]
 fn mails_that_hang_leave_a_worker_to_the_hooks() {
     each(|world| {
         world.raise(3, 5001);
