@@ -141,12 +141,12 @@ impl Notifier {
 
     fn decisions(&self, configured: &Configured) -> Result<(), StoreError> {
         let policy = configured.policy();
-        let context = Context {
-            directory: configured,
-            handled: &StoredHandling,
-            policy: &policy,
-        };
         loop {
+            let context = Context {
+                directory: configured,
+                handled: &StoredHandling::default(),
+                policy: &policy,
+            };
             let now = (self.now)();
             let mut work = false;
             self.reading.view(&mut |rows| {
