@@ -1,6 +1,6 @@
 //! `serve`: wires ingest, store and pages, and stops them in order.
 
-use super::{reload, store_failure, telling};
+use super::{mail, reload, store_failure, telling};
 use crate::clock::{self, Moment};
 use crate::config::Config;
 use crate::directory::Current;
@@ -97,6 +97,8 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         }
         None => None,
     };
+    // A mail that cannot be written by a site's own template is found out now, not at night.
+    mail::check(config)?;
     let open = |error: StoreError| store_failure(&error);
     let writing: Arc<dyn Store> = Arc::new(writer(config, standby)?);
     let reading: Arc<dyn Store> =
