@@ -61,6 +61,7 @@ fn data_flows_to_the_right() {
         "keys",
         "limit",
         "logger",
+        "plain",
         "planted",
         "zone",
     ] {
