@@ -499,6 +499,8 @@ fn every_golden_file_is_held_by_a_test() {
         "state",
         "alert",
         "goodbye",
+        "leave",
+        "boot",
         "loss",
         "rule-records",
         "open-records",

@@ -19,7 +19,10 @@
           context.fillRect(from, plot.bbox.top, Math.max(2, to - from), plot.bbox.height);
           context.globalAlpha = 1;
           context.font = `${11 * devicePixelRatio}px system-ui`;
-          context.fillText(alert.code, from + 3, plot.bbox.top + 12 * devicePixelRatio);
+          const right = plot.bbox.left + plot.bbox.width;
+          const fits = from + context.measureText(alert.code).width + 3 < right;
+          context.textAlign = fits ? "left" : "right";
+          context.fillText(alert.code, fits ? from + 3 : right - 3, plot.bbox.top + 12 * devicePixelRatio);
         }
         context.restore();
       }],
@@ -38,7 +41,23 @@
     return sums;
   };
 
+  // Times on the clock of the pages, as everywhere on them: 24 hours, the day where it changes.
+  const clock = (offset_s) => {
+    const two = (number) => String(number).padStart(2, "0");
+    const at = (seconds) => new Date((seconds + offset_s) * 1000);
+    const day = (seconds) => `${two(at(seconds).getUTCMonth() + 1)}-${two(at(seconds).getUTCDate())}`;
+    const time = (seconds) => `${two(at(seconds).getUTCHours())}:${two(at(seconds).getUTCMinutes())}`;
+    const axis = (_self, ticks) => ticks.map((tick, index) => {
+      const midnight = time(tick) === "00:00";
+      const newDay = index === 0 || day(tick) !== day(ticks[index - 1]);
+      if (midnight) return day(tick);
+      return newDay ? `${time(tick)}\n${day(tick)}` : time(tick);
+    });
+    return { axis, whole: (seconds) => `${at(seconds).getUTCFullYear()}-${day(seconds)} ${time(seconds)}` };
+  };
+
   const draw = (figure, chart, data) => {
+    const times = clock(data.offset_s);
     const stack = chart.stack;
     const columns = chart.series.map((series) => data.columns[series.key]);
     const shown = stack ? stacked(columns) : columns;
@@ -56,9 +75,9 @@
       height: 220,
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000 + data.offset_s * 1000), "Etc/UTC"),
       scales: { x: { time: true, min: data.from, max: data.to }, y: { range: (_, min, max) => [0, chart.top ?? Math.max(1, max * 1.05)] } },
-      axes: [axis, { ...axis, size: 70, values: (_, ticks) => ticks.map((tick) => (chart.unit === "GiB" ? `${tick} GiB` : `${tick} %`)) }],
+      axes: [{ ...axis, values: times.axis }, { ...axis, size: 70, values: (_, ticks) => ticks.map((tick) => (chart.unit === "GiB" ? `${tick} GiB` : `${tick} %`)) }],
       series: [
-        { label: data.words.time },
+        { label: data.words.time, value: (_self, seconds) => (seconds === null || seconds === undefined ? "-" : times.whole(seconds)) },
         ...order.map((at) => ({
           label: chart.series[at].label,
           stroke: palette[at % palette.length],
@@ -93,9 +112,19 @@
     const all = () => data.charts.forEach((chart, at) => draw(place.querySelectorAll("figure")[at], chart, data));
     all();
     place.querySelector(".state").textContent = "";
-    let timer;
-    addEventListener("resize", () => { clearTimeout(timer); timer = setTimeout(all, 150); });
+    return all;
   };
 
-  for (const place of document.querySelectorAll("[data-source]")) load(place).catch(() => { place.querySelector(".state").textContent = place.dataset.failed; });
+  const keep = (place) => {
+    const failed = () => { place.querySelector(".state").textContent = place.dataset.failed; };
+    let all = () => {};
+    let timer;
+    const fetched = () => load(place).then((drawn) => { all = drawn ?? all; }, failed);
+    addEventListener("resize", () => { clearTimeout(timer); timer = setTimeout(() => all(), 150); });
+    // A chart that ends now goes on with it.
+    if (place.dataset.source.includes("hours=")) document.addEventListener("hansho-live", fetched);
+    fetched();
+  };
+
+  for (const place of document.querySelectorAll("[data-source]")) keep(place);
 })();

@@ -24,6 +24,12 @@ impl core::fmt::Debug for Masters {
 }
 
 impl Masters {
+    /// These masters, by identity.
+    #[must_use]
+    pub const fn new(by_id: BTreeMap<u32, [u8; 32]>) -> Self {
+        Self { by_id }
+    }
+
     /// Reads a file of lines `master_id hex`, 64 hexadecimal digits each; blank lines and lines with `#` are skipped.
     ///
     /// # Errors

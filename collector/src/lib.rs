@@ -2,13 +2,14 @@
 //!
 //! The map. Data flows to the right, and a room imports only what stands left of it:
 //!
-//! `ingest → store → presence → handling → notify → alive → people → web → cli` (those that are not there yet are being built)
+//! `ingest → store → presence → handling → notify → alive → people → api → web → cli`
 //!
 //! All may import [`limit`], [`clock`], [`config`], [`directory`] (who owns what), [`keys`], [`zone`] and [`planted`]; [`cli`] wires
 //! everything.
 #![forbid(unsafe_code)]
 
 pub mod alive;
+pub mod api;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -93,6 +93,8 @@ pub const JOIN_TOKEN_MS: u64 = 7 * 24 * 60 * 60 * 1000;
 pub const JOIN_TOKEN_USES: u32 = 20_000;
 /// How long the key before a rotation is taken where nothing is said and the new one is not used.
 pub const ROTATION_GRACE_MS: u64 = 7 * 24 * 60 * 60 * 1000;
+/// Longest such time that one can ask for, days: a year of hosts that nobody restarts.
+pub const ROTATION_GRACE_DAYS: u64 = 366;
 /// A key found in the store is looked up again after this: a revoked one is refused within it.
 pub const KEY_FRESH_MS: u64 = 60_000;
 
@@ -158,6 +160,30 @@ pub const PAGE_CONNECTION_MS: u64 = 60_000;
 pub const STOP_MS: u64 = 5_000;
 /// Alerts shown on the main page; the rest is counted there.
 pub const PAGE_ALERTS: usize = 200;
+/// Open alerts that the pages look at: two of each agent of a large fleet at once. The newest are taken.
+pub const PAGE_OPEN: usize = 20_000;
+/// Silent agents that a system's line names; the rest is counted there.
+pub const PAGE_SILENT: usize = 5;
+/// Agents in the table of a system; more have pages of their own. Each costs a look at its newest reading.
+pub const PAGE_AGENTS: usize = 300;
+/// Customers and systems that a field offers: a list that a browser still shows at once.
+pub const PAGE_PLACES: usize = 1000;
+/// Decisions and messages shown on an alert's page, the newest: more of them say the same again.
+pub const PAGE_TOLD: usize = 100;
+/// Lines of the table beside an agent's charts: a screen and a half.
+pub const CHART_ROWS: u64 = 48;
+/// Rows of each table of the weekly page: what nobody gets to the end of is not worked on.
+pub const NOISE_ROWS: usize = 20;
+/// An alert that stands so long is not worked on as one.
+pub const NOISE_STANDING_MS: u64 = 24 * 60 * 60 * 1000;
+/// So many alerts of one code and host on one day are the same one again and again.
+pub const NOISE_FLAPS: u64 = 3;
+/// Messages a person and day that still are read one by one: one an hour of work, and some at night.
+pub const NOISE_BUSY: u64 = 10;
+/// Alerts of a week that are looked at: those of a fleet of 10,000 agents with ten each.
+pub const NOISE_ALERTS: usize = 100_000;
+/// Messages of a week that are looked at, for the same reason.
+pub const NOISE_MESSAGES: usize = 100_000;
 /// Points of a chart at most: more than a wide screen has pixels for.
 pub const CHART_POINTS: u64 = 1500;
 /// How often is looked for events that open pages should hear of: an alert is on an open page within 2 s of its rule's time.
@@ -414,3 +440,21 @@ pub const FORM_BYTES: usize = 128 * 1024;
 pub const RETURN_BYTES: usize = 1024;
 /// Longest life of an API token that one can ask for: ten years; one without an end is said in as many words.
 pub const TOKEN_DAYS: u64 = 3650;
+
+/// Longest body of a request to the API: the customers of a scope are the longest, and every character may be escaped.
+pub const API_BODY_BYTES: usize = 256 * 1024;
+/// Longest query of a request to the API: each parameter with its longest value, percent-encoded.
+pub const API_QUERY_BYTES: usize = 16 * 1024;
+/// Items on a page of the API where the request does not say.
+pub const API_PAGE: u64 = 100;
+/// Items on a page of the API at most: some 300 KiB of alerts.
+pub const API_PAGE_MOST: u64 = 500;
+/// Longest cursor of a page: hexadecimal digits of the path of an agent, three names of 64 characters of four bytes each.
+pub const API_CURSOR_CHARACTERS: usize = 2048;
+/// Alerts that are looked at for one page of a filtered list: some ten milliseconds. What is not found among them is on the
+/// next page.
+pub const API_LOOKED_AT: usize = 5_000;
+/// Readings that one request looks at: a page of the newest ones, and those of the same moment.
+pub const API_READINGS: usize = 1_000;
+/// Entries of a file of the audit: some 30 MiB in memory while it is made. A team of ten makes 1,000 a month.
+pub const API_CSV_ENTRIES: usize = 100_000;

@@ -108,7 +108,7 @@ fn accounts_are_added_listed_disabled_and_given_passwords() {
     let first: serde_json::Value = serde_json::from_str(json.lines().next().unwrap()).unwrap();
     let expected = serde_json::json!({
         "account": "sato", "role": "operator", "customers": ["A", "B"], "language": "en", "password": true,
-        "disabled": false, "created_ms": first["created_ms"],
+        "disabled": false, "created": first["created"], "created_ms": first["created_ms"],
     });
     assert_eq!(first, expected);
     assert!(!json.contains("argon2"), "{json}");

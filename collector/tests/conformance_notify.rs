@@ -210,6 +210,23 @@ fn the_outbox_keeps_everything_and_gives_what_may_be_tried() {
         assert_eq!(with(store, |rows| rows.troubled("suzuki", 9)).len(), 1);
         assert_eq!(with(store, |rows| rows.troubled("sato", 9)), []);
         assert_eq!(with(store, |rows| rows.undelivered(9)).len(), 2);
+        // Of a receiver the one that waits longest; of two at one moment the one decided first.
+        for (number, next_try) in [(8, 19), (7, 12), (6, 12)] {
+            let more = Outgoing {
+                decision: number,
+                next_try: at(next_try),
+                ..outgoing(number, number, "tanaka")
+            };
+            with(store, |rows| rows.put_outgoing(&more));
+        }
+        assert_eq!(ready(30, 5, 9), [1, 6, 2]);
+        for number in 6..=8 {
+            let done = Outgoing {
+                state: Sending::Delivered,
+                ..outgoing(number, number, "tanaka")
+            };
+            with(store, |rows| rows.put_outgoing(&done));
+        }
         second.state = Sending::Delivered;
         second.done = Some(at(31));
         with(store, |rows| rows.put_outgoing(&second));

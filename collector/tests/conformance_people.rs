@@ -516,7 +516,7 @@ fn the_files_hold_no_secret() {
             &Who {
                 name: "sato".to_owned(),
                 via: Via::Page,
-                scope: hansho_collector::handling::Scope::All,
+                scope: Scope::All,
             },
             at(3),
         )

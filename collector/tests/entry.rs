@@ -334,6 +334,19 @@ fn behind_the_proxy_the_header_says_who_it_is() {
     }
     assert_eq!(login("1.1.1.1, 198.51.100.7"), 429);
     assert_eq!(login("198.51.100.8"), 401);
+    // A proxy that adds a header of its own, after what the client made up.
+    let made_up = |client: u32| {
+        let mut browser = served.browser();
+        browser.header("X-Forwarded-For", &format!("203.0.113.{client}"));
+        browser.header("X-Forwarded-For", "198.51.100.9");
+        browser
+            .login(&format!("y{client}"), "wrong password 1")
+            .status
+    };
+    for client in 0..LOGIN_FAILURES_ADDRESS {
+        assert_eq!(made_up(client), 401);
+    }
+    assert_eq!(made_up(99), 429);
 }
 
 #[test]

@@ -664,6 +664,15 @@ fn wrong_tokens_are_told_nothing_and_soon_have_to_wait() {
 }
 
 #[test]
+fn bodies_that_are_none_count_as_wrong_tokens() {
+    let collector = start(Setting::default());
+    let token = token_text(3, &[9; 32]);
+    let long = "x".repeat(3000);
+    let statuses: Vec<u16> = (0..20).map(|_| join(&collector, &token, &long).0).collect();
+    assert_eq!((statuses[0], statuses.last()), (413, Some(&429)));
+}
+
+#[test]
 fn a_check_proves_key_and_writer_and_changes_nothing() {
     let collector = start(Setting::default());
     let check = |batch: &[u8]| {

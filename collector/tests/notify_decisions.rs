@@ -10,6 +10,7 @@
 mod notify_support;
 
 use hansho::clock::WallTime;
+use hansho::frame::kind::AgentId;
 use hansho_collector::store::*;
 use notify_support::support::NOW;
 use notify_support::{HOUR, MINUTE, SECOND, World, mail, worlds};
@@ -408,6 +409,100 @@ fn what_comes_late_says_so_and_what_is_over_by_then_is_one_summary() {
 }
 
 #[test]
+fn what_comes_late_and_over_is_told_as_its_urgency_and_silences_say() {
+    each(|world| {
+        world
+            .at(HOUR)
+            .hush(5001, Reason::Silenced { silence: 7 }, Some(2 * HOUR));
+        let mut ids = Vec::new();
+        // Only the page; the digest; a silence.
+        for code in [2006, 2001, 5001] {
+            let mut alert = world.new_alert(2, code, "");
+            alert.detected.as_mut().unwrap().wall = WallTime::from_millis(NOW + 10 * MINUTE);
+            world.put(&alert);
+            alert.firing = false;
+            world.put(&alert);
+            ids.push(alert.id);
+        }
+        assert_eq!(world.at(8 * HOUR - SECOND).deliver(), []);
+        assert_eq!(
+            world.reasons(ids[0]),
+            [Reason::RecordOnly, Reason::NotRaisedToAnyone]
+        );
+        assert_eq!(
+            world.reasons(ids[2]),
+            [Reason::Silenced { silence: 7 }, Reason::NotRaisedToAnyone]
+        );
+        let digest = [
+            mail("digest", "sato", &[2001]),
+            mail("digest", "list", &[2001]),
+        ];
+        assert_eq!(world.at(8 * HOUR).deliver(), digest);
+    });
+}
+
+#[test]
+fn what_is_listed_ends_there_though_another_of_its_family_ends_last() {
+    each(|world| {
+        world
+            .at(SECOND)
+            .hush(1005, Reason::Silenced { silence: 7 }, None);
+        let quiet = world.raise(2, 1005);
+        world.at(HOUR);
+        let mut over = world.new_alert(2, 1002, "");
+        over.detected.as_mut().unwrap().wall = WallTime::from_millis(NOW + 10 * MINUTE);
+        world.put(&over);
+        world.resolve(quiet);
+        over.firing = false;
+        world.put(&over);
+        world.step();
+        assert_eq!(world.reasons(over.id)[0], Reason::Late);
+        assert_eq!(world.reasons(quiet).last(), Some(&Reason::FamilyEnds));
+        let summary = world.at(HOUR + 2 * MINUTE).deliver();
+        assert_eq!(summary[0], mail("late", "sato", &[1002]));
+    });
+}
+
+#[test]
+fn an_agent_that_speaks_again_is_not_explained_away_by_its_silence() {
+    each(|world| {
+        world.team.escalate_ms = 100 * HOUR;
+        let host = world.at(SECOND).raise(1, 9001);
+        let seen = WallTime::from_millis(NOW);
+        world.with(|rows| {
+            let mut agent = rows.agent(AgentId(1))?.unwrap();
+            agent.last_seen = Some(seen);
+            rows.put_agent(&agent)?;
+            rows.put_presence(&Presence {
+                standing: Standing::Absent,
+                seen: Some(seen),
+                ..Presence::new(AgentId(1))
+            })
+        });
+        let before = world.raise(1, 5002);
+        world.at(4 * MINUTE).deliver();
+        assert_eq!(world.reasons(before), [Reason::Suppressed { by: 9001 }]);
+        // Its first batch after the outage is stored; the sweep, which ends 9001, comes after the notifier's step.
+        let now = world.now();
+        world.with(|rows| {
+            let mut agent = rows.agent(AgentId(1))?.unwrap();
+            agent.last_seen = Some(now);
+            rows.put_agent(&agent)
+        });
+        let mut over = world.new_alert(1, 5001, "a");
+        over.firing = false;
+        world.put(&over);
+        let open = world.raise(1, 1002);
+        world.step();
+        assert_eq!(world.reasons(over.id), [Reason::Late]);
+        assert_eq!(world.reasons(open), [Reason::First]);
+        world.resolve(host);
+        let mails = world.at(6 * MINUTE).deliver();
+        assert!(mails.contains(&mail("late", "sato", &[5001])), "{mails:?}");
+    });
+}
+
+#[test]
 fn a_test_goes_the_whole_way_and_is_marked() {
     each(|world| {
         world.hush(1002, Reason::Silenced { silence: 1 }, None);
@@ -501,6 +596,27 @@ fn machines_get_everything_by_itself_at_once() {
             world.at(3 * SECOND).deliver(),
             [mail("family_ends", "hook", &[1001])]
         );
+    });
+}
+
+#[test]
+fn where_machines_were_told_at_once_people_still_hear_of_the_end_in_the_digest() {
+    each(|world| {
+        world.team.repeat_ms = None;
+        let id = world.at(SECOND).raise(3, 1001);
+        let mails = world.at(8 * HOUR).deliver();
+        assert!(mails.contains(&mail("digest", "sato", &[1001])));
+        // At night, after the digest.
+        world.at(10 * HOUR).resolve(id);
+        assert_eq!(
+            world.at(11 * HOUR).deliver(),
+            [mail("family_ends", "hook", &[1001])]
+        );
+        let digest = [
+            mail("digest", "sato", &[1001]),
+            mail("digest", "list", &[1001]),
+        ];
+        assert_eq!(world.at(16 * HOUR).deliver(), digest);
     });
 }
 

@@ -9,9 +9,13 @@
 
 mod notify_support;
 
+use hansho::clock::WallTime;
 use hansho_collector::limit::{CLAIM_MS, GIVE_UP_MS};
-use hansho_collector::notify::outbox::{Attempt, Marked, Tried, UNDELIVERED, claim, finish};
+use hansho_collector::notify::outbox::{
+    Attempt, InHand, Marked, Tried, UNDELIVERED, claim, finish,
+};
 use hansho_collector::store::*;
+use notify_support::support::NOW;
 use notify_support::{HOUR, MINUTE, SECOND, World, mail, worlds};
 
 fn each(test: impl Fn(&mut World)) {
@@ -121,8 +125,102 @@ fn a_receiver_gets_one_at_a_time_and_a_busy_one_is_left_out() {
         assert_eq!(names, ["list", "sato"]);
         let now = world.now();
         let fence = world.fence;
-        let busy = ["sato".to_owned(), "list".to_owned()];
+        let busy: Vec<InHand> = claimed.iter().map(InHand::of).collect();
         assert_eq!(world.with(|rows| claim(rows, fence, &busy, 16, now)), []);
+    });
+}
+
+#[test]
+fn a_dead_receiver_with_a_thousand_messages_hides_no_other() {
+    each(|world| {
+        world.team.ceiling = 100_000;
+        world.policy.group_after = 100_000;
+        for _ in 0..600 {
+            let place = world.next_alert.to_string();
+            let alert = world.new_alert(3, 5001, &place);
+            world.put(&alert);
+        }
+        world.step();
+        // Both mailboxes and the hook hang: each has one in hand.
+        let hanging = world.claim();
+        assert_eq!(hanging.len(), 3);
+        world.at(world.now_ms + 20 * SECOND);
+        let hidden = world.with(|rows| {
+            let mut one = hanging[0].clone();
+            one.number = 1_000_000;
+            one.decision = 1_000_000;
+            one.receiver = "suzuki".to_owned();
+            one.state = Sending::Queued;
+            one.next_try = WallTime::from_millis(NOW + 15 * SECOND);
+            rows.put_outgoing(&one)?;
+            Ok(one.number)
+        });
+        let in_hand: Vec<InHand> = hanging.iter().map(InHand::of).collect();
+        let (now, fence) = (world.now(), world.fence);
+        let claimed = world.with(|rows| claim(rows, fence, &in_hand, 1, now));
+        let numbers: Vec<u64> = claimed.iter().map(|one| one.number).collect();
+        assert_eq!(numbers, [hidden]);
+    });
+}
+
+#[test]
+fn a_receiver_that_is_taken_out_of_the_configuration_is_not_told_of_for_ever() {
+    each(|world| {
+        raised(world);
+        let claimed = world.claim();
+        let sato = claimed.iter().find(|one| one.receiver == "sato").unwrap();
+        world.mark(sato, "refused");
+        let open = |world: &World| {
+            let all = world.store.alerts(&AlertFilter::default()).unwrap();
+            all.iter()
+                .any(|alert| alert.identity.code == UNDELIVERED && alert.firing)
+        };
+        assert!(open(world));
+        world.at(2 * HOUR);
+        assert!(open(world));
+        world.team.gone = Some("sato");
+        world.at(4 * HOUR);
+        assert!(!open(world));
+    });
+}
+
+#[test]
+fn a_clock_that_was_a_day_ahead_holds_back_no_mail() {
+    each(|world| {
+        world.at(24 * HOUR).raise(1, 5001);
+        world.step();
+        let claimed = world.claim();
+        world.mark(&claimed[0], "later");
+        world.mark(&claimed[1], "later");
+        // The clock is set right: by a day.
+        world.now_ms = MINUTE;
+        assert_eq!(world.claim().len(), 2);
+    });
+}
+
+#[test]
+fn mails_that_hang_leave_a_worker_to_the_hooks() {
+    each(|world| {
+        world.raise(3, 5001);
+        world.step();
+        let queued = world.claim();
+        world.begin();
+        world.with(|rows| {
+            for (place, receiver) in (0_u64..).zip(["a", "b", "c", "d", "e"]) {
+                let mut one = queued[0].clone();
+                one.number = 1_000 + place;
+                one.decision = 1_000 + place;
+                one.receiver = receiver.to_owned();
+                one.state = Sending::Queued;
+                one.next_try = WallTime::from_millis(NOW);
+                rows.put_outgoing(&one)?;
+            }
+            Ok(())
+        });
+        let (now, fence) = (world.now(), world.fence);
+        let claimed = world.with(|rows| claim(rows, fence, &[], 4, now));
+        let mails = claimed.iter().filter(|one| one.channel == Channel::Mail);
+        assert_eq!((claimed.len(), mails.count()), (4, 3));
     });
 }
 

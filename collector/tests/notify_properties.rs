@@ -178,11 +178,15 @@ fn send(world: &mut World, op: &Op) {
 }
 
 fn check(world: &World, known: &Known) {
+    let events = world.with(|rows| rows.events_after(0, usize::MAX));
+    // Also what the collector raised itself: a receiver that mail does not reach.
+    let all: BTreeSet<AlertId> = events.iter().map(|event| event.alert).collect();
+    assert!(known.all.iter().all(|id| all.contains(id)));
     let mut decisions: BTreeMap<u64, Decision> = BTreeMap::new();
     let mut threads = BTreeSet::new();
     let mut messages: BTreeMap<u64, Outgoing> = BTreeMap::new();
     world.with(|rows| {
-        for id in &known.all {
+        for id in &all {
             for decision in rows.decisions_of(*id)? {
                 threads.extend(decision.thread);
                 decisions.insert(decision.number, decision);
@@ -200,7 +204,6 @@ fn check(world: &World, known: &Known) {
         Ok(())
     });
     // Every event has exactly one decision, so every raised alert has one.
-    let events = world.with(|rows| rows.events_after(0, usize::MAX));
     let answered: Vec<u64> = decisions.values().filter_map(|one| one.event).collect();
     let mut once = answered.clone();
     once.sort_unstable();
@@ -245,7 +248,7 @@ fn check(world: &World, known: &Known) {
         assert_eq!(ends[0].reason == Reason::FamilyEnds, thread.is_told());
     }
     // An alert that stands in a message has a time of notification, and no other.
-    for id in &known.all {
+    for id in &all {
         let named = messages.values().any(|one| {
             one.alert == Some(*id) || world.with(|rows| rows.listed(one.number)).contains(id)
         });

@@ -11,8 +11,8 @@ use hansho_collector::store::LostReason;
 use hansho_collector::web::codes::{self, Language};
 use hansho_collector::web::link_words;
 use hansho_collector::web::names;
-use hansho_collector::web::words;
 use hansho_collector::web::words_people;
+use hansho_collector::web::{words, words_alert, words_fleet, words_plan};
 
 const LOST: [LostReason; 6] = [
     LostReason::Unknown,
@@ -38,6 +38,13 @@ fn japanese() -> Vec<String> {
         format!("{:?}", words_people::of(ja)),
         words_people::of(ja).too_often(time),
         format!("{:?}", link_words::of(ja)),
+        format!("{:?}", words_fleet::of(ja)),
+        format!("{:?}", words_plan::of(ja)),
+        format!("{:?}", words_alert::of(ja)),
+        words_fleet::hosts(ja, 2),
+        words_fleet::systems(ja, 2),
+        words_fleet::more(ja, 2),
+        words_fleet::until(ja, time),
     ];
     all.extend(
         names::FIELDS
@@ -122,12 +129,20 @@ fn a_word_that_is_avoided_would_be_found() {
 
 #[test]
 fn the_english_words_are_english_and_no_word_is_missing() {
-    let english = format!("{:?}", words::of(Language::En));
-    let of_people = format!("{:?}", words_people::of(Language::En));
-    assert!(english.is_ascii() && of_people.is_ascii());
-    let japanese = format!("{:?}", words::of(Language::Ja));
-    let people = format!("{:?}", words_people::of(Language::Ja));
-    for text in [english, of_people, japanese, people] {
+    let all = |language| {
+        [
+            format!("{:?}", words::of(language)),
+            format!("{:?}", words_people::of(language)),
+            format!("{:?}", words_fleet::of(language)),
+            format!("{:?}", words_plan::of(language)),
+            format!("{:?}", words_alert::of(language)),
+        ]
+    };
+    for text in all(Language::En) {
+        // The times sign of the weekly page is that of both languages.
+        assert!(text.replace('\u{d7}', "x").is_ascii(), "{text}");
+    }
+    for text in all(Language::En).into_iter().chain(all(Language::Ja)) {
         assert!(!text.contains("\"\""), "{text}");
     }
 }

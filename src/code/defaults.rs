@@ -257,7 +257,7 @@ impl Rule {
 #[cfg(test)]
 mod tests {
     use super::{SOURCES, builtin_rules};
-    use crate::code::{TABLE, entry};
+    use crate::code::{RaisedBy, TABLE, entry};
     use crate::limit::{RULES, WINDOWS};
     use crate::rule::{GateTest, Kind, Quantity, Rule};
 
@@ -270,9 +270,9 @@ mod tests {
                 .filter(|rule| rule.code == known.number)
                 .collect();
             let expected = match (known.raised_by, known.number) {
-                (None, _) => 0,
-                (Some(_), 8005) => SOURCES.len(),
-                (Some(_), _) => 1,
+                (None | Some(RaisedBy::Collector), _) => 0,
+                (Some(RaisedBy::Agent), 8005) => SOURCES.len(),
+                (Some(RaisedBy::Agent), _) => 1,
             };
             assert_eq!(of_code.len(), expected, "{}", known.number);
             for rule in of_code {

@@ -1,38 +1,50 @@
 //! `agent rotate|revoke|retire|rename|move` and `join-token`: what people do with agents and their keys.
 
 use super::{Arguments, configuration, name, one_agent, print, reader, store_failure};
+use crate::api;
 use crate::clock::{self, utc};
 use crate::config::value::duration_text;
 use crate::exit::{CONFIG, FAILURE, Failure, IO, USAGE};
+use crate::handling::agents::{self, Goes, NewJoinToken};
+use crate::handling::{Fault, Scope, Who, transact};
 use crate::ingest::join::{token_hash, token_text};
 use crate::keys::{self, Masters};
 use crate::limit::{JOIN_TOKEN_DAYS, JOIN_TOKEN_MS, JOIN_TOKEN_USES, ROTATION_GRACE_MS};
-use crate::store::agents::{self, Rotated};
+use crate::store::agents::Rotated;
 use crate::store::rows::AllRows;
-use crate::store::{Agent, JoinToken, SqliteStore, Store as _, StoreError};
+use crate::store::{SqliteStore, Store as _, Via};
 use hansho::clock::WallTime;
-use serde_json::json;
+use hansho::frame::kind::AgentId;
 
-/// Runs a decision on the store, beside a running `serve`.
+/// Whoever may write the store's directory: the audit has no better name.
+pub(super) fn by() -> Who {
+    Who {
+        name: "command line".to_owned(),
+        via: Via::Command,
+        scope: Scope::All,
+    }
+}
+
+/// A decision that the store or its rules refuse.
+pub(super) fn failure(fault: &Fault) -> Failure {
+    match fault {
+        Fault::Refused(refused) => Failure::new(FAILURE, refused.to_string()),
+        Fault::Store(error) => store_failure(error),
+    }
+}
+
+/// Runs a decision about an agent, beside a running `serve`.
 fn change<T>(
     arguments: &Arguments,
     selector: &str,
-    mut decide: impl FnMut(&mut dyn AllRows, &Agent, WallTime) -> Result<T, StoreError>,
-) -> Result<(Agent, T), Failure> {
+    mut decide: impl FnMut(&mut dyn AllRows, &Who, AgentId, WallTime) -> Result<T, Fault>,
+) -> Result<T, Failure> {
     let config = configuration(arguments)?;
     let store =
         SqliteStore::open_beside(&config.directory).map_err(|error| store_failure(&error))?;
     let agent = one_agent(&store, selector)?;
-    let mut outcome = None;
-    store
-        .transact(&mut |rows| {
-            let agent = agents::demand(rows, agent.id)?;
-            outcome = Some(decide(rows, &agent, clock::now())?);
-            Ok(())
-        })
-        .map_err(|error| store_failure(&error))?;
-    let outcome = outcome.ok_or_else(|| Failure::new(IO, "the store did nothing"))?;
-    Ok((agent, outcome))
+    transact(&store, |rows| decide(rows, &by(), agent.id, clock::now()))
+        .map_err(|fault| failure(&fault))
 }
 
 /// `agent rotate NAME [--key-file PATH] [--grace TIME]`: a new key epoch.
@@ -46,8 +58,8 @@ pub(super) fn rotate(arguments: &Arguments, selector: &str) -> Result<(), Failur
     }
     let masters = Masters::read(&config.masters)?;
     let master = masters.newest();
-    let (agent, rotated) = change(arguments, selector, |rows, agent, now| {
-        agents::rotate(rows, agent.id, master, grace_ms, now)
+    let (agent, rotated) = change(arguments, selector, |rows, who, id, now| {
+        agents::rotate(rows, who, id, (master, grace_ms), now)
     })?;
     let Rotated::To(epoch) = rotated else {
         let message = format!("{} had 255 keys: retire it and add it anew", agent.path());
@@ -73,8 +85,8 @@ pub(super) fn rotate(arguments: &Arguments, selector: &str) -> Result<(), Failur
 
 /// `agent revoke NAME [--epoch N]`: refuses keys from now on.
 pub(super) fn revoke(arguments: &Arguments, selector: &str) -> Result<(), Failure> {
-    let (agent, revoked) = change(arguments, selector, |rows, agent, now| {
-        agents::revoke(rows, agent.id, arguments.epoch, now)
+    let (agent, revoked) = change(arguments, selector, |rows, who, id, now| {
+        agents::revoke(rows, who, id, arguments.epoch, now)
     })?;
     if revoked == 0 {
         let message = format!("{}: no such key that is still good", agent.path());
@@ -89,12 +101,8 @@ pub(super) fn revoke(arguments: &Arguments, selector: &str) -> Result<(), Failur
 /// `agent retire NAME [--undo]`: nobody expects it any more, or again.
 pub(super) fn retire(arguments: &Arguments, selector: &str) -> Result<(), Failure> {
     let undo = arguments.undo;
-    let (agent, changed) = change(arguments, selector, |rows, agent, now| {
-        let changed = agent.retired.is_some() == undo;
-        if changed {
-            rows.put_retired(agent.id, (!undo).then_some(now))?;
-        }
-        Ok(changed)
+    let (agent, changed) = change(arguments, selector, |rows, who, id, now| {
+        agents::retire(rows, who, id, undo, now)
     })?;
     let path = agent.path();
     print(&match (undo, changed) {
@@ -108,8 +116,12 @@ pub(super) fn retire(arguments: &Arguments, selector: &str) -> Result<(), Failur
 /// `agent rename NAME NEW`.
 pub(super) fn rename(arguments: &Arguments, selector: &str, new: &str) -> Result<(), Failure> {
     let new = name("NEW", new)?;
-    let (agent, ()) = change(arguments, selector, |rows, agent, _| {
-        rows.put_place(agent.id, &agent.customer, &agent.system, &new)
+    let goes = Goes {
+        system: None,
+        name: Some(&new),
+    };
+    let agent = change(arguments, selector, |rows, who, id, now| {
+        agents::place(rows, who, id, goes, now)
     })?;
     let (customer, system) = (&agent.customer, &agent.system);
     print(&format!(
@@ -121,8 +133,12 @@ pub(super) fn rename(arguments: &Arguments, selector: &str, new: &str) -> Result
 /// `agent move NAME --system CUSTOMER/SYSTEM`.
 pub(super) fn move_to(arguments: &Arguments, selector: &str) -> Result<(), Failure> {
     let (customer, system) = system(arguments, "agent move")?;
-    let (agent, ()) = change(arguments, selector, |rows, agent, _| {
-        rows.put_place(agent.id, &customer, &system, &agent.name)
+    let goes = Goes {
+        system: Some((&customer, &system)),
+        name: None,
+    };
+    let agent = change(arguments, selector, |rows, who, id, now| {
+        agents::place(rows, who, id, goes, now)
     })?;
     print(&format!(
         "{}: now {customer}/{system}/{}\n",
@@ -165,25 +181,18 @@ pub(super) fn token_add(arguments: &Arguments) -> Result<(), Failure> {
     // Of hosts that join the masters make the keys: there must be one before the first does.
     Masters::read_or_create(&config.masters)?;
     let secret: [u8; 32] = keys::random()?;
-    let created = clock::now();
-    let mut id = 0;
-    store
-        .transact(&mut |rows| {
-            let newest = rows.join_tokens()?.last().map_or(0, |token| token.id);
-            id = newest.saturating_add(1);
-            rows.put_join_token(&JoinToken {
-                id,
-                hash: token_hash(&secret),
-                customer: customer.clone(),
-                system: system.clone(),
-                uses,
-                used: 0,
-                created,
-                ends: WallTime::from_millis(created.as_millis().saturating_add(for_ms)),
-                revoked: None,
-            })
-        })
-        .map_err(|error| store_failure(&error))?;
+    let new = NewJoinToken {
+        customer: customer.clone(),
+        system: system.clone(),
+        uses,
+        for_ms,
+        hash: token_hash(&secret),
+    };
+    let made = transact(&store, |rows| {
+        agents::add_token(rows, &by(), &new, clock::now())
+    })
+    .map_err(|fault| failure(&fault))?;
+    let id = made.id;
     let line = format!("{}\n", token_text(id, &secret));
     let Some(path) = path else {
         return print(&line);
@@ -212,16 +221,7 @@ pub(super) fn token_list(arguments: &Arguments) -> Result<(), Failure> {
         let state = token.end(now).map_or("good", |end| end.word());
         let ends_ms = token.ends.as_millis();
         if arguments.json {
-            let token = json!({
-                "id": token.id,
-                "customer": token.customer,
-                "system": token.system,
-                "state": state,
-                "uses": token.uses,
-                "used": token.used,
-                "created_ms": token.created.as_millis(),
-                "ends_ms": ends_ms,
-            });
+            let token = api::keys::token(token, now);
             text.push_str(&token.to_string());
         } else {
             let (customer, system) = (&token.customer, &token.system);
@@ -246,16 +246,12 @@ pub(super) fn token_revoke(arguments: &Arguments, id: &str) -> Result<(), Failur
     let config = configuration(arguments)?;
     let store =
         SqliteStore::open_beside(&config.directory).map_err(|error| store_failure(&error))?;
-    let mut found = None;
-    store
-        .transact(&mut |rows| {
-            found = agents::revoke_token(rows, number, clock::now())?;
-            Ok(())
-        })
-        .map_err(|error| store_failure(&error))?;
-    match found {
-        None => Err(Failure::new(FAILURE, format!("no join token {number}"))),
-        Some(None) => print(&format!("join token {number} revoked\n")),
-        Some(Some(end)) => print(&format!("join token {number} was {} already\n", end.word())),
-    }
+    let (_, end) = transact(&store, |rows| {
+        agents::revoke_token(rows, &by(), number, clock::now())
+    })
+    .map_err(|fault| failure(&fault))?;
+    print(&match end {
+        None => format!("join token {number} revoked\n"),
+        Some(end) => format!("join token {number} was {} already\n", end.word()),
+    })
 }

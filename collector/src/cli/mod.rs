@@ -20,6 +20,8 @@ use crate::config::value::{duration_ms, is_id};
 use crate::config::{self, Config};
 use crate::directory::Directory;
 use crate::exit::{CONFIG, DATA, FAILURE, Failure, IO, OK, USAGE};
+use crate::handling::agents as handling_agents;
+use crate::handling::{Fault, transact};
 use crate::keys::{self, Masters};
 use crate::limit::{NAME_CHARACTERS, READINGS};
 use crate::logger;
@@ -441,10 +443,13 @@ fn agent_add(arguments: &Arguments, agent: &str) -> Result<(), Failure> {
             key_epoch,
             master_id,
         };
-        match store.add_agent(&new, clock::now()) {
+        let added = transact(&store, |rows| {
+            handling_agents::add(rows, &agents::by(), &new, clock::now())
+        });
+        match added {
             Ok(()) => break id,
-            Err(StoreError::IdTaken) => {}
-            Err(error) => return Err(store_failure(&error)),
+            Err(Fault::Store(StoreError::IdTaken)) => {}
+            Err(fault) => return Err(agents::failure(&fault)),
         }
     };
     let key = masters

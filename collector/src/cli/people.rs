@@ -1,6 +1,7 @@
 //! `account` and `token`: who may come in, from the command line of the collector's own user.
 
 use super::{Arguments, configuration, print, store_failure};
+use crate::api;
 use crate::clock::{self, DAY_MS, utc};
 use crate::exit::{FAILURE, Failure, IO, USAGE};
 use crate::handling::Who;
@@ -11,7 +12,6 @@ use crate::people::{Gate, NotDone, Role, Scope, Settings};
 use crate::store::{SqliteStore, Store, StoreError, Via};
 use hansho::clock::WallTime;
 use hansho::code::Language;
-use serde_json::{Value, json};
 use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::sync::Arc;
 
@@ -104,7 +104,7 @@ fn by() -> Who {
     Who {
         name: "command line".to_owned(),
         via: Via::Command,
-        scope: crate::handling::Scope::All,
+        scope: Scope::All,
     }
 }
 
@@ -197,13 +197,6 @@ fn scope(scope: &Scope) -> String {
     }
 }
 
-fn scope_json(scope: &Scope) -> Value {
-    match scope {
-        Scope::All => json!("all"),
-        Scope::Customers(customers) => json!(customers),
-    }
-}
-
 /// A moment for people.
 fn moment(time: Option<WallTime>, none: &str) -> String {
     time.map_or_else(|| none.to_owned(), |time| utc(time.as_millis()))
@@ -272,16 +265,7 @@ fn account_list(arguments: &Arguments) -> Result<(), Failure> {
     let mut text = String::new();
     for account in everybody(arguments)?.0 {
         let line = if arguments.json {
-            json!({
-                "account": account.name,
-                "role": account.role.word(),
-                "customers": scope_json(&account.scope),
-                "language": account.language.map(Language::tag),
-                "password": account.password.is_some(),
-                "disabled": account.disabled,
-                "created_ms": account.created.as_millis(),
-            })
-            .to_string()
+            api::accounts::account(&account).to_string()
         } else {
             let state = match (account.disabled, account.password.is_some()) {
                 (true, _) => "disabled",
@@ -320,16 +304,7 @@ fn token_list(arguments: &Arguments) -> Result<(), Failure> {
     let mut text = String::new();
     for token in everybody(arguments)?.1 {
         let line = if arguments.json {
-            json!({
-                "token": token.name,
-                "role": token.role.word(),
-                "customers": scope_json(&token.scope),
-                "created_ms": token.created.as_millis(),
-                "created_by": token.created_by,
-                "expires_ms": token.expires.map(WallTime::as_millis),
-                "used_ms": token.used.map(WallTime::as_millis),
-            })
-            .to_string()
+            api::accounts::token(&token).to_string()
         } else {
             format!(
                 "{} {} ({}) ends: {}; last used: {}",

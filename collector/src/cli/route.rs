@@ -1,29 +1,17 @@
 //! `route`: who gets an alert, what they are told, and why.
 
 use super::{Arguments, configuration, print, reader};
+use crate::api::told::{self, Question, channel};
 use crate::clock;
+use crate::config::Response;
 use crate::config::value::{duration_text, is_id};
-use crate::config::{Channel, Response};
-use crate::directory::{Directory, Facts, Owner, Routed};
+use crate::directory::{Directory, Routed};
 use crate::exit::{Failure, USAGE};
 use crate::handling::moment;
 use crate::web::codes;
 use crate::zone::Zone;
-use hansho::clock::WallTime;
-use hansho::code::{CodeError, Language};
-use serde_json::{Value, json};
+use hansho::code::CodeError;
 use std::fmt::Write as _;
-
-/// What is asked.
-struct Question<'d> {
-    directory: &'d Directory,
-    owner: Owner,
-    code: u16,
-    subject: String,
-    at: WallTime,
-    /// No agent of this name was added yet.
-    unknown_agent: bool,
-}
 
 /// Runs the command.
 ///
@@ -54,25 +42,9 @@ pub(super) fn route(arguments: &Arguments) -> Result<(), Failure> {
         at,
         unknown_agent,
     };
-    let owner = &question.owner;
-    let facts = Facts {
-        customer: &owner.customer.id,
-        system: &owner.system.id,
-        host: &owner.host,
-        site: None,
-        code,
-        subject: &question.subject,
-    };
-    let routed = directory.route(&facts, at);
-    let response = directory.response(
-        code,
-        facts.customer,
-        facts.system,
-        facts.host,
-        facts.subject,
-    );
+    let (routed, response) = question.answered();
     if arguments.json {
-        return print(&format!("{}\n", as_json(&question, &routed, response)));
+        return print(&format!("{}\n", told::json(&question, &routed, response)));
     }
     print(&as_text(&question, &routed, response))
 }
@@ -105,84 +77,6 @@ fn path_of(arguments: &Arguments, selector: &str) -> Result<(Path3, bool), Failu
         (Err(_), Some(path)) => Ok((path, true)),
         (Err(failure), None) => Err(failure),
     }
-}
-
-/// Where a receiver is reached; no secrets.
-fn channel(directory: &Directory, id: &str) -> String {
-    match directory.receiver(id).map(|receiver| &receiver.channel) {
-        None => "not known".to_owned(),
-        Some(Channel::Mail(addresses)) => format!("mail {}", addresses.join(", ")),
-        Some(Channel::Webhook { url, .. }) => format!("webhook {url}"),
-        Some(Channel::Alertmanager { url }) => format!("alertmanager {url}"),
-    }
-}
-
-fn as_json(question: &Question<'_>, routed: &Routed, response: Option<&Response>) -> Value {
-    let Question {
-        directory, owner, ..
-    } = question;
-    let language = owner.language;
-    let told = routed.told.iter().map(|told| {
-        json!({
-            "receiver": told.receiver,
-            "channel": channel(directory, &told.receiver),
-            "copy": told.copy,
-            "why": told.why.word(),
-            "because": told.why.to_string(),
-        })
-    });
-    let steps = routed.escalation.iter().map(|step| {
-        json!({
-            "after_ms": step.after_ms,
-            "rank": step.rank,
-            "receiver": step.receiver,
-            "team": step.team,
-        })
-    });
-    let problems = routed.problems.iter().map(ToString::to_string);
-    json!({
-        "customer": owner.customer.id,
-        "system": owner.system.id,
-        "agent": owner.host,
-        "agent_added": !question.unknown_agent,
-        "site": owner.site.as_ref().map(|site| &site.id),
-        "environment": owner.environment.as_ref().map(|text| text.get(language)),
-        "team": owner.team.as_ref().map(|team| &team.id),
-        "team_from": owner.team_from.word(),
-        "code": question.code,
-        "subject": question.subject,
-        "at_ms": question.at.as_millis(),
-        "route_line": routed.route,
-        "teams": routed.teams,
-        "deliver": routed.deliver.word(),
-        "deliver_because": routed.deliver_why.to_string(),
-        "digest_at_ms": routed.digest_at.map(WallTime::as_millis),
-        "told": told.collect::<Vec<_>>(),
-        "escalation": steps.collect::<Vec<_>>(),
-        "problems": problems.collect::<Vec<_>>(),
-        "response": response.map(|response| response_json(directory, response, language)),
-    })
-}
-
-fn response_json(directory: &Directory, response: &Response, language: Language) -> Value {
-    let texts = |texts: &[crate::config::Text]| -> Vec<String> {
-        texts
-            .iter()
-            .map(|text| text.get(language).to_owned())
-            .collect()
-    };
-    let text = |text: &Option<crate::config::Text>| {
-        text.as_ref().map(|text| text.get(language).to_owned())
-    };
-    json!({
-        "source": directory.source(response).to_string(),
-        "impact": text(&response.impact),
-        "first_action": texts(&response.first_action),
-        "must_not": texts(&response.must_not),
-        "decides": text(&response.decides),
-        "document": text(&response.document),
-        "telephone": response.telephone,
-    })
 }
 
 fn as_text(question: &Question<'_>, routed: &Routed, response: Option<&Response>) -> String {

@@ -94,12 +94,11 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
     // The first to ask: the daily mail says since when it runs.
     clock::start();
     let masters = Masters::read_or_create(&config.masters)?;
-    let acceptor = match &config.ingest.tls {
-        Some((certificate, key)) => {
-            Some(tls::acceptor(certificate, key).map_err(|said| Failure::new(CONFIG, said))?)
-        }
-        None => None,
-    };
+    let tls = config.ingest.tls.as_ref();
+    let acceptor = tls.map(|(certificate, key)| tls::acceptor(certificate, key));
+    let acceptor = acceptor
+        .transpose()
+        .map_err(|said| Failure::new(CONFIG, said))?;
     let open = |error: StoreError| store_failure(&error);
     let writing: Arc<dyn Store> = Arc::new(writer(config, standby)?);
     let reading: Arc<dyn Store> =
@@ -124,7 +123,7 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
     let intake = Arc::new(Intake {
         keys: Arc::new(StoredKeys {
             store: looking_up,
-            masters,
+            masters: masters.clone(),
             known: Mutex::default(),
         }),
         queue: queue.clone(),
@@ -134,15 +133,7 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         patience: Patience::default(),
         joins: JoinGate::default(),
     });
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(
-            std::thread::available_parallelism()
-                .map_or(2, usize::from)
-                .clamp(2, 8),
-        )
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::new(IO, format!("the runtime cannot be started: {error}")))?;
+    let runtime = runtime()?;
     let zone = config.pages.zone.clone().unwrap_or_else(Zone::of_host);
     let current = Arc::new(Current::new(config, zone.clone()));
     reload::warn(&current);
@@ -171,7 +162,9 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         signs,
         now: clock::now,
         zone,
+        current: Arc::clone(&current),
         newest,
+        masters: Arc::new(masters),
     };
     let outcome = runtime.block_on(listen(
         config,
@@ -193,6 +186,16 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         return Err(Failure::new(IO, "the writer failed"));
     }
     outcome
+}
+
+/// A thread a processor for connections, within reason.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let processors = std::thread::available_parallelism().map_or(2, usize::from);
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(processors.clamp(2, 8))
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(IO, format!("the runtime cannot be started: {error}")))
 }
 
 /// How people come in, as collector.toml has it.

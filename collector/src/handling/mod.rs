@@ -1,11 +1,12 @@
 //! What people do about alerts: take them, silence them, announce work, write notes; and the audit of it all.
 //!
 //! Each decision is a function on the rows of an open transaction, with who acts and the time given; pages, API, signed links
-//! and commands use the same ones. [`acknowledge`] taking an alert and giving it back; [`silence`] and [`window`] quiet and
+//! and commands use the same ones. [`acknowledge`] taking an alert and giving it back; [`agents`] agents, their keys and join tokens; [`silence`] and [`window`] quiet and
 //! announced times; [`note`] notes; [`audit`] who did what, and its export; [`link`] signed links; [`moment`] how people write
 //! times; [`text`] what they may write. Whether a window covers a moment is in `store::types::window`, because presence asks too.
 
 pub mod acknowledge;
+pub mod agents;
 pub mod audit;
 pub mod link;
 pub mod moment;
@@ -18,30 +19,11 @@ pub use acknowledge::{Ask, Taken, acknowledge, release};
 pub use link::{LinkRefused, LinkTarget, by_link};
 pub use silence::silenced;
 
+pub use crate::store::types::people::Scope;
+
 use crate::store::rows::AllRows;
 use crate::store::{AlertId, Store, StoreError, StoredAlert, Via};
 use hansho::clock::WallTime;
-use std::collections::BTreeSet;
-
-/// Whose systems somebody may act on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// Everybody's.
-    All,
-    /// These customers'.
-    Customers(BTreeSet<String>),
-}
-
-impl Scope {
-    /// Whether a customer's systems are within.
-    #[must_use]
-    pub fn has(&self, customer: &str) -> bool {
-        match self {
-            Self::All => true,
-            Self::Customers(customers) => customers.contains(customer),
-        }
-    }
-}
 
 /// Who acts. That the role allows it was checked before.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +51,8 @@ pub enum Refused {
     NoSilence(u64),
     /// There is no such window, or not for this person.
     NoWindow(u64),
+    /// There is no such join token, or not for this person.
+    NoToken(u32),
     /// It concerns a customer beyond this person's scope; empty is all customers.
     Beyond(String),
     /// It ended before.
@@ -137,6 +121,7 @@ impl core::fmt::Display for Refused {
             Self::NoCustomer(customer) => write!(f, "there is no customer {customer:?}"),
             Self::NoSilence(id) => write!(f, "there is no silence {id}"),
             Self::NoWindow(id) => write!(f, "there is no window {id}"),
+            Self::NoToken(id) => write!(f, "there is no join token {id}"),
             Self::Beyond(customer) if customer.is_empty() => {
                 write!(f, "that concerns all customers, which is not yours to do")
             }
@@ -289,11 +274,17 @@ pub fn owner(rows: &mut dyn AllRows, alert: &StoredAlert) -> Result<Owner, Store
             agent: agent.name,
         });
     }
+    Ok(owner_of_site(alert))
+}
+
+/// Whose an alert without an agent is.
+#[must_use]
+pub fn owner_of_site(alert: &StoredAlert) -> Owner {
     let site = alert.identity.subject.split_once('/');
-    Ok(Owner {
+    Owner {
         customer: site.map_or_else(String::new, |(customer, _)| customer.to_owned()),
         ..Owner::default()
-    })
+    }
 }
 
 /// An alert that this person may act on, and whose it is.

@@ -333,7 +333,9 @@ impl Intake {
         let body = read(request.into_body(), JOIN_BYTES);
         let body = tokio::time::timeout(self.patience.body, body)
             .await
-            .unwrap_or(Err(Refused::Slow))?;
+            .unwrap_or(Err(Refused::Slow))
+            // Else one address with endless or broken bodies uses up what all others need.
+            .inspect_err(|_| self.joins.failed(address))?;
         let (token, hash, name) = match join::parse(&body) {
             Ok(asked) => asked,
             Err(fault) => {

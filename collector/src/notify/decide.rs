@@ -1,12 +1,12 @@
 //! What is decided on each kind of event.
 
-use super::context::About;
+use super::context::{About, Routing};
 use super::step::Step;
 use super::thread::{rank, strand_of};
 use crate::limit::LATE_WAIT_MS;
 use crate::store::{
-    ClockQuality, Event, EventKind, ListOf, Outcome, Reason, StoreError, StoredAlert, Thread,
-    Waiting,
+    Channel, ClockQuality, Event, EventKind, ListOf, Outcome, Reason, StoreError, StoredAlert,
+    Thread, Waiting,
 };
 use hansho::clock::WallTime;
 use hansho::code::Urgency;
@@ -44,8 +44,7 @@ impl Step<'_> {
             None => self.begin_thread(event, about)?,
         };
         if !alert.firing && self.late(alert) && !thread.is_told() {
-            // Raised and over, both long ago: its end follows in the journal and finds it listed.
-            return self.list_late(Some(event), about, &mut thread);
+            return self.raised_and_over(event, about, &mut thread);
         }
         let worst = self.open_in(&strand)?.into_iter().next();
         if let Some(worst) = worst
@@ -71,6 +70,27 @@ impl Step<'_> {
             return self.conclude(Some(event), about, &mut thread, quiet);
         }
         self.raise_by_urgency(Some(event), about, &mut thread, reason)
+    }
+
+    /// Raised and over, both long ago: its end follows in the journal and finds it listed, where it is.
+    fn raised_and_over(
+        &mut self,
+        event: &Event,
+        about: &About,
+        thread: &mut Thread,
+    ) -> Result<(), StoreError> {
+        if let Some((reason, _)) = self.hush(about)? {
+            thread.quiet = Some(reason);
+            return self.conclude(Some(event), about, thread, (reason, Outcome::Quiet));
+        }
+        match self.urgency(about) {
+            Urgency::Record => {
+                let quiet = (Reason::RecordOnly, Outcome::Quiet);
+                self.conclude(Some(event), about, thread, quiet)
+            }
+            Urgency::WorkingHours => self.list_in_digest(Some(event), about, thread),
+            Urgency::Now => self.list_late(Some(event), about, thread),
+        }
     }
 
     /// Whether the worst open alert makes it needless to speak of another one that was raised: a worse one always does, an equal
@@ -154,7 +174,8 @@ impl Step<'_> {
             .directory
             .next_digest(about.customer(), self.now);
         self.wait(ListOf::Digest, about.customer(), about, (number, due))?;
-        self.tell_machines(number, about, thread, Reason::Digest)?;
+        let routing = self.routing(about, 1);
+        self.tell_machines(number, about, thread, (Reason::Digest, routing))?;
         thread.listed = Some(ListOf::Digest);
         thread.last_told = Some(self.now);
         let listed = (Reason::Digest, Outcome::Listed);
@@ -207,28 +228,60 @@ impl Step<'_> {
         thread.ended = Some(self.now);
         thread.quiet = None;
         thread.untaken = None;
+        let mailed = thread.messages > 0 && self.people_were_told(&thread)?;
+        if thread.listed == Some(ListOf::Digest) && !mailed {
+            return self.end_in_digest(event, about, &mut thread);
+        }
         if thread.messages > 0 {
             return self.tell_end(event, about, &mut thread);
         }
         let outcome = match thread.listed {
-            Some(ListOf::Digest) => {
-                let number = self.next_decision();
-                let due = self
-                    .context
-                    .directory
-                    .next_digest(about.customer(), self.now);
-                self.wait(ListOf::Digest, about.customer(), about, (number, due))?;
-                let listed = (Reason::FamilyEnds, Outcome::Listed);
-                return self.conclude_as(number, Some(event), about, &mut thread, listed);
-            }
             // The list that it waits for shows its end.
-            Some(_) if !self.rows.waits(about.alert.id)?.is_empty() => {
-                (Reason::FamilyEnds, Outcome::Listed)
-            }
+            Some(_) if self.waits_for_a_list(&thread)? => (Reason::FamilyEnds, Outcome::Listed),
             Some(_) => return self.tell_end(event, about, &mut thread),
             None => (Reason::NotRaisedToAnyone, Outcome::Quiet),
         };
         self.conclude(Some(event), about, &mut thread, outcome)
+    }
+
+    /// Whether a message of the thread itself went to people; a list is not one.
+    fn people_were_told(&mut self, thread: &Thread) -> Result<bool, StoreError> {
+        let messages = self.rows.outgoing_of_thread(thread.root)?;
+        Ok(messages
+            .iter()
+            .any(|message| message.channel == Channel::Mail))
+    }
+
+    /// Whether any alert of the thread waits for a list: the one that ends last need not be the one that is listed.
+    fn waits_for_a_list(&mut self, thread: &Thread) -> Result<bool, StoreError> {
+        for alert in self.alerts_of(thread)? {
+            if !self.rows.waits(alert)?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// What people knew from a digest ends in one; machines that were told at once are told so of the end.
+    fn end_in_digest(
+        &mut self,
+        event: &Event,
+        about: &About,
+        thread: &mut Thread,
+    ) -> Result<(), StoreError> {
+        let number = self.next_decision();
+        let due = self
+            .context
+            .directory
+            .next_digest(about.customer(), self.now);
+        self.wait(ListOf::Digest, about.customer(), about, (number, due))?;
+        if thread.messages > 0 {
+            let receivers = self.told_in(thread)?;
+            let routing = Routing { receivers };
+            self.tell_machines(number, about, thread, (Reason::FamilyEnds, routing))?;
+        }
+        let listed = (Reason::FamilyEnds, Outcome::Listed);
+        self.conclude_as(number, Some(event), about, thread, listed)
     }
 
     /// What was suppressed by this code alone is looked at in this very step.

@@ -5,7 +5,7 @@ use super::compose::Desk;
 use super::context::Context;
 use super::courier::Courier;
 use super::handled::StoredHandling;
-use super::outbox::{Attempt, Marked, Tried, begin, claim, finish};
+use super::outbox::{Attempt, InHand, Marked, Tried, begin, claim, finish};
 use super::step::{has_work, step};
 use super::who::Configured;
 use crate::directory::Current;
@@ -58,8 +58,8 @@ struct Errand {
 /// The thread's own memory.
 struct Shift {
     fence: u64,
-    /// Messages that workers have in hand, with their receivers.
-    in_hand: Vec<(u64, String)>,
+    /// Messages that workers have in hand.
+    in_hand: Vec<InHand>,
     courier: Option<(Configured, Arc<Courier>)>,
     failing: Option<StoreError>,
     /// What is wrong with `[mail]`, said once.
@@ -141,12 +141,12 @@ impl Notifier {
 
     fn decisions(&self, configured: &Configured) -> Result<(), StoreError> {
         let policy = configured.policy();
-        let context = Context {
-            directory: configured,
-            handled: &StoredHandling,
-            policy: &policy,
-        };
         loop {
+            let context = Context {
+                directory: configured,
+                handled: &StoredHandling::default(),
+                policy: &policy,
+            };
             let now = (self.now)();
             let mut work = false;
             self.reading.view(&mut |rows| {
@@ -191,15 +191,13 @@ impl Notifier {
         let Some(courier) = courier_of(shift, configured, self.now) else {
             return Ok(());
         };
-        let busy: Vec<String> = shift.in_hand.iter().map(|(_, name)| name.clone()).collect();
         let mut claimed = Vec::new();
         self.store.transact(&mut |rows| {
-            claimed = claim(rows, fence, &busy, free, now)?;
+            claimed = claim(rows, fence, &shift.in_hand, free, now)?;
             Ok(())
         })?;
         for outgoing in claimed {
-            let number = outgoing.number;
-            let receiver = outgoing.receiver.clone();
+            let in_hand = InHand::of(&outgoing);
             let errand = Errand {
                 outgoing,
                 configured: configured.clone(),
@@ -207,14 +205,14 @@ impl Notifier {
             };
             // There is a place for each worker; where none is left, the claim ends by itself.
             if errands.try_send(errand).is_ok() {
-                shift.in_hand.push((number, receiver));
+                shift.in_hand.push(in_hand);
             }
         }
         Ok(())
     }
 
     fn sent(&self, shift: &mut Shift, number: u64, attempt: &Attempt) {
-        shift.in_hand.retain(|(known, _)| *known != number);
+        shift.in_hand.retain(|known| known.number != number);
         let now = (self.now)();
         let fence = shift.fence;
         let mut marked = Marked::TakenOver;

@@ -1,11 +1,11 @@
 //! The outbox: who may send a message, and what became of it. Each function is one transaction's work.
 
 use super::decide::later;
-use crate::limit::{CLAIM_MS, GIVE_UP_MS, RETRY_MS, SAID_CHARACTERS, TRIES_TOLD};
+use crate::limit::{CLAIM_MS, GIVE_UP_MS, RETRY_MS, SAID_CHARACTERS, TABLE_ROWS, TRIES_TOLD};
 use crate::store::raise::{self, Raise};
 use crate::store::rows::AllRows;
 use crate::store::{
-    AlertId, COLLECTOR_AGENT, ClockQuality, Dated, Identity, Outgoing, Sending, StoreError,
+    AlertId, COLLECTOR_AGENT, Channel, ClockQuality, Dated, Identity, Outgoing, Sending, StoreError,
 };
 use hansho::clock::WallTime;
 
@@ -89,16 +89,40 @@ pub fn begin(rows: &mut dyn AllRows) -> Result<u64, StoreError> {
     Ok(numbers.fence)
 }
 
-/// Takes messages in hand whose time has come, at most `limit`, leaving out those of `busy` receivers (a mail server that is slow
-/// for one holds up no other).
+/// A message that a worker has in hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InHand {
+    /// The message.
+    pub number: u64,
+    /// Its receiver.
+    pub receiver: String,
+    /// The way it goes.
+    pub channel: Channel,
+}
+
+impl InHand {
+    /// As a worker takes it.
+    #[must_use]
+    pub fn of(outgoing: &Outgoing) -> Self {
+        Self {
+            number: outgoing.number,
+            receiver: outgoing.receiver.clone(),
+            channel: outgoing.channel,
+        }
+    }
+}
+
+/// Takes messages in hand whose time has come, at most `free`. One at a time to a receiver: a thread's messages arrive in their
+/// order, and many that wait for one hide no other's. One worker is always left to the other channels: a mail server that
+/// hangs, whoever it is for, holds up no hook.
 ///
 /// # Errors
 /// [`StoreError`].
 pub fn claim(
     rows: &mut dyn AllRows,
     fence: u64,
-    busy: &[String],
-    limit: usize,
+    in_hand: &[InHand],
+    free: usize,
     now: WallTime,
 ) -> Result<Vec<Outgoing>, StoreError> {
     let mut claimed: Vec<Outgoing> = Vec::new();
@@ -106,25 +130,27 @@ pub fn claim(
         // A newer notifier sends now.
         return Ok(claimed);
     }
-    let ready = rows.outgoing_ready(now, fence, READY)?;
-    for mut outgoing in ready {
-        let in_hand = busy.contains(&outgoing.receiver)
-            || claimed.iter().any(|one| one.receiver == outgoing.receiver);
-        // One at a time to a receiver: a thread's messages arrive in their order.
-        if in_hand || claimed.len() >= limit {
+    let mut taken = in_hand.to_vec();
+    let of_channel = in_hand.len().saturating_add(free).saturating_sub(1).max(1);
+    for mut outgoing in rows.outgoing_ready(now, fence, READY)? {
+        let of_this = taken.iter().filter(|one| one.channel == outgoing.channel);
+        let busy = of_this.count() >= of_channel
+            || taken.iter().any(|one| one.receiver == outgoing.receiver);
+        if busy || claimed.len() >= free {
             continue;
         }
         outgoing.state = Sending::Claimed;
         outgoing.fence = fence;
         outgoing.until = Some(later(now, CLAIM_MS));
         rows.put_outgoing(&outgoing)?;
+        taken.push(InHand::of(&outgoing));
         claimed.push(outgoing);
     }
     Ok(claimed)
 }
 
-/// Messages looked at for a claim: enough that one receiver with many does not hide the others for long.
-const READY: usize = 512;
+/// Receivers looked at for a claim: as many as there may be.
+const READY: usize = TABLE_ROWS;
 
 /// Notes what became of a try by the notifier `fence`.
 ///

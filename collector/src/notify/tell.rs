@@ -5,7 +5,7 @@ use super::decide::later;
 use super::step::Step;
 use crate::limit::{CEILING_SPAN_MS, GROUP_WAIT_MS, STORM_WAIT_MS};
 use crate::store::{
-    AlertId, Channel, Event, ListOf, Outcome, Outgoing, Reason, Sending, StoreError, Thread,
+    Channel, Event, ListOf, Outcome, Outgoing, Reason, Sending, StoreError, Thread,
 };
 use hansho::clock::WallTime;
 use hansho::frame::seal::short_hash;
@@ -128,14 +128,8 @@ impl Step<'_> {
     /// Everybody who got a message of the thread, or a list with an alert of it; those that are no longer configured left out.
     pub(super) fn told_in(&mut self, thread: &Thread) -> Result<Vec<Receiver>, StoreError> {
         let mut names: Vec<(String, bool)> = Vec::new();
-        let mut alerts: Vec<AlertId> = vec![thread.root];
-        for decision in self.rows.decisions_of(thread.root)? {
-            if let Some(alert) = decision.alert
-                && !alerts.contains(&alert)
-            {
-                alerts.push(alert);
-            }
-        }
+        let mut alerts = self.alerts_of(thread)?;
+        alerts.reverse();
         let mut messages = self.rows.outgoing_of_thread(thread.root)?;
         for alert in alerts {
             messages.extend(self.rows.listings_of(alert)?);
@@ -207,15 +201,14 @@ impl Step<'_> {
         self.conclude_as(number, event, about, thread, decided)
     }
 
-    /// Tells the machines among an alert's receivers, under a decision that lists it for people.
+    /// Tells the machines among some receivers, under a decision that lists it for people.
     pub(super) fn tell_machines(
         &mut self,
         number: u64,
         about: &About,
         thread: &mut Thread,
-        reason: Reason,
+        (reason, mut routing): (Reason, Routing),
     ) -> Result<(), StoreError> {
-        let mut routing = self.routing(about, 1);
         routing.receivers.retain(is_machine);
         if routing.receivers.is_empty() {
             return Ok(());

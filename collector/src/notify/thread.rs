@@ -2,10 +2,11 @@
 
 use super::context::{About, Taken};
 use super::step::Step;
-use crate::store::{Event, Outcome, Reason, StoreError, StoredAlert, Strand, Thread};
+use crate::store::{AlertId, Event, Outcome, Reason, StoreError, StoredAlert, Strand, Thread};
 use hansho::clock::WallTime;
 use hansho::code::{HOST_ABSENT, Urgency, entry, silenced_with_host};
 use hansho::frame::kind::AgentId;
+use std::collections::BTreeSet;
 
 /// What an alert belongs to.
 #[must_use]
@@ -43,6 +44,10 @@ pub fn suppressor(code: u16, open: &[StoredAlert]) -> Option<u16> {
     }
     let suppressors = entry(code).map_or(&[][..], |entry| entry.suppressed_by);
     suppressors.iter().copied().find(|number| fires(*number))
+}
+
+const fn is_absence(alert: &StoredAlert) -> bool {
+    alert.identity.code == HOST_ABSENT
 }
 
 impl Thread {
@@ -99,7 +104,10 @@ impl Step<'_> {
             return Ok(None);
         }
         let code = about.alert.identity.code;
-        let open = self.rows.open_alerts(about.alert.agent)?;
+        let mut open = self.rows.open_alerts(about.alert.agent)?;
+        if open.iter().any(is_absence) && self.speaks_again(about)? {
+            open.retain(|alert| !is_absence(alert));
+        }
         if let Some(by) = suppressor(code, &open) {
             return Ok(Some((Reason::Suppressed { by }, None)));
         }
@@ -117,6 +125,14 @@ impl Step<'_> {
         Ok(hush.map(|hush| (hush.reason, hush.until)))
     }
 
+    /// Whether an agent was heard after the silence that is still told of it: the sweep that ends 9001 may come after the
+    /// batch that brought this alert, and what came does not wait for it.
+    fn speaks_again(&mut self, about: &About) -> Result<bool, StoreError> {
+        let presence = self.rows.presence(about.alert.agent)?;
+        let seen = about.agent.as_ref().and_then(|agent| agent.last_seen);
+        Ok(presence.is_some_and(|known| known.standing.is_silent() && known.seen != seen))
+    }
+
     /// Who has taken what a thread is about: whoever took any of its alerts. Taking what can wait for the working day is no answer to
     /// what cannot.
     pub(super) fn taken_in(
@@ -125,13 +141,8 @@ impl Step<'_> {
         thread: &Thread,
     ) -> Result<Option<Taken>, StoreError> {
         let mut alerts = vec![about.alert.id];
-        for decision in self.rows.decisions_of(thread.root)?.iter().rev() {
-            if let Some(alert) = decision.alert
-                && !alerts.contains(&alert)
-            {
-                alerts.push(alert);
-            }
-        }
+        let others = self.alerts_of(thread)?;
+        alerts.extend(others.into_iter().filter(|id| *id != about.alert.id));
         let urgent = self.urgency(about) == Urgency::Now;
         for id in alerts {
             let Some(alert) = self.rows.alert(id)? else {
@@ -145,6 +156,22 @@ impl Step<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// The alerts of a thread, the newest decided first; its root last where nothing was decided on it.
+    pub(super) fn alerts_of(&mut self, thread: &Thread) -> Result<Vec<AlertId>, StoreError> {
+        let decisions = self.rows.decisions_of(thread.root)?;
+        let mut alerts = Vec::new();
+        let mut seen = BTreeSet::new();
+        for id in decisions.iter().rev().filter_map(|decision| decision.alert) {
+            if seen.insert(id) {
+                alerts.push(id);
+            }
+        }
+        if seen.insert(thread.root) {
+            alerts.push(thread.root);
+        }
+        Ok(alerts)
     }
 
     /// The thread that an earlier decision about this alert belongs to, if it ended: it goes on when the alert is reopened.

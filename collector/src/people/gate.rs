@@ -160,7 +160,7 @@ fn own(name: &str) -> Who {
     Who {
         name: name.to_owned(),
         via: Via::Page,
-        scope: crate::handling::Scope::Customers(std::collections::BTreeSet::new()),
+        scope: super::Scope::Customers(std::collections::BTreeSet::new()),
     }
 }
 
@@ -253,7 +253,7 @@ impl Gate {
             (false, _) => Err(LoginRefused::Wrong),
             (true, true) => Err(LoginRefused::Disabled),
             (true, false) => {
-                self.limiter().right(name, address);
+                self.limiter().right(name, address, now);
                 Ok(account)
             }
         }

@@ -1,6 +1,6 @@
 //! Who asks, and what they may do: one table.
 
-use crate::handling::{self, Who};
+use crate::handling::Who;
 use crate::store::Via;
 use crate::store::types::people::{Role, Scope};
 
@@ -28,6 +28,8 @@ pub enum Action {
     Note,
     /// Open a window, or end it.
     Window,
+    /// Read the audit.
+    ReadAudit,
     /// Add, rotate, revoke, retire, rename or move an agent.
     ManageAgents,
     /// Add, change and disable accounts.
@@ -46,12 +48,13 @@ enum Reach {
 }
 
 /// The table: who may do what, and what it touches.
-const TABLE: [(Action, Role, Reach); 8] = [
+const TABLE: [(Action, Role, Reach); 9] = [
     (Action::See, Role::Viewer, Reach::Customer),
     (Action::Acknowledge, Role::Operator, Reach::Customer),
     (Action::Silence, Role::Operator, Reach::Customer),
     (Action::Note, Role::Operator, Reach::Customer),
     (Action::Window, Role::Operator, Reach::Customer),
+    (Action::ReadAudit, Role::Admin, Reach::Customer),
     (Action::ManageAgents, Role::Admin, Reach::Customer),
     (Action::ManageAccounts, Role::Admin, Reach::Everything),
     (Action::ManageTokens, Role::Admin, Reach::Everything),
@@ -117,10 +120,7 @@ impl Viewer {
         Who {
             name: self.name.clone(),
             via,
-            scope: match &self.scope {
-                Scope::All => handling::Scope::All,
-                Scope::Customers(customers) => handling::Scope::Customers(customers.clone()),
-            },
+            scope: self.scope.clone(),
         }
     }
 
@@ -135,12 +135,13 @@ impl Viewer {
 mod tests {
     use super::*;
 
-    const ACTIONS: [Action; 8] = [
+    const ACTIONS: [Action; 9] = [
         Action::See,
         Action::Acknowledge,
         Action::Silence,
         Action::Note,
         Action::Window,
+        Action::ReadAudit,
         Action::ManageAgents,
         Action::ManageAccounts,
         Action::ManageTokens,
@@ -159,17 +160,17 @@ mod tests {
         let a = || Scope::Customers(["A".to_owned()].into());
         // One digit an action: 1 where it may.
         for (role, scope, own, other) in [
-            (Role::Viewer, Scope::All, "10000000", "10000000"),
-            (Role::Viewer, a(), "10000000", "00000000"),
-            (Role::Operator, Scope::All, "11111000", "11111000"),
-            (Role::Operator, a(), "11111000", "00000000"),
-            (Role::Admin, Scope::All, "11111111", "11111111"),
-            (Role::Admin, a(), "11111100", "00000000"),
+            (Role::Viewer, Scope::All, "100000000", "100000000"),
+            (Role::Viewer, a(), "100000000", "000000000"),
+            (Role::Operator, Scope::All, "111110000", "111110000"),
+            (Role::Operator, a(), "111110000", "000000000"),
+            (Role::Admin, Scope::All, "111111111", "111111111"),
+            (Role::Admin, a(), "111111100", "000000000"),
             (
                 Role::Admin,
                 Scope::Customers([].into()),
-                "00000000",
-                "00000000",
+                "000000000",
+                "000000000",
             ),
         ] {
             let viewer = viewer(role, scope);

@@ -165,7 +165,7 @@ impl Sweep<'_> {
             let quiet_ms = self.now.as_millis().saturating_sub(last.as_millis());
             let event = code != CLOCK_OFF && alert.last_run == COLLECTOR_RUN;
             if event && quiet_ms >= QUIET_MS {
-                let id = raise::end(self.rows, alert, last, Reason::Quiet, self.now)?;
+                let id = raise::end(self.rows, alert, Some(last), Reason::Quiet, self.now)?;
                 self.decided(agent, Some((code, id)), Done::Resolved, Why::Quiet);
             } else {
                 self.open.insert((agent, code), alert);
@@ -392,23 +392,24 @@ impl Sweep<'_> {
         Ok(own)
     }
 
-    /// Ends what the collector raised about an agent that nobody expects any more. It is judged anew when it is expected again.
+    /// Ends what is open about an agent that nobody expects any more: else its last alerts would be repeated for ever. What was
+    /// under way when it was retired is ended when it has come. It is judged anew when it is expected again, and tells then what
+    /// is still open.
     fn retired(&mut self, one: &mut One) -> Result<(), StoreError> {
         one.due = None;
-        if one.presence.standing == Standing::Retired {
+        let seen = one.agent.last_seen;
+        if one.presence.standing == Standing::Retired && one.presence.seen == seen {
             return Ok(());
         }
         let agent = one.agent.id;
         for alert in self.rows.open_alerts(agent)? {
-            if alert.last_run != COLLECTOR_RUN {
-                continue;
-            }
             let code = alert.identity.code;
-            let id = raise::end(self.rows, alert, self.now, Reason::Withdrawn, self.now)?;
+            let id = raise::end(self.rows, alert, None, Reason::Withdrawn, self.now)?;
             self.decided(agent, Some((code, id)), Done::Resolved, Why::Retired);
         }
         one.presence = Presence {
             standing: Standing::Retired,
+            seen,
             gaps_told: one.presence.gaps_told,
             double_told: one.presence.double_told,
             ..Presence::new(agent)

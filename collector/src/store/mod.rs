@@ -138,7 +138,19 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`].
-    fn alerts(&self, filter: &AlertFilter) -> Result<Vec<StoredAlert>, StoreError>;
+    fn alerts(&self, filter: &AlertFilter) -> Result<Vec<StoredAlert>, StoreError> {
+        self.alerts_before(filter, None)
+    }
+
+    /// The same, of those that come after `before` in this order: stored earlier, or at the same time with a lower identity.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn alerts_before(
+        &self,
+        filter: &AlertFilter,
+        before: Option<(WallTime, AlertId)>,
+    ) -> Result<Vec<StoredAlert>, StoreError>;
 
     /// One alert.
     ///
@@ -163,6 +175,18 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     fn frames(&self, agent: AgentId) -> Result<Vec<StoredFrame>, StoreError>;
+
+    /// What raw frames still kept are, without their bytes: at most `limit` that come after `after`, by run (as a signed
+    /// number, which is how the store orders them), stream and sequence.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn frame_heads(
+        &self,
+        agent: AgentId,
+        after: Option<FrameKey>,
+        limit: usize,
+    ) -> Result<Vec<FrameHead>, StoreError>;
 
     /// Lost ranges, by run, stream and sequence.
     ///

@@ -120,22 +120,22 @@ pub fn resolve<R: AllRows + ?Sized>(
     let Some(open) = rows.open_alert(agent, &identity(code, subject))? else {
         return Ok(None);
     };
-    end(rows, open, recovered, reason, now).map(Some)
+    end(rows, open, Some(recovered), reason, now).map(Some)
 }
 
-/// Ends an alert of the collector.
+/// Ends an alert by the collector's word; `recovered` is since when it no longer holds, where that is known.
 ///
 /// # Errors
 /// [`StoreError`].
 pub fn end<R: AllRows + ?Sized>(
     rows: &mut R,
     mut alert: StoredAlert,
-    recovered: WallTime,
+    recovered: Option<WallTime>,
     reason: Reason,
     now: WallTime,
 ) -> Result<AlertId, StoreError> {
     alert.firing = false;
-    alert.recovered = Some(exact(recovered));
+    alert.recovered = recovered.map(exact);
     alert.resolved = Some(exact(now));
     alert.reason = reason_to_u8(reason);
     put(rows, alert, now)

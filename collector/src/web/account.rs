@@ -55,7 +55,7 @@ fn own(view: &View, entered: &Entered, account: Option<&Account>, text: Option<&
     let has_password = account.is_some_and(|account| account.password.is_some());
     let language = account.and_then(|account| account.language);
     let content = markup! {
-        h2 { (said.own_account) }
+        h1 { (said.own_account) }
         (notice(text))
         dl {
             dt { (said.name) } dd { (entered.viewer.name) }
@@ -64,7 +64,7 @@ fn own(view: &View, entered: &Entered, account: Option<&Account>, text: Option<&
         }
         h2 { (said.change_password) }
         @if has_password {
-            form method="post" action="/account/password" {
+            form.stack method="post" action="/account/password" {
                 (csrf(view))
                 (field(said.old_password, "old", "password", "", "current-password"))
                 (field(said.new_password, "new", "password", "", "new-password"))
@@ -73,7 +73,7 @@ fn own(view: &View, entered: &Entered, account: Option<&Account>, text: Option<&
             }
         } @else { p { (said.no_password) } }
         h2 { (said.language_of_pages) }
-        form method="post" action="/account/language" {
+        form.stack method="post" action="/account/language" {
             (csrf(view))
             p {
                 select name="language" aria-label=(said.language_of_pages) {
@@ -85,7 +85,7 @@ fn own(view: &View, entered: &Entered, account: Option<&Account>, text: Option<&
             }
         }
     };
-    frame::page(view, said.own_account, "/account", false, content)
+    frame::page(view, said.own_account, "/account", frame::Live::No, content)
 }
 
 /// Whose systems somebody sees.
@@ -156,7 +156,7 @@ pub async fn change_password(
             p.doubtful role="alert" { (said.not_the_same) }
             p { a href="/account" { (said.own_account) } }
         };
-        let page = frame::page(&view, said.own_account, "/account", false, page);
+        let page = frame::page(&view, said.own_account, "/account", frame::Live::No, page);
         return html(StatusCode::BAD_REQUEST, page);
     }
     let name = entered.viewer.name.clone();

@@ -128,13 +128,13 @@ fn whole(view: &View, all: &Everybody, text: Option<&str>, fresh: Option<&str>) 
     let content = markup! {
         (notice(text))
         @if let Some(fresh) = fresh { p role="status" { (said.token_once) br; code { (fresh) } } }
-        h2 { (said.accounts) }
+        h1 { (said.accounts) }
         div.scroll tabindex="0" { table {
             (head(&[said.name, said.role, said.scope, "", said.added, said.change]))
             tbody { @for account in &all.accounts { (account_row(view, account)) } }
         } }
         h2 { (said.add_account) }
-        form method="post" action="/accounts" {
+        form.stack method="post" action="/accounts" {
             (csrf(view))
             (field(said.name, "name", "text", "", "off"))
             (field(said.password, "password", "password", "", "new-password"))
@@ -149,7 +149,7 @@ fn whole(view: &View, all: &Everybody, text: Option<&str>, fresh: Option<&str>) 
             } }
         }
         h2 { (said.add_token) }
-        form method="post" action="/tokens" {
+        form.stack method="post" action="/tokens" {
             (csrf(view))
             (field(said.name, "name", "text", "", "off"))
             (choices(said, Role::Viewer, &Scope::Customers(BTreeSet::new())))
@@ -161,7 +161,7 @@ fn whole(view: &View, all: &Everybody, text: Option<&str>, fresh: Option<&str>) 
             ul { @for customer in &all.customers { li { (customer) } } }
         }
     };
-    frame::page(view, said.accounts, "/accounts", false, content)
+    frame::page(view, said.accounts, "/accounts", frame::Live::No, content)
 }
 
 async fn shown(site: &Arc<Site>, view: &View, outcome: Result<Option<String>, Wrong>) -> Response {

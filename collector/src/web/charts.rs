@@ -5,6 +5,7 @@ use super::Site;
 use super::codes::{self, Language};
 use super::frame::View;
 use super::names;
+use super::values::Figures;
 use crate::limit::{CHART_POINTS, READINGS};
 use crate::store::{Agent, AlertFilter, Range, StoreError, StoredAlert, StoredReading};
 use hansho::clock::WallTime;
@@ -19,6 +20,8 @@ pub struct Span {
     pub from_s: u64,
     /// To.
     pub to_s: u64,
+    /// It ends now, and goes on with it.
+    pub relative: bool,
 }
 
 /// What a chart shows by default.
@@ -35,26 +38,55 @@ impl Span {
     pub fn of(get: impl Fn(&str) -> Option<String>, now: WallTime) -> Self {
         let number = |name: &str| get(name)?.parse::<u64>().ok();
         let now_s = now.as_millis() / 1000;
-        let (from_s, to_s) = match (number("from"), number("to"), number("hours")) {
-            (Some(from), Some(to), _) => (from, to),
-            (_, _, Some(hours)) => (now_s.saturating_sub(hours.saturating_mul(3600)), now_s),
-            _ => (now_s.saturating_sub(DEFAULT_S), now_s),
+        let ending_now = |length_s: u64| (now_s.saturating_sub(length_s), now_s, true);
+        let (from_s, to_s, relative) = match (number("from"), number("to"), number("hours")) {
+            (Some(from), Some(to), _) => (from, to, false),
+            (_, _, Some(hours)) => ending_now(hours.saturating_mul(3600)),
+            _ => ending_now(DEFAULT_S),
         };
         let length = to_s.saturating_sub(from_s);
         if (SHORTEST_S..=LONGEST_S).contains(&length) {
-            Self { from_s, to_s }
+            Self {
+                from_s,
+                to_s,
+                relative,
+            }
         } else {
             Self {
                 from_s: now_s.saturating_sub(DEFAULT_S),
                 to_s: now_s,
+                relative: true,
             }
         }
     }
 
+    /// The parameters that ask for it again: one that ends now goes on ending now.
+    #[must_use]
+    pub fn query(self) -> String {
+        let length_s = self.to_s.saturating_sub(self.from_s);
+        if self.relative {
+            format!("hours={}", length_s / 3600)
+        } else {
+            format!("from={}&to={}", self.from_s, self.to_s)
+        }
+    }
+
+    /// From.
+    #[must_use]
+    pub const fn from(self) -> WallTime {
+        WallTime::from_millis(self.from_s.saturating_mul(1000))
+    }
+
+    /// To.
+    #[must_use]
+    pub const fn to(self) -> WallTime {
+        WallTime::from_millis(self.to_s.saturating_mul(1000))
+    }
+
     fn range(self) -> Range {
         Range {
-            from: WallTime::from_millis(self.from_s.saturating_mul(1000)),
-            to: WallTime::from_millis(self.to_s.saturating_mul(1000)),
+            from: self.from(),
+            to: self.to(),
             limit: READINGS,
         }
     }
@@ -177,6 +209,71 @@ pub fn data(site: &Site, view: &View, agent: &Agent, span: Span) -> Result<Value
         ],
         "alerts": alerts.iter().filter_map(|alert| mark(alert, span)).collect::<Vec<_>>(),
     }))
+}
+
+/// A line of the table that says what the charts draw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TableRow {
+    /// From when on.
+    pub from: WallTime,
+    /// Highest share of memory used, permille.
+    pub used: Option<u64>,
+    /// Lowest memory available, KiB.
+    pub available_kib: Option<u64>,
+    /// Highest CPU busy, permille.
+    pub cpu: Option<u64>,
+    /// Highest of the pressures, permille.
+    pub pressure: Option<u64>,
+}
+
+/// The table beside the charts: at most `most` lines of equal length, those without readings left out.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn table(
+    site: &Site,
+    agent: &Agent,
+    span: Span,
+    most: u64,
+) -> Result<Vec<TableRow>, StoreError> {
+    let readings = site.store.readings(agent.id, &span.range())?;
+    let width_s = span
+        .to_s
+        .saturating_sub(span.from_s)
+        .div_ceil(most.max(1))
+        .max(1);
+    let mut rows: Vec<TableRow> = Vec::new();
+    for stored in &readings {
+        let figures = Figures::of(&stored.reading);
+        let second = stored.dated.wall.as_millis() / 1000;
+        let into = second
+            .saturating_sub(span.from_s)
+            .checked_rem(width_s)
+            .unwrap_or(0);
+        let from = WallTime::from_millis(second.saturating_sub(into).saturating_mul(1000));
+        if rows.last().is_none_or(|row| row.from != from) {
+            rows.push(TableRow {
+                from,
+                used: None,
+                available_kib: None,
+                cpu: None,
+                pressure: None,
+            });
+        }
+        let Some(row) = rows.last_mut() else {
+            continue;
+        };
+        row.used = row.used.max(figures.used);
+        row.cpu = row.cpu.max(figures.cpu);
+        row.pressure = row
+            .pressure
+            .max(figures.pressure.map(|(_, permille)| permille));
+        row.available_kib = match (row.available_kib, figures.available_kib) {
+            (Some(lowest), Some(new)) => Some(lowest.min(new)),
+            (lowest, new) => lowest.or(new),
+        };
+    }
+    Ok(rows)
 }
 
 /// An alert that lies in the span.
@@ -314,6 +411,7 @@ mod tests {
     const HOUR: Span = Span {
         from_s: 0,
         to_s: 3600,
+        relative: false,
     };
 
     #[test]
@@ -343,6 +441,7 @@ mod tests {
         let span = Span {
             from_s: 0,
             to_s: 30 * 86_400,
+            relative: false,
         };
         let readings: Vec<StoredReading> = (0..30_000)
             .map(|step| stored(step * 80, if step == 777 { 1000 } else { 10 }))
@@ -374,13 +473,15 @@ mod tests {
         let default = Span {
             from_s: 1_000_000 - DEFAULT_S,
             to_s: 1_000_000,
+            relative: true,
         };
         assert_eq!(of(&[]), default);
         assert_eq!(
             of(&[("from", "100"), ("to", "900")]),
             Span {
                 from_s: 100,
-                to_s: 900
+                to_s: 900,
+                relative: false,
             }
         );
         assert_eq!(of(&[("hours", "1")]).from_s, 996_400);

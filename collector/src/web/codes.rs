@@ -45,3 +45,15 @@ pub fn text(code: u16, language: Language) -> Option<&'static Text> {
 pub fn known(code: u16) -> bool {
     entry(code).is_some()
 }
+
+/// All of the registry, by number.
+#[must_use]
+pub fn all() -> &'static [hansho::code::Entry] {
+    hansho::code::TABLE
+}
+
+/// A registered number as people type it: `HNS1002-E`, `HNS1002`, `1002`.
+#[must_use]
+pub fn number(text: &str) -> Option<u16> {
+    hansho::code::parse(text).ok().map(|entry| entry.number)
+}

@@ -6,6 +6,7 @@ use super::guard::{Entered, Way};
 use super::reason::{self, Ending};
 use super::values;
 use super::words::Words;
+use super::words_fleet;
 use super::words_people;
 use crate::people::{Action, Viewer};
 use crate::store::{Agent, StoredAlert};
@@ -47,37 +48,85 @@ impl View {
     }
 }
 
+/// How a page keeps itself current.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Live {
+    /// It does not.
+    No,
+    /// Its live parts do; without JavaScript it does not, since somebody may be typing.
+    Parts,
+    /// Its live parts do; without JavaScript the whole page is fetched again and again.
+    Whole,
+}
+
 /// What stands in the head of every page.
-fn head(title: &str, refresh: bool) -> Markup {
+fn head(title: &str, live: Live, charts: bool) -> Markup {
     html! {
         head {
             meta charset="utf-8";
             meta name="viewport" content="width=device-width,initial-scale=1";
-            @if refresh { noscript { meta http-equiv="refresh" content="5"; } }
+            @if live == Live::Whole { noscript { meta http-equiv="refresh" content="30"; } }
             title { (title) }
             link rel="stylesheet" href=(assets::address("style.css"));
-            @if refresh { script src=(assets::address("live.js")) defer {} }
+            @if live != Live::No { script src=(assets::address("live.js")) defer {} }
+            @if charts {
+                link rel="stylesheet" href=(assets::address("uplot.css"));
+                script src=(assets::address("uplot.js")) defer {}
+                script src=(assets::address("chart.js")) defer {}
+            }
         }
     }
 }
 
-/// A page.
-pub fn page(view: &View, title: &str, path: &str, refresh: bool, content: Markup) -> Markup {
+/// A page. Its live parts have an `id` and `data-live`.
+pub fn page(view: &View, title: &str, path: &str, live: Live, content: Markup) -> Markup {
+    whole(view, title, path, (live, false), content)
+}
+
+/// A page with charts.
+pub fn page_with_charts(
+    view: &View,
+    title: &str,
+    path: &str,
+    live: Live,
+    content: Markup,
+) -> Markup {
+    whole(view, title, path, (live, true), content)
+}
+
+fn whole(
+    view: &View,
+    title: &str,
+    path: &str,
+    (live, charts): (Live, bool),
+    content: Markup,
+) -> Markup {
     let words = view.words;
+    let said = words_fleet::of(words.language);
     let body = html! {
-        header {
-            h1 { a href=(link(view, "/")) { (words.title) } }
-            p {
-                span.dim { (view.time(view.now)) " " }
+        a.skip href="#main" { (said.skip) }
+        header.top {
+            a.brand href=(link(view, "/")) { (words.title) }
+            nav aria-label=(said.menu) { ul {
+                @for (address, name) in [
+                    ("/", said.fleet), ("/windows", said.windows), ("/silences", said.silences), ("/codes", said.codes),
+                    ("/noise", said.noise),
+                ] {
+                    li { a href=(link(view, address)) aria-current=[(address == path).then_some("page")] { (name) } }
+                }
+            } }
+            div.aside {
+                @if live != Live::No { span #live-lost .live-lost role="status" hidden { (said.live_lost) } }
+                span #now data-live { (view.time(view.now)) }
+                (who(view))
                 a href={ (path) "?lang=" (words.other) } lang=(words.other) {
                     @if words.other == "en" { "English" } @else { "日本語" }
                 }
             }
-            (who(view))
         }
-        main #main data-live { (content) }
+        main #main { (content) }
     };
-    around(words, title, refresh, &body)
+    around(words, title, (live, charts), &body)
 }
 
 /// Who is logged in, and the way out.
@@ -85,23 +134,21 @@ fn who(view: &View) -> Markup {
     let said = words_people::of(view.words.language);
     let viewer = view.viewer();
     html! {
-        nav {
-            @if view.entered.way == Way::Token { (viewer.name) }
-            @else { a href=(link(view, "/account")) { (viewer.name) } }
-            @if viewer.may(Action::ManageAccounts, None).is_ok() {
-                " " a href=(link(view, "/accounts")) { (said.accounts) }
-            }
-            @if matches!(view.entered.way, Way::Session(_)) {
-                " " form.inline method="post" action="/logout" {
-                    input type="hidden" name="csrf" value=(view.csrf());
-                    button { (said.logout) }
-                }
+        @if view.entered.way == Way::Token { span { (viewer.name) } }
+        @else { a href=(link(view, "/account")) { (viewer.name) } }
+        @if viewer.may(Action::ManageAccounts, None).is_ok() {
+            a href=(link(view, "/accounts")) { (said.accounts) }
+        }
+        @if matches!(view.entered.way, Way::Session(_)) {
+            form.inline method="post" action="/logout" {
+                input type="hidden" name="csrf" value=(view.csrf());
+                button.plain { (said.logout) }
             }
         }
     }
 }
 
-fn around(words: &Words, title: &str, refresh: bool, body: &Markup) -> Markup {
+fn around(words: &Words, title: &str, (live, charts): (Live, bool), body: &Markup) -> Markup {
     let whole_title = if title == words.title {
         title.to_owned()
     } else {
@@ -110,7 +157,7 @@ fn around(words: &Words, title: &str, refresh: bool, body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang=(words.language.tag()) {
-            (head(&whole_title, refresh))
+            (head(&whole_title, live, charts))
             body { (body) }
         }
     }
@@ -118,7 +165,12 @@ fn around(words: &Words, title: &str, refresh: bool, body: &Markup) -> Markup {
 
 /// A page for somebody who is not logged in.
 pub fn bare(words: &'static Words, title: &str, content: &Markup) -> Markup {
-    around(words, title, false, &html! { main { (content) } })
+    around(
+        words,
+        title,
+        (Live::No, false),
+        &html! { main { (content) } },
+    )
 }
 
 /// A page that only says something.
@@ -127,13 +179,21 @@ pub fn message(words: &'static Words, text: &str) -> Markup {
     bare(words, words.title, &content)
 }
 
-/// An address within the site that keeps the language chosen in the address.
+/// An address within the site that keeps the language chosen in the address. It may have parameters and a fragment.
 pub fn link(view: &View, path: &str) -> String {
-    if view.explicit {
-        format!("{path}?lang={}", view.words.language.tag())
-    } else {
-        path.to_owned()
+    if !view.explicit {
+        return path.to_owned();
     }
+    let (path, fragment) = path.split_once('#').unwrap_or((path, ""));
+    let mark = if path.contains('?') { '&' } else { '?' };
+    let fragment_mark = if fragment.is_empty() { "" } else { "#" };
+    let tag = view.words.language.tag();
+    format!("{path}{mark}lang={tag}{fragment_mark}{fragment}")
+}
+
+/// The address of a system's page.
+pub fn system_path(customer: &str, system: &str) -> String {
+    format!("/systems/{}/{}", encoded(customer), encoded(system))
 }
 
 /// The address of an agent's page.
@@ -181,14 +241,8 @@ pub fn steps(text: &Text) -> Markup {
     html! { ol { @for step in text.operator_action { li { (prose(step)) } } } }
 }
 
-/// One line with code, name, subject, badges and whose it is; and what is not known of it, `silent` being since when its
-/// agent is.
-pub fn headline(
-    view: &View,
-    alert: &StoredAlert,
-    owner: Option<&Agent>,
-    silent: Option<WallTime>,
-) -> Markup {
+/// One line with code, name, subject and badges; and what is not known of it, `silent` being since when its agent is.
+pub fn headline(view: &View, alert: &StoredAlert, silent: Option<WallTime>) -> Markup {
     let words = view.words;
     let code = alert.identity.code;
     let severity = codes::severity(code);
@@ -208,9 +262,6 @@ pub fn headline(
             @if reason::flaps(alert) { " " span.badge.doubt { (words.flapping) } }
         }
         @if let Some(unknown) = &unknown { p.doubtful { (unknown) } }
-        @if let Some(agent) = owner {
-            p { (agent.customer) " / " (agent.system) " / " a href=(link(view, &agent_path(agent))) { (agent.name) } }
-        }
         @if alert.identity.test { p { (words.test_note) } }
     }
 }

@@ -2,6 +2,7 @@
 //! request's extensions who [`Entered`] and, of a form, its [`Fields`].
 
 use super::{Asked, Site, frame, html};
+use crate::api::{Problem, Sort};
 use crate::handling::Who;
 use crate::limit::SESSION_MS;
 use crate::people::proxy::{self, Told};
@@ -109,6 +110,12 @@ impl Fields {
     pub fn get(&self, name: &str) -> &str {
         let found = self.0.iter().find(|(key, _)| key == name);
         found.map_or("", |(_, value)| value)
+    }
+
+    /// All of this name: of a field that can stand more than once.
+    pub fn all<'f>(&'f self, name: &'f str) -> impl Iterator<Item = &'f str> {
+        let found = self.0.iter().filter(move |(key, _)| key == name);
+        found.map(|(_, value)| value.as_str())
     }
 }
 
@@ -296,7 +303,9 @@ pub async fn guard(site: Arc<Site>, needs: Needs, mut request: Request, next: Ne
     let asked = asked(&request);
     let settings = site.gate.settings();
     let from = peer(&request);
-    let forwarded = request.headers().get("x-forwarded-for");
+    // The last header: a proxy that adds one of its own leaves the client's before it.
+    let forwarded = request.headers().get_all("x-forwarded-for");
+    let forwarded = forwarded.iter().next_back();
     let client = proxy::client(
         settings.proxy.as_ref(),
         from,
@@ -442,9 +451,7 @@ fn instead(what: &Instead, needs: Needs, asked: &Asked, request: &Request) -> Re
     }
     let program = matches!(needs, Needs::Api(_) | Needs::Here);
     let mut response = if program {
-        let reason = status.canonical_reason().unwrap_or("refused");
-        let body = serde_json::json!({ "error": reason }).to_string();
-        (status, [("content-type", "application/json")], body + "\n").into_response()
+        super::api::problem_response(&as_problem(what, status))
     } else {
         html(status, frame::message(words, text))
     };
@@ -454,6 +461,23 @@ fn instead(what: &Instead, needs: Needs, asked: &Asked, request: &Request) -> Re
             .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     response
+}
+
+/// What a program is told instead.
+fn as_problem(what: &Instead, status: StatusCode) -> Problem {
+    let detail = match what {
+        Instead::Forbidden(refused) => refused.to_string(),
+        Instead::Form(StatusCode::FORBIDDEN) => {
+            "with a session's cookie X-CSRF-Token is needed; with a token it is not".to_owned()
+        }
+        Instead::NotLetIn => "the proxy names nobody who is let in".to_owned(),
+        Instead::Unreadable => "the store cannot be read".to_owned(),
+        Instead::Status(StatusCode::UNAUTHORIZED) => {
+            "send Authorization: Bearer with a token that is valid".to_owned()
+        }
+        _ => status.canonical_reason().unwrap_or("refused").to_owned(),
+    };
+    Problem::new(Sort::of_status(status.as_u16()), detail)
 }
 
 /// To the login, and back afterwards to what was looked for.

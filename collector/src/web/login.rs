@@ -74,7 +74,7 @@ fn door(asked: &Asked, door: &Door<'_>) -> Markup {
         h1 { (door.title) }
         p { (door.note) }
         @if let Some(wrong) = door.wrong { p.doubtful role="alert" { (wrong) } }
-        form method="post" action=(action) {
+        form.stack method="post" action=(action) {
             input type="hidden" name="csrf" value=(door.csrf);
             input type="hidden" name=(hidden) value=(value);
             (field(said.name, "name", "text", door.name, "username"))

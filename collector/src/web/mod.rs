@@ -1,23 +1,28 @@
 //! The pages: what is happening and what to do, without JavaScript, in Japanese and English.
 //!
 //! [`routes`] the table of all addresses and what each needs; [`guard`] before each of them; [`login`], [`account`] and [`accounts`]
-//! how people come in. [`home`], [`agent`], [`alert`], [`code`] one page each, inside the [`frame`] of all; [`words`] and
-//! [`words_people`] the two languages;
-//! [`names`] of what is measured; [`reason`] why an alert stands as it does; [`life`] whether an agent is silent; [`link`] the page behind a mail's signed link;
-//! [`listen`] bounds on connections; [`values`] numbers with units; [`health`] what machines ask. Everything is escaped by maud.
+//! how people come in. Inside the [`frame`] of all, one page each: [`fleet`], [`system`], [`agent`] with its [`charts`], [`alert`],
+//! [`code`], [`windows`], [`silences`], [`noise_page`]; [`overview`] and [`noise`] are what the first and the last of them show, as plain
+//! values. [`forms`] what becomes of forms; [`pieces`] what pages share; [`words`] and the others of that name the two languages;
+//! [`names`] of what is measured; [`reason`] why an alert stands as it does; [`life`] whether an agent is silent; [`link`] the page
+//! behind a mail's signed link; [`api`] the API over HTTP; [`listen`] bounds on connections; [`values`] numbers with units; [`health`] what machines ask.
+//! Everything is escaped by maud.
 
 pub mod account;
 pub mod accounts;
 pub mod agent;
 pub mod alert;
+pub mod api;
 pub mod assets;
+mod bilingual;
 pub mod charts;
 pub mod code;
 pub mod codes;
+pub mod fleet;
+pub mod forms;
 pub mod frame;
 pub mod guard;
 pub mod health;
-pub mod home;
 pub mod life;
 pub mod link;
 pub mod link_words;
@@ -25,13 +30,26 @@ pub mod listen;
 pub mod live;
 pub mod login;
 pub mod names;
+pub mod noise;
+pub mod noise_page;
+pub mod overview;
+pub mod pieces;
+pub mod places;
 pub mod reason;
 pub mod routes;
+pub mod silences;
+pub mod system;
 pub mod values;
+pub mod windows;
 pub mod words;
+pub mod words_alert;
+pub mod words_fleet;
 pub mod words_people;
+pub mod words_plan;
 
+use crate::directory::Current;
 use crate::ingest::{Job, Metrics, SignsOfLife};
+use crate::keys::Masters;
 use crate::limit::FORM_BYTES;
 use crate::people::{Action, Gate};
 use crate::store::{Agent, Store, StoreError};
@@ -71,10 +89,14 @@ pub struct Site {
     pub now: fn() -> WallTime,
     /// The zone of the times.
     pub zone: Zone,
+    /// Who owns what, who is told, what was agreed: the configuration in force.
+    pub current: Arc<Current>,
     /// Who may come in.
     pub gate: Gate,
     /// The newest event that open pages were told of.
     pub newest: live::Newest,
+    /// Keys of agents are made of them.
+    pub masters: Arc<Masters>,
 }
 
 /// Serves until told to stop.
@@ -115,6 +137,13 @@ pub fn router(site: Arc<Site>) -> Router {
         let handler = (route.handler)().layer(guarded(route.needs, &site));
         router = router.route(route.path, handler);
     }
+    for operation in api::routes() {
+        let handler = api::handler(operation).layer(guarded(api::needs(operation), &site));
+        let handler = handler.layer(middleware::map_response(api::refused));
+        router = router.route(operation.path, handler);
+    }
+    let none = any(api::nothing).layer(guarded(Needs::Api(Action::See), &site));
+    router = router.route("/api/{*rest}", none);
     // What exists is nobody's business who is not logged in.
     let nothing = any(not_found).layer(guarded(Needs::Page(Action::See), &site));
     router
@@ -260,19 +289,38 @@ async fn home_page(
     headers: HeaderMap,
 ) -> Response {
     let asked = Asked::new(&query, &headers, Some(&entered));
-    page(site, asked, entered, home::page).await
+    page(site, asked, entered, fleet::page).await
+}
+
+/// What the address says that a form did.
+fn told(view: &frame::View, query: &HashMap<String, String>) -> forms::Told {
+    forms::Told::of(view, query.get("done").map(String::as_str))
 }
 
 async fn alert_page(
     State(site): State<Arc<Site>>,
     Extension(entered): Extension<Entered>,
     Path(id): Path<String>,
-    query: Parameters,
+    Query(query): Parameters,
     headers: HeaderMap,
 ) -> Response {
     let asked = Asked::new(&query, &headers, Some(&entered));
     page(site, asked, entered, move |site, view| {
-        alert::page(site, view, &id)
+        alert::page(site, view, &id, &told(view, &query))
+    })
+    .await
+}
+
+async fn codes_page(
+    State(site): State<Arc<Site>>,
+    Extension(entered): Extension<Entered>,
+    Query(query): Parameters,
+    headers: HeaderMap,
+) -> Response {
+    let asked = Asked::new(&query, &headers, Some(&entered));
+    page(site, asked, entered, move |site, view| {
+        let search = query.get("q").map_or("", String::as_str);
+        Ok(Some(code::list(site, view, search)))
     })
     .await
 }
@@ -285,8 +333,8 @@ async fn code_page(
     headers: HeaderMap,
 ) -> Response {
     let asked = Asked::new(&query, &headers, Some(&entered));
-    page(site, asked, entered, move |_, view| {
-        Ok(code::page(view, &code))
+    page(site, asked, entered, move |site, view| {
+        Ok(code::page(site, view, &code))
     })
     .await
 }
@@ -295,12 +343,69 @@ async fn agent_page(
     State(site): State<Arc<Site>>,
     Extension(entered): Extension<Entered>,
     Path(agent): Path<String>,
-    query: Parameters,
+    Query(query): Parameters,
     headers: HeaderMap,
 ) -> Response {
     let asked = Asked::new(&query, &headers, Some(&entered));
     page(site, asked, entered, move |site, view| {
-        agent::page(site, view, &agent)
+        let span = charts::Span::of(|name| query.get(name).cloned(), view.now);
+        agent::page(site, view, &agent, span, &told(view, &query))
+    })
+    .await
+}
+
+async fn system_page(
+    State(site): State<Arc<Site>>,
+    Extension(entered): Extension<Entered>,
+    Path((customer, system)): Path<(String, String)>,
+    Query(query): Parameters,
+    headers: HeaderMap,
+) -> Response {
+    let asked = Asked::new(&query, &headers, Some(&entered));
+    page(site, asked, entered, move |site, view| {
+        let first = query.get("first").and_then(|first| first.parse().ok());
+        let place = (customer.as_str(), system.as_str());
+        system::page(site, view, place, first.unwrap_or(0), &told(view, &query))
+    })
+    .await
+}
+
+async fn windows_page(
+    State(site): State<Arc<Site>>,
+    Extension(entered): Extension<Entered>,
+    Query(query): Parameters,
+    headers: HeaderMap,
+) -> Response {
+    let asked = Asked::new(&query, &headers, Some(&entered));
+    page(site, asked, entered, move |site, view| {
+        let place = query.get("place").map_or("", String::as_str);
+        windows::page(site, view, &told(view, &query), place)
+    })
+    .await
+}
+
+async fn silences_page(
+    State(site): State<Arc<Site>>,
+    Extension(entered): Extension<Entered>,
+    Query(query): Parameters,
+    headers: HeaderMap,
+) -> Response {
+    let asked = Asked::new(&query, &headers, Some(&entered));
+    page(site, asked, entered, move |site, view| {
+        silences::page(site, view, &told(view, &query))
+    })
+    .await
+}
+
+async fn week_page(
+    State(site): State<Arc<Site>>,
+    Extension(entered): Extension<Entered>,
+    Query(query): Parameters,
+    headers: HeaderMap,
+) -> Response {
+    let asked = Asked::new(&query, &headers, Some(&entered));
+    page(site, asked, entered, move |site, view| {
+        noise_page::page(site, view, query.get("week").map_or("", String::as_str))
     })
     .await
 }

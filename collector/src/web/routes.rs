@@ -1,7 +1,9 @@
 //! Every address of the pages, and what it needs. The router is made of this table, so that there is no other way in.
 
 use super::guard::Needs;
-use super::{Site, account, accounts, assets, health, live, login};
+use super::{
+    Site, account, accounts, agent, alert, assets, health, live, login, silences, system, windows,
+};
 use crate::people::Action;
 use axum::routing::{MethodRouter, get, post};
 use std::sync::Arc;
@@ -43,6 +45,10 @@ const fn write(
 }
 
 const SEE: Needs = Needs::Page(Action::See);
+const TAKE: Needs = Needs::Page(Action::Acknowledge);
+const NOTE: Needs = Needs::Page(Action::Note);
+const SILENCE: Needs = Needs::Page(Action::Silence);
+const WINDOW: Needs = Needs::Page(Action::Window);
 const ACCOUNTS: Needs = Needs::Page(Action::ManageAccounts);
 const TOKENS: Needs = Needs::Page(Action::ManageTokens);
 
@@ -57,6 +63,27 @@ pub const ROUTES: &[Route] = &[
     read("/metrics", Needs::Here, || get(health::metrics)),
     read("/", SEE, || get(super::home_page)),
     read("/a/{id}", SEE, || get(super::alert_page)),
+    write("/a/{id}/take", TAKE, || post(alert::acts::take)),
+    write("/a/{id}/release", TAKE, || post(alert::acts::give_back)),
+    write("/a/{id}/note", NOTE, || post(alert::acts::write_note)),
+    write("/a/{id}/silence", SILENCE, || {
+        post(alert::acts::make_silence)
+    }),
+    read("/systems/{customer}/{system}", SEE, || {
+        get(super::system_page)
+    }),
+    write("/systems/{customer}/{system}/note", NOTE, || {
+        post(system::write_note)
+    }),
+    write("/agent-notes/{*agent}", NOTE, || post(agent::write_note)),
+    read("/windows", SEE, || get(super::windows_page)),
+    write("/windows", WINDOW, || post(windows::add)),
+    write("/windows/end", WINDOW, || post(windows::end)),
+    read("/silences", SEE, || get(super::silences_page)),
+    write("/silences", SILENCE, || post(silences::add)),
+    write("/silences/end", SILENCE, || post(silences::end)),
+    read("/noise", SEE, || get(super::week_page)),
+    read("/codes", SEE, || get(super::codes_page)),
     read("/codes/{code}", SEE, || get(super::code_page)),
     read("/agents/{*agent}", SEE, || get(super::agent_page)),
     read("/charts/{*agent}", Needs::Api(Action::See), || {

@@ -185,6 +185,22 @@ impl Postfix {
         }
     }
 
+    /// Lets it hang: connections are taken by the kernel, and nobody answers.
+    pub(crate) fn pause(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it go on.
+    pub(crate) fn resume(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = fs::read_to_string(self.directory.join("queue/pid/master.pid")).unwrap();
+        let done = Command::new("kill").args([signal, pid.trim()]).status();
+        assert!(done.unwrap().success());
+    }
+
     /// What it logged.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.directory.join("maillog")).unwrap_or_default()
@@ -198,6 +214,7 @@ impl Drop for Postfix {
         let pid = fs::read_to_string(self.directory.join("queue/pid/master.pid"));
         if let Ok(pid) = pid {
             let _ = Command::new("kill").arg(pid.trim()).status();
+            let _ = Command::new("kill").args(["-CONT", pid.trim()]).status();
         }
         let _ = fs::remove_dir_all(&self.directory);
     }

@@ -50,7 +50,16 @@ pub fn serve() -> Served {
     serve_with(|| at(1000), Settings::default())
 }
 
+/// With more in collector.toml.
+pub fn serve_configured(more: &str) -> Served {
+    start(|| at(1000), Settings::default(), more)
+}
+
 pub fn serve_with(now: fn() -> WallTime, settings: Settings) -> Served {
+    start(now, settings, "")
+}
+
+fn start(now: fn() -> WallTime, settings: Settings, more: &str) -> Served {
     let store = Arc::new(MemoryStore::default());
     let shared = || Arc::clone(&store) as Arc<dyn Store>;
     // There is no writer: /healthz says 503 at once.
@@ -64,7 +73,9 @@ pub fn serve_with(now: fn() -> WallTime, settings: Settings) -> Served {
         signs: Arc::new(SignsOfLife::default()),
         now,
         zone: Zone::fixed("+09:00").unwrap(),
+        current: super::support::current(more),
         newest: watch::channel(0).1,
+        masters: super::support::masters(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -92,7 +103,7 @@ pub fn by() -> Who {
     Who {
         name: "test".to_owned(),
         via: Via::Command,
-        scope: hansho_collector::handling::Scope::All,
+        scope: Scope::All,
     }
 }
 

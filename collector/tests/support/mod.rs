@@ -31,9 +31,12 @@ use hansho::frame::packed::Packer;
 use hansho::frame::seal::{AgentKey, derive};
 use hansho::limit::BATCH_BYTES;
 use hansho::sample::{Field, Reading};
+use hansho_collector::directory::Current;
 use hansho_collector::ingest::AuthenticatedBatch;
 use hansho_collector::store::{NewAgent, Store};
+use hansho_collector::zone::Zone;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// 2026-11-24 02:58:07 UTC.
@@ -68,6 +71,22 @@ impl Drop for Folder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+/// The configuration in force: what every collector has, and `more`.
+pub fn current(more: &str) -> Arc<Current> {
+    let base =
+        "config_version = 1\n[ingest]\nlisten = \"127.0.0.1:0\"\n[store]\ndirectory = \"data\"\n";
+    let text = format!("{base}{more}");
+    let path = Path::new("/etc/hansho/collector.toml");
+    let read = |path: &Path, _most: usize| -> std::io::Result<hansho_collector::config::Content> {
+        Err(std::io::Error::other(format!(
+            "{} is not there",
+            path.display()
+        )))
+    };
+    let config = hansho_collector::config::parse(&text, path, &read).unwrap();
+    Arc::new(Current::new(&config, Zone::fixed("+09:00").unwrap()))
 }
 
 pub fn new_agent(id: u64, name: &str) -> NewAgent {
@@ -397,4 +416,31 @@ pub fn empty_readings(uptime_ms: u64, count: u64) -> Vec<u8> {
         packer.push(&reading).unwrap();
     }
     encode(Kind::Readings, uptime_ms, &packer.body().unwrap())
+}
+
+/// One customer with a team and an agreed response, as the tests of the API need it.
+pub const SHOP: &str = r#"
+[[customer]]
+id = "A"
+[[system]]
+customer = "A"
+id = "shop"
+team = "night"
+[[receiver]]
+id = "duty"
+mail = "duty@example.test"
+[[team]]
+id = "night"
+receivers = ["duty"]
+[[response]]
+code = "HNS1002"
+customer = "A"
+first_action = ["call the customer"]
+must_not = ["restart the database"]
+"#;
+
+/// The masters, of which keys of agents are made.
+pub fn masters() -> Arc<hansho_collector::keys::Masters> {
+    let by_id = [(1, MASTER)].into();
+    Arc::new(hansho_collector::keys::Masters::new(by_id))
 }

@@ -1,8 +1,8 @@
 //! The commands on the store.
 
 use super::super::{configuration_of, one_agent, print, store_failure};
-use super::json;
 use super::line::{Line, command};
+use crate::api::{places, silences, windows};
 use crate::clock;
 use crate::exit::{FAILURE, Failure, USAGE};
 use crate::handling::acknowledge::TakenHow;
@@ -292,9 +292,11 @@ impl<'l> Desk<'l> {
     pub(super) fn silence_list(&self) -> Result<(), Failure> {
         let since = self.since();
         let silences = self.look(|rows| silence::list(rows, &command("list"), since))?;
-        self.print_list(&silences, json::silence, |silence| {
-            self.silence_line(silence)
-        })
+        self.print_list(
+            &silences,
+            |silence| silences::json(silence, self.now),
+            |silence| self.silence_line(silence),
+        )
     }
 
     pub(super) fn silence_end(&self, id: &str) -> Result<(), Failure> {
@@ -415,7 +417,7 @@ impl<'l> Desk<'l> {
         let windows = self.look(|rows| window::list(rows, &command("list"), since))?;
         self.print_list(
             &windows,
-            |window| json::window(window, self.now),
+            |window| windows::json(window, self.now),
             |window| self.window_line(window),
         )
     }
@@ -459,7 +461,7 @@ impl<'l> Desk<'l> {
     pub(super) fn note_list(&self, kind: &str, target: &str) -> Result<(), Failure> {
         let on = self.note_on(kind, target)?;
         let notes = self.look(|rows| note::list(rows, &command("list"), &on))?;
-        self.print_list(&notes, json::note, |note| {
+        self.print_list(&notes, places::note, |note| {
             let text = note.text.replace('\n', "\n  ");
             format!("{} {}:\n  {text}", self.show(note.at), note.by)
         })

@@ -1,8 +1,7 @@
 //! Commands for what people do about alerts: the same decisions as behind pages, API and links, beside a running `serve`.
-//! [`line`] what a command line says; [`desk`] the commands; [`json`] their JSON.
+//! [`line`] what a command line says; [`desk`] the commands. Their JSON is that of `api`.
 
 mod desk;
-mod json;
 mod line;
 
 use super::print;

@@ -120,10 +120,11 @@ impl Desk<'_> {
                     nth: outgoing.nth.max(2),
                 }
             }
-            Reason::FamilyEnds if absent && alert.identity.code == HOST_ABSENT => {
+            // A silence that ended because nobody expects the agent any more: it is not back.
+            Reason::FamilyEnds if alert.identity.code == HOST_ABSENT && !is_withdrawn(alert) => {
                 Happened::Back(back(alert, cause, outgoing.created))
             }
-            Reason::FamilyEnds => Happened::Resolved(ending(alert)),
+            Reason::FamilyEnds => Happened::Resolved(ending(alert, subject.about.agent.as_ref())),
             Reason::Acknowledged => Happened::Acknowledged,
             Reason::Released => Happened::Released {
                 by: released_by(rows, alert)?,
@@ -422,17 +423,23 @@ fn forecast(alert: &StoredAlert) -> Option<Forecast> {
     })
 }
 
-fn ending(alert: &StoredAlert) -> Ending {
+fn is_withdrawn(alert: &StoredAlert) -> bool {
+    alert.reason == reason_to_u8(rule::Reason::Withdrawn)
+}
+
+fn ending(alert: &StoredAlert, agent: Option<&crate::store::Agent>) -> Ending {
     if alert.identity.test {
         return Ending::Test;
     }
     if alert.by.closed_by_state {
         return Ending::Told;
     }
-    if alert.reason == reason_to_u8(rule::Reason::Withdrawn) {
-        Ending::Withdrawn
-    } else {
+    if !is_withdrawn(alert) {
         Ending::Cleared
+    } else if agent.is_some_and(|agent| agent.retired.is_some()) {
+        Ending::Retired
+    } else {
+        Ending::Withdrawn
     }
 }
 

@@ -3,6 +3,7 @@
 mod agents;
 mod handling;
 mod notify;
+mod pages;
 mod people;
 mod presence;
 mod upkeep;
@@ -12,8 +13,9 @@ use super::decode::{readings_of, rules_of};
 use super::news;
 use super::rows::{AgentRows, ConfigPart, Latest, Rows, StatePart, Watermark};
 use super::types::{
-    Agent, AgentRule, AlertFilter, AlertId, Boot, Counts, Event, EventKind, Identity, JoinToken,
-    KeyEpoch, LostRange, NewAgent, Range, Run, StoredAlert, StoredFrame, StoredReading, Totals,
+    Agent, AgentRule, AlertFilter, AlertId, Boot, Counts, Event, EventKind, FrameHead, FrameKey,
+    Identity, JoinToken, KeyEpoch, LostRange, NewAgent, Range, Run, StoredAlert, StoredFrame,
+    StoredReading, Totals,
 };
 use super::{Store, StoreError, Work};
 use crate::clock::DAY_MS;
@@ -138,13 +140,18 @@ impl Store for MemoryStore {
         self.lock().all_agents()
     }
 
-    fn alerts(&self, filter: &AlertFilter) -> Result<Vec<StoredAlert>, StoreError> {
+    fn alerts_before(
+        &self,
+        filter: &AlertFilter,
+        before: Option<(WallTime, AlertId)>,
+    ) -> Result<Vec<StoredAlert>, StoreError> {
         let mut alerts: Vec<StoredAlert> = self
             .lock()
             .alerts
             .values()
             .filter(|alert| filter.agent.is_none_or(|agent| agent == alert.agent))
             .filter(|alert| filter.firing.is_none_or(|firing| firing == alert.firing))
+            .filter(|alert| before.is_none_or(|before| (alert.stored, alert.id) < before))
             .cloned()
             .collect();
         alerts.sort_by_key(|alert| core::cmp::Reverse((alert.stored, alert.id)));
@@ -195,6 +202,27 @@ impl Store for MemoryStore {
             .filter(|((of, ..), _)| *of == agent)
             .map(|(_, frame)| frame.clone())
             .collect())
+    }
+
+    fn frame_heads(
+        &self,
+        agent: AgentId,
+        after: Option<FrameKey>,
+        limit: usize,
+    ) -> Result<Vec<FrameHead>, StoreError> {
+        let head = |frame: StoredFrame| FrameHead {
+            run: frame.run,
+            stream: frame.stream,
+            sequence: frame.sequence,
+            received: frame.received,
+            kind: frame.frame.first().copied().unwrap_or_default(),
+            bytes: u64::try_from(frame.frame.len()).unwrap_or(u64::MAX),
+        };
+        let mut heads: Vec<FrameHead> = self.frames(agent)?.into_iter().map(head).collect();
+        heads.retain(|head| after.is_none_or(|after| head.key() > after));
+        heads.sort_by_key(FrameHead::key);
+        heads.truncate(limit);
+        Ok(heads)
     }
 
     fn losses(&self, agent: AgentId) -> Result<Vec<LostRange>, StoreError> {

@@ -2,13 +2,14 @@
 
 use super::super::StoreError;
 use super::super::rows::NotifyRows;
+use super::super::rows::notify::farthest;
 use super::super::types::{
     AlertId, Decision, ListOf, Numbers, Outgoing, Sending, Strand, Thread, Waiting,
 };
 use super::Tables;
 use hansho::clock::WallTime;
 use hansho::frame::kind::AgentId;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What people are told.
 #[derive(Clone, Debug, Default)]
@@ -136,7 +137,7 @@ impl NotifyRows for Tables {
         let outbox = self.told.outbox.values();
         let mut ready: Vec<Outgoing> = outbox
             .filter(|outgoing| match outgoing.state {
-                Sending::Queued => outgoing.next_try <= now,
+                Sending::Queued => outgoing.next_try <= now || outgoing.next_try > farthest(now),
                 Sending::Claimed => {
                     outgoing.fence < fence || outgoing.until.is_none_or(|until| until <= now)
                 }
@@ -145,6 +146,8 @@ impl NotifyRows for Tables {
             .cloned()
             .collect();
         ready.sort_by_key(|outgoing| (outgoing.next_try, outgoing.number));
+        let mut seen = BTreeSet::new();
+        ready.retain(|outgoing| seen.insert(outgoing.receiver.clone()));
         ready.truncate(limit);
         Ok(ready)
     }

@@ -4,6 +4,7 @@
 pub mod agents;
 pub mod handling;
 pub mod notify;
+pub mod pages;
 pub mod people;
 pub mod presence;
 pub mod upkeep;
@@ -11,6 +12,7 @@ pub mod upkeep;
 pub use agents::AgentRows;
 pub use handling::HandlingRows;
 pub use notify::NotifyRows;
+pub use pages::PageRows;
 pub use people::PeopleRows;
 pub use presence::PresenceRows;
 pub use upkeep::UpkeepRows;
@@ -182,11 +184,18 @@ pub trait Rows {
 
 /// All rows of all subjects: what a decision on the collector's side of the wire works on.
 pub trait AllRows:
-    Rows + AgentRows + PresenceRows + HandlingRows + NotifyRows + PeopleRows + UpkeepRows
+    Rows + AgentRows + PresenceRows + HandlingRows + NotifyRows + PageRows + PeopleRows + UpkeepRows
 {
 }
 
-impl<T: Rows + AgentRows + PresenceRows + HandlingRows + NotifyRows + PeopleRows + UpkeepRows>
-    AllRows for T
+impl<T> AllRows for T where
+    T: Rows
+        + AgentRows
+        + PresenceRows
+        + HandlingRows
+        + NotifyRows
+        + PageRows
+        + PeopleRows
+        + UpkeepRows
 {
 }

@@ -12,7 +12,7 @@ use hansho::clock::WallTime;
 use hansho::frame::kind::AgentId;
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
-const ACKNOWLEDGEMENT: &str = "SELECT alert, number, person, via, at_ms, recovery_ms, report_ms, text, over, request, ended_ms, \
+pub(super) const ACKNOWLEDGEMENT: &str = "SELECT alert, number, person, via, at_ms, recovery_ms, report_ms, text, over, request, ended_ms, \
                                ended_by, ended_how FROM acknowledgements";
 const SILENCE: &str = "SELECT silence, customer, system, agent, code, subject, from_ms, until_ms, reason, person, via, created_ms, \
                        ended_ms, ended_by FROM silences";
@@ -37,7 +37,7 @@ fn ended(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<(WallTime, Str
     Ok(optional_wall(row, column)?.map(|at| (at, by.unwrap_or_default())))
 }
 
-fn acknowledgement_from(row: &Row<'_>) -> rusqlite::Result<Acknowledgement> {
+pub(super) fn acknowledgement_from(row: &Row<'_>) -> rusqlite::Result<Acknowledgement> {
     let how: Option<String> = row.get(12)?;
     Ok(Acknowledgement {
         alert: AlertId(row.get::<_, i64>(0)?.cast_unsigned()),

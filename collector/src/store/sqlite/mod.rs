@@ -11,6 +11,7 @@ mod events;
 mod handling;
 mod notify;
 mod open;
+mod pages;
 mod people;
 mod presence;
 mod prune;
@@ -24,8 +25,8 @@ use super::apply;
 use super::news;
 use super::rows::AgentRows as _;
 use super::types::{
-    Agent, AgentRule, AlertFilter, AlertId, LostRange, NewAgent, Range, StoredAlert, StoredFrame,
-    StoredReading, Totals, shard, signed,
+    Agent, AgentRule, AlertFilter, AlertId, FrameHead, FrameKey, LostRange, NewAgent, Range,
+    StoredAlert, StoredFrame, StoredReading, Totals, shard, signed,
 };
 use super::{Store, StoreError, Work};
 use crate::clock::DAY_MS;
@@ -306,8 +307,12 @@ impl Store for SqliteStore {
         read::agents(&self.lock().main)
     }
 
-    fn alerts(&self, filter: &AlertFilter) -> Result<Vec<StoredAlert>, StoreError> {
-        read::alerts(&self.lock().main, filter)
+    fn alerts_before(
+        &self,
+        filter: &AlertFilter,
+        before: Option<(WallTime, AlertId)>,
+    ) -> Result<Vec<StoredAlert>, StoreError> {
+        read::alerts(&self.lock().main, filter, before)
     }
 
     fn alert(&self, id: AlertId) -> Result<Option<StoredAlert>, StoreError> {
@@ -326,6 +331,15 @@ impl Store for SqliteStore {
     fn frames(&self, agent: AgentId) -> Result<Vec<StoredFrame>, StoreError> {
         let inner = self.lock();
         read::frames(&inner.main, &self.directory, agent)
+    }
+
+    fn frame_heads(
+        &self,
+        agent: AgentId,
+        after: Option<FrameKey>,
+        limit: usize,
+    ) -> Result<Vec<FrameHead>, StoreError> {
+        read::frame_heads(&self.directory, agent, after, limit)
     }
 
     fn losses(&self, agent: AgentId) -> Result<Vec<LostRange>, StoreError> {

@@ -2,6 +2,7 @@
 
 use super::super::StoreError;
 use super::super::rows::NotifyRows;
+use super::super::rows::notify::farthest;
 use super::super::types::{
     AlertId, Channel, Decision, ListOf, Numbers, Outcome, Outgoing, Reason, Sending, Strand,
     Thread, Waiting, signed,
@@ -326,11 +327,16 @@ impl NotifyRows for SqlRows<'_> {
         limit: usize,
     ) -> Result<Vec<Outgoing>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        // By the index of what waits: the planner would rather walk through a year of what was sent, four times a second.
         self.outgoing_where(
-            "state IN ('queued', 'claimed') AND ((state = 'queued' AND next_try_ms <= ?1)
-               OR (state = 'claimed' AND (fence < ?2 OR COALESCE(until_ms, 0) <= ?1)))
+            "outgoing IN (SELECT outgoing FROM (
+                 SELECT outgoing, ROW_NUMBER() OVER (PARTITION BY receiver ORDER BY next_try_ms, outgoing) AS place
+                 FROM outbox INDEXED BY outbox_waiting
+                 WHERE state IN ('queued', 'claimed') AND ((state = 'queued' AND (next_try_ms <= ?1 OR next_try_ms > ?4))
+                   OR (state = 'claimed' AND (fence < ?2 OR COALESCE(until_ms, 0) <= ?1))))
+               WHERE place = 1)
              ORDER BY next_try_ms, outgoing LIMIT ?3",
-            params![ms(now), signed(fence), limit],
+            params![ms(now), signed(fence), limit, ms(farthest(now))],
         )
     }
 
@@ -346,7 +352,8 @@ impl NotifyRows for SqlRows<'_> {
     fn undelivered(&mut self, limit: usize) -> Result<Vec<Outgoing>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.outgoing_where(
-            "state IN ('queued', 'claimed') ORDER BY outgoing LIMIT ?1",
+            "outgoing IN (SELECT outgoing FROM outbox INDEXED BY outbox_waiting WHERE state IN ('queued', 'claimed'))
+             ORDER BY outgoing LIMIT ?1",
             params![limit],
         )
     }

@@ -4,8 +4,9 @@ use super::super::StoreError;
 use super::super::decode::{readings_of, rules_of};
 use super::super::rows::Latest;
 use super::super::types::{
-    Agent, AgentRule, AlertFilter, AlertId, By, ClockQuality, Counts, Dated, Identity, Inventory,
-    LostRange, LostReason, Range, StoredAlert, StoredFrame, StoredReading, Totals, shard, signed,
+    Agent, AgentRule, AlertFilter, AlertId, By, ClockQuality, Counts, Dated, FrameHead, FrameKey,
+    Identity, Inventory, LostRange, LostReason, Range, StoredAlert, StoredFrame, StoredReading,
+    Totals, shard, signed,
 };
 use super::day;
 use super::open::read_only;
@@ -177,19 +178,31 @@ pub(super) fn alert(main: &Connection, id: AlertId) -> Result<Option<StoredAlert
 pub(super) fn alerts(
     main: &Connection,
     filter: &AlertFilter,
+    before: Option<(hansho::clock::WallTime, AlertId)>,
 ) -> Result<Vec<StoredAlert>, StoreError> {
     let limit = i64::try_from(filter.limit.unwrap_or(usize::MAX)).unwrap_or(i64::MAX);
-    let rest = "(?1 IS NULL OR firing = ?1) ORDER BY stored_ms DESC, alert DESC LIMIT ?2";
+    // A range of the index by age, whether it begins somewhere or not.
+    let before_ms = before.map_or(i64::MAX, |(stored, _)| signed(stored.as_millis()));
+    let before_id = before.map_or(i64::MAX, |(_, alert)| alert.0.cast_signed());
+    let rest = "(?1 IS NULL OR firing = ?1) AND (stored_ms, alert) < (?3, ?4)
+                ORDER BY stored_ms DESC, alert DESC LIMIT ?2";
     match filter.agent {
         Some(agent) => many_alerts(
             main,
-            &format!("WHERE shard = ?3 AND agent = ?4 AND {rest}"),
-            params![filter.firing, limit, shard(agent), agent.0.cast_signed()],
+            &format!("WHERE shard = ?5 AND agent = ?6 AND {rest}"),
+            params![
+                filter.firing,
+                limit,
+                before_ms,
+                before_id,
+                shard(agent),
+                agent.0.cast_signed()
+            ],
         ),
         None => many_alerts(
             main,
             &format!("WHERE {rest}"),
-            params![filter.firing, limit],
+            params![filter.firing, limit, before_ms, before_id],
         ),
     }
 }
@@ -302,6 +315,66 @@ pub(super) fn frames(
     }
     all.sort_by_key(|frame: &StoredFrame| (frame.run, frame.stream, frame.sequence));
     Ok(all)
+}
+
+fn head_from(row: &Row<'_>) -> rusqlite::Result<FrameHead> {
+    Ok(FrameHead {
+        run: RunId(row.get::<_, i64>(0)?.cast_unsigned()),
+        stream: Stream::from_number(row.get(1)?).unwrap_or(Stream::History),
+        sequence: unsigned(row.get(2)?),
+        received: wall(row.get(3)?),
+        kind: row
+            .get::<_, Vec<u8>>(4)?
+            .first()
+            .copied()
+            .unwrap_or_default(),
+        bytes: unsigned(row.get(5)?),
+    })
+}
+
+pub(super) fn frame_heads(
+    directory: &Path,
+    agent: AgentId,
+    after: Option<FrameKey>,
+    limit: usize,
+) -> Result<Vec<FrameHead>, StoreError> {
+    let most = i64::try_from(limit).unwrap_or(i64::MAX);
+    let (run, stream, sequence) = after.unwrap_or((i64::MIN, 0, 0));
+    let mut heads: Vec<FrameHead> = Vec::new();
+    for (_, path) in day::list(directory)? {
+        let mut read = || -> Result<(), StoreError> {
+            let day = read_only(&path)?;
+            if super::open::schema(&day)? == 0 {
+                // Its writer is just creating it.
+                return Ok(());
+            }
+            let mut statement = day.prepare(
+                "SELECT run, stream, sequence, received_ms, substr(frame, 1, 1), length(frame) FROM frames
+                 WHERE shard = ?1 AND agent = ?2 AND (?3 OR (run, stream, sequence) > (?4, ?5, ?6))
+                 ORDER BY run, stream, sequence LIMIT ?7",
+            )?;
+            let asked = params![
+                shard(agent),
+                agent.0.cast_signed(),
+                after.is_none(),
+                run,
+                stream,
+                signed(sequence),
+                most
+            ];
+            for head in statement.query_map(asked, head_from)? {
+                heads.push(head?);
+            }
+            Ok(())
+        };
+        match read() {
+            Err(StoreError::Corrupt(why)) => log::warn!("{} is damaged: {why}", path.display()),
+            outcome => outcome?,
+        }
+    }
+    heads.sort_by_key(FrameHead::key);
+    heads.truncate(limit);
+    Ok(heads)
 }
 
 const LOSS_COLUMNS: &str = "run, stream, first, last, reason, recorded_ms";

@@ -427,6 +427,38 @@ pub struct StoredFrame {
     pub frame: Vec<u8>,
 }
 
+/// The place of a frame: run as a signed number, stream, sequence.
+pub type FrameKey = (i64, u8, u64);
+
+/// What a stored frame is, without its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameHead {
+    /// Run that wrote it.
+    pub run: RunId,
+    /// Its stream.
+    pub stream: Stream,
+    /// Its sequence.
+    pub sequence: u64,
+    /// When it was received.
+    pub received: WallTime,
+    /// Its first byte, the kind.
+    pub kind: u8,
+    /// Its length.
+    pub bytes: u64,
+}
+
+impl FrameHead {
+    /// Its place.
+    #[must_use]
+    pub const fn key(&self) -> FrameKey {
+        (
+            self.run.0.cast_signed(),
+            self.stream.number(),
+            self.sequence,
+        )
+    }
+}
+
 /// A range that will never be stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LostRange {
@@ -619,4 +651,21 @@ pub struct Range {
     pub to: WallTime,
     /// At most so many; the newest are kept.
     pub limit: usize,
+}
+
+/// A span of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// From.
+    pub from: WallTime,
+    /// Until, not included.
+    pub until: WallTime,
+}
+
+impl Span {
+    /// Whether a moment lies in it.
+    #[must_use]
+    pub fn has(&self, moment: WallTime) -> bool {
+        self.from <= moment && moment < self.until
+    }
 }
