@@ -95,7 +95,10 @@ pub const JOIN_TOKEN_USES: u32 = 20_000;
 pub const ROTATION_GRACE_MS: u64 = 7 * 24 * 60 * 60 * 1000;
 /// Longest such time that one can ask for, days: a year of hosts that nobody restarts.
 pub const ROTATION_GRACE_DAYS: u64 = 366;
-/// A key found in the store is looked up again after this: a revoked one is refused within it.
+/// A running collector looks this often whether keys changed: a revoked one is refused within it, and 10,000 posts a second
+/// cost one query.
+pub const KEY_CHANGES_MS: u64 = 1000;
+/// A key found in the store is looked up again after this at the latest: that of an epoch whose grace is over ends within it.
 pub const KEY_FRESH_MS: u64 = 60_000;
 
 /// Post interval of an agent whose Hello never came: the default of agent.toml.
@@ -458,3 +461,6 @@ pub const API_LOOKED_AT: usize = 5_000;
 pub const API_READINGS: usize = 1_000;
 /// Entries of a file of the audit: some 30 MiB in memory while it is made. A team of ten makes 1,000 a month.
 pub const API_CSV_ENTRIES: usize = 100_000;
+
+/// Boots and changes of the configuration kept of an agent: seven a day for a month; a host that boots more often shows the newest.
+pub const PAST_KEPT: u32 = 210;

@@ -487,7 +487,7 @@ fn agents_are_managed_from_the_command_line() {
     );
     assert_eq!(
         said(&["agent", "revoke", "web03", "--epoch", "1"]),
-        "mirai/order/web03: 1 key(s) revoked; a running serve refuses them within a minute\n"
+        "mirai/order/web03: 1 key(s) revoked; a running serve refuses them within a second\n"
     );
     assert_eq!(code(here, &["agent", "revoke", "web03", "--epoch", "4"]), 1);
     said(&["agent", "add", "app01", "--system", "mirai/order"]);

@@ -12,9 +12,12 @@ use hansho::frame::kind::{AgentId, Stream};
 use hansho::frame::seal::derive;
 use hansho_collector::ingest::AuthenticatedBatch;
 use hansho_collector::ingest::join::{JoinAsk, Joined, TokenEnd, token_hash};
+use hansho_collector::limit::PAST_KEPT;
 use hansho_collector::store::agents::{self, Rotated};
 use hansho_collector::store::rows::AllRows;
-use hansho_collector::store::{JoinToken, KeyEpoch, MemoryStore, SqliteStore, Store, StoreError};
+use hansho_collector::store::{
+    JoinToken, KeyEpoch, MemoryStore, Past, PastKind, SqliteStore, Store, StoreError,
+};
 use support::{Folder, MASTER, at, batch, hello, new_agent, part};
 
 const AGENT: AgentId = AgentId(1);
@@ -245,5 +248,58 @@ fn an_identity_that_is_taken_fails_whole() {
             .unwrap()
             .used;
         assert_eq!(used, 0);
+    });
+}
+
+#[test]
+fn the_newest_boots_and_changes_of_an_agent_are_kept() {
+    on_both(|store| {
+        let past = |ms: u64, what| Past { at: at(ms), what };
+        let boot = |number| PastKind::Boot(hansho::frame::kind::BootId(number));
+        let all = within(store, |rows| {
+            rows.put_past(AGENT, &past(2, PastKind::Config(u64::MAX)))?;
+            for _ in 0..2 {
+                rows.put_past(AGENT, &past(1, boot(u64::MAX)))?;
+            }
+            rows.past(AGENT, at(0))
+        });
+        let both = [past(1, boot(u64::MAX)), past(2, PastKind::Config(u64::MAX))];
+        assert_eq!(all.unwrap(), both);
+        let newest = within(store, |rows| {
+            for number in 0..u64::from(PAST_KEPT) {
+                rows.put_past(AGENT, &past(10 + number, boot(number)))?;
+            }
+            Ok((rows.past(AGENT, at(0))?, rows.past(AGENT, at(11))?))
+        });
+        let (all, since) = newest.unwrap();
+        assert_eq!(all.len(), PAST_KEPT as usize);
+        assert_eq!((all[0], since[0]), (past(10, boot(0)), past(11, boot(1))));
+    });
+}
+
+#[test]
+fn whatever_changes_which_keys_are_good_is_counted() {
+    on_both(|store| {
+        let mut before = store.key_changes().unwrap();
+        let mut changed = |what: &str| {
+            let now = store.key_changes().unwrap();
+            let more = now > before;
+            before = now;
+            assert!(more, "{what}");
+        };
+        within(store, |rows| agents::rotate(rows, AGENT, 1, DAY, at(1))).unwrap();
+        changed("rotated");
+        within(store, |rows| rows.key_used(AGENT, 2, at(2))).unwrap();
+        changed("the first batch with the new key ended the old one");
+        within(store, |rows| agents::revoke(rows, AGENT, None, at(3))).unwrap();
+        changed("revoked");
+        within(store, |rows| rows.put_retired(AGENT, Some(at(4)))).unwrap();
+        changed("retired");
+        within(store, |rows| rows.put_retired(AGENT, None)).unwrap();
+        changed("expected again");
+        let quiet = store.key_changes().unwrap();
+        let agent = store.agents().unwrap().remove(0);
+        within(store, |rows| rows.put_agent(&agent)).unwrap();
+        assert_eq!(store.key_changes().unwrap(), quiet);
     });
 }

@@ -93,7 +93,7 @@ pub(super) fn revoke(arguments: &Arguments, selector: &str) -> Result<(), Failur
         return Err(Failure::new(FAILURE, message));
     }
     print(&format!(
-        "{}: {revoked} key(s) revoked; a running serve refuses them within a minute\n",
+        "{}: {revoked} key(s) revoked; a running serve refuses them within a second\n",
         agent.path()
     ))
 }
@@ -101,15 +101,19 @@ pub(super) fn revoke(arguments: &Arguments, selector: &str) -> Result<(), Failur
 /// `agent retire NAME [--undo]`: nobody expects it any more, or again.
 pub(super) fn retire(arguments: &Arguments, selector: &str) -> Result<(), Failure> {
     let undo = arguments.undo;
-    let (agent, changed) = change(arguments, selector, |rows, who, id, now| {
+    let (agent, ended) = change(arguments, selector, |rows, who, id, now| {
         agents::retire(rows, who, id, undo, now)
     })?;
     let path = agent.path();
-    print(&match (undo, changed) {
-        (false, true) => format!("{path}: retired; its posts are refused within a minute\n"),
-        (false, false) => format!("{path}: was retired already\n"),
-        (true, true) => format!("{path}: expected again\n"),
-        (true, false) => format!("{path}: was not retired\n"),
+    let stopped = "retired; its posts are refused within a second, its silence is not judged";
+    print(&match (undo, ended) {
+        (false, None) => format!("{path}: was retired already\n"),
+        (false, Some(0)) => format!("{path}: {stopped}\n"),
+        (false, Some(ended)) => {
+            format!("{path}: {stopped}; {ended} open alert(s) ended with that as the reason\n")
+        }
+        (true, Some(_)) => format!("{path}: expected again\n"),
+        (true, None) => format!("{path}: was not retired\n"),
     })
 }
 

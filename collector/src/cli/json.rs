@@ -89,6 +89,7 @@ fn alert(alert: &StoredAlert, owner: Option<&Agent>) -> Value {
         "opened_by_state": alert.by.opened_by_state,
         "closed_by_state": alert.by.closed_by_state,
         "firing_inferred": alert.by.firing_inferred,
+        "retired": alert.by.retired,
         "run": alert.run.to_string(),
         "firing_sequence": alert.firing_sequence,
         "resolved_sequence": alert.resolved_sequence,

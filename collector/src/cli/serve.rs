@@ -12,7 +12,9 @@ use crate::ingest::request::{Intake, Patience};
 use crate::ingest::server::Server;
 use crate::ingest::{Keys, Metrics, Refusal, SignsOfLife, tls};
 use crate::keys::Masters;
-use crate::limit::{KEY_CACHE, KEY_FRESH_MS, QUEUE_BATCHES, SETUP_MS, STANDBY_POLL_MS, STOP_MS};
+use crate::limit::{
+    KEY_CACHE, KEY_CHANGES_MS, KEY_FRESH_MS, QUEUE_BATCHES, SETUP_MS, STANDBY_POLL_MS, STOP_MS,
+};
 use crate::people::{Gate, NotDone, Settings, TrustedProxy};
 use crate::presence::watcher::Watcher;
 use crate::store::writer::Writer;
@@ -37,21 +39,56 @@ struct StoredKeys {
     known: Mutex<Known>,
 }
 
-/// Keys, and when each was found.
-type Known = HashMap<(AgentId, u8), (Moment, AgentKey)>;
+/// Keys that were found.
+#[derive(Default)]
+struct Known {
+    /// Each with when.
+    keys: HashMap<(AgentId, u8), (Moment, AgentKey)>,
+    /// They are of the store as it was at this number of changes.
+    changes: u64,
+    /// When the store was asked for that last.
+    asked: Option<Moment>,
+}
 
 impl StoredKeys {
     fn remembered(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets the keys where some changed since; the number of changes that they are of now.
+    fn renew(&self) -> u64 {
+        let span = std::time::Duration::from_millis(KEY_CHANGES_MS);
+        {
+            let mut known = self.remembered();
+            if known.asked.is_some_and(|asked| asked.elapsed() < span) {
+                return known.changes;
+            }
+            known.asked = Some(Moment::now());
+        }
+        // Not held while the store is asked: other agents' posts go on.
+        match self.store.key_changes() {
+            Ok(changes) => {
+                let mut known = self.remembered();
+                if known.changes != changes {
+                    known.keys.clear();
+                    known.changes = changes;
+                }
+                changes
+            }
+            Err(error) => {
+                log::warn!("whether keys changed cannot be looked up: {error}");
+                self.remembered().changes
+            }
+        }
     }
 }
 
 impl Keys for StoredKeys {
     fn key(&self, agent: AgentId, epoch: u8) -> Result<Option<AgentKey>, Refusal> {
         let place = (agent, epoch);
-        // Not held while the store is asked: other agents' posts go on.
+        let changes = self.renew();
         let fresh = std::time::Duration::from_millis(KEY_FRESH_MS);
-        if let Some((found, key)) = self.remembered().get(&place)
+        if let Some((found, key)) = self.remembered().keys.get(&place)
             && found.elapsed() < fresh
         {
             return Ok(Some(key.clone()));
@@ -64,7 +101,7 @@ impl Keys for StoredKeys {
                 Refusal::Store
             })?;
         let Some(master) = master else {
-            self.remembered().remove(&place);
+            self.remembered().keys.remove(&place);
             return Ok(None);
         };
         let Some(key) = self.masters.key(master, agent, epoch) else {
@@ -72,10 +109,13 @@ impl Keys for StoredKeys {
             return Ok(None);
         };
         let mut known = self.remembered();
-        if known.len() >= KEY_CACHE {
-            known.clear();
+        if known.keys.len() >= KEY_CACHE {
+            known.keys.clear();
         }
-        known.insert(place, (Moment::now(), key.clone()));
+        // Looked up before a change that another post has noticed: perhaps of before it.
+        if known.changes == changes {
+            known.keys.insert(place, (Moment::now(), key.clone()));
+        }
         Ok(Some(key))
     }
 

@@ -5,6 +5,7 @@ use super::{Fault, Refused, Who, own_customer};
 use crate::clock::DAY_MS;
 use crate::limit::{JOIN_TOKEN_DAYS, JOIN_TOKEN_USES};
 use crate::store::agents::{self as keys, Rotated};
+use crate::store::raise;
 use crate::store::rows::AllRows;
 use crate::store::{Agent, JoinToken, NewAgent, TokenEnd};
 use hansho::clock::WallTime;
@@ -118,7 +119,8 @@ pub fn revoke(
     Ok((agent, revoked))
 }
 
-/// Nobody expects the agent any more, or again; whether that is new.
+/// Nobody expects the agent any more, or again. With the first whatever is open of it ends: how many alerts that were; `None`
+/// where nothing is new.
 ///
 /// # Errors
 /// [`Fault`].
@@ -128,15 +130,20 @@ pub fn retire(
     id: AgentId,
     undo: bool,
     now: WallTime,
-) -> Result<(Agent, bool), Fault> {
+) -> Result<(Agent, Option<usize>), Fault> {
     let agent = own(rows, who, id)?;
-    let changed = agent.retired.is_some() == undo;
-    if changed {
-        rows.put_retired(id, (!undo).then_some(now))?;
-        let action = if undo { AGENT_RESTORE } else { AGENT_RETIRE };
-        append(rows, who, action, &agent, &Detail::default(), now)?;
+    if agent.retired.is_some() != undo {
+        return Ok((agent, None));
     }
-    Ok((agent, changed))
+    rows.put_retired(id, (!undo).then_some(now))?;
+    let action = if undo { AGENT_RESTORE } else { AGENT_RETIRE };
+    append(rows, who, action, &agent, &Detail::default(), now)?;
+    let ended = if undo {
+        0
+    } else {
+        raise::retire(rows, id, now)?.len()
+    };
+    Ok((agent, Some(ended)))
 }
 
 /// Where an agent goes: what is not given stays. Names were checked.

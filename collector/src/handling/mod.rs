@@ -280,7 +280,7 @@ pub fn owner(rows: &mut dyn AllRows, alert: &StoredAlert) -> Result<Owner, Store
 /// Whose an alert without an agent is.
 #[must_use]
 pub fn owner_of_site(alert: &StoredAlert) -> Owner {
-    let site = alert.identity.subject.split_once('/');
+    let site = alert.of_site();
     Owner {
         customer: site.map_or_else(String::new, |(customer, _)| customer.to_owned()),
         ..Owner::default()

@@ -24,10 +24,7 @@ impl About {
     pub fn customer(&self) -> &str {
         match &self.agent {
             Some(agent) => &agent.customer,
-            None => {
-                let subject = &self.alert.identity.subject;
-                subject.split_once('/').map_or("", |(customer, _)| customer)
-            }
+            None => self.alert.of_site().map_or("", |(customer, _)| customer),
         }
     }
 

@@ -1,6 +1,7 @@
 //! What is decided on each kind of event.
 
 use super::context::{About, Routing};
+use super::returned::reason_of;
 use super::step::Step;
 use super::thread::{rank, strand_of};
 use crate::limit::LATE_WAIT_MS;
@@ -38,6 +39,9 @@ impl Step<'_> {
 
     pub(super) fn raised(&mut self, event: &Event, about: &About) -> Result<(), StoreError> {
         let alert = &about.alert;
+        if event.kind == EventKind::Raised && self.told_with_return(alert)?.is_some() {
+            return self.raised_with_return(event, about);
+        }
         let strand = strand_of(alert);
         let mut thread = match self.rows.open_thread(&strand)? {
             Some(thread) => thread,
@@ -100,7 +104,11 @@ impl Step<'_> {
         worse || (worst.identity.code == alert.identity.code && thread.is_told())
     }
 
-    fn begin_thread(&mut self, event: &Event, about: &About) -> Result<Thread, StoreError> {
+    pub(super) fn begin_thread(
+        &mut self,
+        event: &Event,
+        about: &About,
+    ) -> Result<Thread, StoreError> {
         if event.kind == EventKind::Reopened
             && let Some(mut earlier) = self.earlier_thread(&about.alert)?
         {
@@ -228,6 +236,10 @@ impl Step<'_> {
         thread.ended = Some(self.now);
         thread.quiet = None;
         thread.untaken = None;
+        // The end of a silence is told as the reason why the host is back.
+        if let Some(reason) = reason_of(self.rows, &about.alert)? {
+            thread.head = reason.id;
+        }
         let mailed = thread.messages > 0 && self.people_were_told(&thread)?;
         if thread.listed == Some(ListOf::Digest) && !mailed {
             return self.end_in_digest(event, about, &mut thread);
@@ -302,6 +314,11 @@ impl Step<'_> {
             let head = self.rows.alert(thread.head)?;
             let by = head.map_or(0, |head| head.identity.code);
             return self.quiet(event, about, Reason::StillOpenInFamily { by });
+        }
+        if let Some(thread) = self.told_with_return(&about.alert)? {
+            let number = self.next_decision();
+            let quiet = (Reason::ToldWithReturn, Outcome::Quiet);
+            return self.decided(number, Some(event), about, Some(thread), quiet);
         }
         if let Some((reason, _)) = self.hush(about)? {
             return self.quiet(event, about, reason);

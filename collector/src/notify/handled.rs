@@ -32,8 +32,7 @@ impl StoredHandling {
 pub fn place(about: &About) -> Place<'_> {
     let system = about.system();
     let site = if about.agent.is_none() {
-        let subject = &about.alert.identity.subject;
-        subject.split_once('/').map_or("", |(_, site)| site)
+        about.alert.of_site().map_or("", |(_, site)| site)
     } else {
         about.site.as_deref().unwrap_or("")
     };

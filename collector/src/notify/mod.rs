@@ -1,7 +1,7 @@
 //! Who is told what: decisions on what happened to alerts, and the outbox.
 //!
 //! [`step`] is one transaction of decisions: [`decide`] on events, [`look`] on what is due, [`lists`] on digests and summaries;
-//! [`thread`] says which alerts belong together, [`tell`] fills the [`outbox`]. [`context`] is what they are told beside rows:
+//! [`thread`] says which alerts belong together, [`returned`] what tells of a host that is back, [`tell`] fills the [`outbox`]. [`context`] is what they are told beside rows:
 //! [`who`] is responsible, what people [`handled`]. [`compose`] makes a [`notice`] of a row of the outbox: what a message says, as
 //! plain values; [`render`] writes it, or a site's own [`template`] does. [`courier`] takes it to its receiver: [`letter`] makes a mail
 //! of it and [`smtp`] hands that over; [`webhook`] and [`alertmanager`] post it by [`http`]. What became of it is an [`outcome`].
@@ -23,6 +23,7 @@ pub mod notifier;
 pub mod outbox;
 pub mod outcome;
 pub mod render;
+pub mod returned;
 pub mod smtp;
 pub mod step;
 pub mod tell;

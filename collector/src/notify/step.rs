@@ -106,7 +106,7 @@ impl Step<'_> {
             EventKind::Resolved => self.resolved(event, &about),
             EventKind::Ended => self.ended(event, &about),
             EventKind::Acknowledged | EventKind::Released => self.taken_or_given(event, &about),
-            EventKind::Repeated => self.quiet(event, &about, Reason::Counted),
+            EventKind::Repeated => self.repeated(event, &about),
             EventKind::Unknown => self.quiet(event, &about, Reason::BecameUnknown),
             EventKind::Known => self.quiet(event, &about, Reason::KnownAgain),
             EventKind::Noted => self.quiet(event, &about, Reason::Noted),

@@ -8,6 +8,7 @@ use crate::store::{
     Channel, Event, ListOf, Outcome, Outgoing, Reason, Sending, StoreError, Thread,
 };
 use hansho::clock::WallTime;
+use hansho::code::Urgency;
 use hansho::frame::seal::short_hash;
 
 /// A Message-ID (RFC 5322, 3.6.4), made from what the message is and whom it tells: a decision that is made again, after a crash
@@ -122,7 +123,24 @@ impl Step<'_> {
         about: &About,
         thread: &mut Thread,
     ) -> Result<(), StoreError> {
-        self.tell_thread(Some(event), about, thread, Reason::FamilyEnds)
+        let mut receivers = self.told_in(thread)?;
+        if thread.head != about.alert.id
+            && let Some(head) = self.rows.alert(thread.head)?
+            && head.firing
+        {
+            // It speaks of an alert that is open: who is to hear of that hears it too.
+            let head = self.about(head)?;
+            if self.urgency(&head) == Urgency::Now && self.hush(&head)?.is_none() {
+                let more = self.routing(&head, 1).receivers.into_iter();
+                for receiver in more.filter(|receiver| !is_machine(receiver)) {
+                    if !receivers.iter().any(|one| one.name == receiver.name) {
+                        receivers.push(receiver);
+                    }
+                }
+            }
+        }
+        let routing = Routing { receivers };
+        self.send(Some(event), about, thread, (Reason::FamilyEnds, routing))
     }
 
     /// Everybody who got a message of the thread, or a list with an alert of it; those that are no longer configured left out.

@@ -27,7 +27,7 @@ impl Configured {
             host: about.agent.as_ref().map_or("", |agent| &agent.name),
             site: match about.agent {
                 Some(_) => None,
-                None => subject.split_once('/').map(|(_, site)| site),
+                None => about.alert.of_site().map(|(_, site)| site),
             },
             code: about.alert.identity.code,
             subject,

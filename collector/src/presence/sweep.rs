@@ -402,10 +402,9 @@ impl Sweep<'_> {
             return Ok(());
         }
         let agent = one.agent.id;
-        for alert in self.rows.open_alerts(agent)? {
-            let code = alert.identity.code;
-            let id = raise::end(self.rows, alert, None, Reason::Withdrawn, self.now)?;
-            self.decided(agent, Some((code, id)), Done::Resolved, Why::Retired);
+        // The command that retired it ended them; this is for what came between.
+        for ended in raise::retire(self.rows, agent, self.now)? {
+            self.decided(agent, Some(ended), Done::Resolved, Why::Retired);
         }
         one.presence = Presence {
             standing: Standing::Retired,

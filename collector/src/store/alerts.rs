@@ -315,5 +315,6 @@ fn close(alert: &mut StoredAlert, place: &Place, frame: &Alert<'_>) {
     alert.recovered = place.date_of_begin(frame.since_ms);
     alert.resolved = Some(place.date(place.uptime.as_millis()));
     alert.by.closed_by_state = false;
+    alert.by.retired = false;
     judged(alert, frame);
 }

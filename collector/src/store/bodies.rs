@@ -3,8 +3,9 @@
 use super::StoreError;
 use super::apply::{Applying, Place};
 use super::rows::{AllRows, ConfigPart, Latest};
-use super::types::{Counts, Inventory, Run};
+use super::types::{ClockQuality, Counts, Inventory, Past, PastKind, Run};
 use crate::limit::INVENTORY_CHARACTERS;
+use hansho::clock::{Uptime, WallTime};
 use hansho::frame::body::{Body, Hello};
 
 impl<R: AllRows> Applying<'_, R> {
@@ -56,11 +57,34 @@ impl<R: AllRows> Applying<'_, R> {
             ..place.run
         };
         self.rows.put_run(self.agent.id, &run)?;
+        if self.speaks(place) {
+            self.note_past(place, hello.config_hash)?;
+        }
         if self.speaks(place) || self.agent.inventory.is_none() {
             self.agent.inventory = Some(inventory(hello));
         }
         if self.speaks(place) {
             self.note_machine(hello.machine_id_hash)?;
+        }
+        Ok(())
+    }
+
+    /// Remembers a boot of which this is the first word, and other rules than before.
+    fn note_past(&mut self, place: &Place, config_hash: u64) -> Result<(), StoreError> {
+        let id = self.agent.id;
+        let boot = PastKind::Boot(place.run.boot);
+        let known = self.rows.past(id, WallTime::default())?;
+        if !known.iter().any(|past| past.what == boot) {
+            let began = self.rows.boot(id, place.run.boot)?;
+            let began = began.map(|boot| boot.date(Uptime::default()));
+            let exact = began.filter(|began| began.quality == ClockQuality::Exact);
+            let at = exact.map_or(self.now, |began| began.wall);
+            self.rows.put_past(id, &Past { at, what: boot })?;
+        }
+        let before = self.agent.inventory.as_ref().map(|told| told.config_hash);
+        if before.is_some_and(|before| before != config_hash) {
+            let what = PastKind::Config(config_hash);
+            self.rows.put_past(id, &Past { at: self.now, what })?;
         }
         Ok(())
     }

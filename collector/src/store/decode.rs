@@ -40,6 +40,11 @@ pub fn rules_of(part: &[u8]) -> Vec<AgentRule> {
             raise_permille: record.raise_permille,
             raise_absolute: record.raise_absolute,
             raise_after_ms: record.raise_after_ms,
+            clear_permille: record.clear_permille,
+            clear_absolute: record.clear_absolute,
+            clear_after_ms: record.clear_after_ms,
+            event: record.flags & 2 != 0,
+            below: record.flags & 4 != 0,
             origin: record.origin.to_owned(),
         })
         .collect()

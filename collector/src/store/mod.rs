@@ -93,6 +93,12 @@ pub trait Store: Send + Sync {
         now: WallTime,
     ) -> Result<Option<u32>, StoreError>;
 
+    /// A number that grows with each change of what [`Self::master_of`] answers, but for ends that were known before.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn key_changes(&self) -> Result<u64, StoreError>;
+
     /// All agents, by customer, system and name.
     ///
     /// # Errors

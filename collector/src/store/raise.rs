@@ -141,6 +141,27 @@ pub fn end<R: AllRows + ?Sized>(
     put(rows, alert, now)
 }
 
+/// Ends whatever is open of an agent that nobody expects any more, its own alerts too: nobody will say how they stand.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn retire<R: AllRows + ?Sized>(
+    rows: &mut R,
+    agent: AgentId,
+    now: WallTime,
+) -> Result<Vec<(u16, AlertId)>, StoreError> {
+    let mut ended = Vec::new();
+    for mut alert in rows.open_alerts(agent)? {
+        let code = alert.identity.code;
+        alert.firing = false;
+        alert.resolved = Some(exact(now));
+        alert.reason = reason_to_u8(Reason::Withdrawn);
+        alert.by.retired = true;
+        ended.push((code, put(rows, alert, now)?));
+    }
+    Ok(ended)
+}
+
 /// Marks what an agent raised as unknown, because it is absent. What the agent itself does not know stays as it is.
 ///
 /// # Errors

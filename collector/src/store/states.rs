@@ -184,5 +184,6 @@ fn reopen(alert: &mut StoredAlert, record: &OpenRecord<'_>) {
     alert.resolved = None;
     alert.resolved_sequence = None;
     alert.by.closed_by_state = false;
+    alert.by.retired = false;
     judged(alert, record);
 }

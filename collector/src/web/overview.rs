@@ -105,8 +105,7 @@ const fn rank(severity: Severity) -> usize {
 /// Whose an alert is that has no agent: a site's subject is `CUSTOMER/SITE`.
 #[must_use]
 pub fn customer_of(alert: &StoredAlert) -> &str {
-    let site = alert.identity.subject.split_once('/');
-    site.map_or("", |(customer, _)| customer)
+    alert.of_site().map_or("", |(customer, _)| customer)
 }
 
 /// Why nobody is told of an alert at a moment.
@@ -141,8 +140,7 @@ pub fn place<'p>(alert: &'p StoredAlert, agent: Option<&'p Agent>, site: &'p str
             agent: &agent.name,
         },
         None => {
-            let subject = alert.identity.subject.split_once('/');
-            let (customer, site) = subject.unwrap_or_default();
+            let (customer, site) = alert.of_site().unwrap_or_default();
             Place {
                 customer,
                 site,

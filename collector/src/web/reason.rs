@@ -18,6 +18,8 @@ pub enum Ending {
     Withdrawn,
     /// A State no longer named it: when and why it ended is not known.
     Told,
+    /// Its agent was retired: nothing is said about the value.
+    Retired,
     /// A test ended.
     Test,
     /// By a reason that this version does not know.
@@ -37,6 +39,9 @@ impl Ending {
         }
         if alert.by.closed_by_state {
             return Some(Self::Told);
+        }
+        if alert.by.retired {
+            return Some(Self::Retired);
         }
         Some(match alert.reason {
             CLEARED => Self::Cleared,
@@ -59,6 +64,7 @@ impl Ending {
         match self {
             Self::Cleared | Self::Quiet => words.resolved_word,
             Self::Withdrawn => words.withdrawn_word,
+            Self::Retired => words.retired_word,
             Self::Told => words.told_word,
             Self::Test => words.test_over_word,
             Self::Unknown => words.over_word,
@@ -72,6 +78,7 @@ impl Ending {
             Self::Cleared => words.reason_cleared,
             Self::Quiet => words.reason_quiet,
             Self::Withdrawn => words.reason_withdrawn,
+            Self::Retired => words.reason_retired,
             Self::Told => words.reason_told,
             Self::Test => words.reason_test,
             Self::Unknown => words.unknown,
@@ -84,7 +91,7 @@ impl Ending {
         match self {
             Self::Cleared => Some(words.note_cleared),
             Self::Quiet => Some(words.note_quiet),
-            Self::Withdrawn => Some(words.note_withdrawn),
+            Self::Withdrawn | Self::Retired => Some(words.note_withdrawn),
             Self::Told => Some(words.note_told),
             Self::Test | Self::Unknown => None,
         }

@@ -95,6 +95,10 @@ pub fn reason(language: Language, reason: Reason) -> String {
         ),
         Reason::ReportDue => ("次回報告の時刻になった", "the next report is due"),
         Reason::RecordOnly => ("画面のみの扱い", "stays on the page"),
+        Reason::ToldWithReturn => (
+            "応答再開のメールで通知済み(無応答のスレッド)",
+            "told with the return of its host, in the thread of the silence",
+        ),
         Reason::NotRaisedToAnyone => (
             "発生を誰にも知らせていないため、終わりも知らせない",
             "ended, and nobody had been told of it",

@@ -237,7 +237,15 @@ pub fn booted(uptime_ms: u64, told: &Boot) -> Vec<u8> {
     encode(Kind::Boot, uptime_ms, told)
 }
 
+pub fn hello_configured(run_number: u64, config_hash: u64) -> Vec<u8> {
+    hello_full(run_number, "host", 1, config_hash)
+}
+
 fn hello_with(run_number: u64, host: &str, machine_id_hash: u64) -> Vec<u8> {
+    hello_full(run_number, host, machine_id_hash, 3)
+}
+
+fn hello_full(run_number: u64, host: &str, machine_id_hash: u64, config_hash: u64) -> Vec<u8> {
     encode(
         Kind::Hello,
         10,
@@ -254,7 +262,7 @@ fn hello_with(run_number: u64, host: &str, machine_id_hash: u64) -> Vec<u8> {
             post_interval_ms: 30_000,
             registry_version: 1,
             registry_hash: 2,
-            config_hash: 3,
+            config_hash,
             machine_id_hash,
             flags: 0,
         },

@@ -1,23 +1,24 @@
 //! A message about one alert.
 
 use super::super::context::Directory as _;
-use super::super::handled::windows_at;
 use super::super::notice::{
-    AlertNotice, Back, BackCause, CollectorState, During, Ending, Escalation, Excerpt, Forecast,
-    Goodbye, Happened, Happening, Identity, Measured, Owner, Records, Response, Silence, Taken,
-    Times, What, Worst,
+    AlertNotice, CollectorState, During, Ending, Escalation, Excerpt, Forecast, Goodbye, Happened,
+    Happening, Identity, Measured, Owner, Peers, Response, Silence, Taken, Times, What, Worst,
 };
+use super::back::back;
 use super::{Desk, Subject};
 use crate::config;
 use crate::store::rows::AllRows;
 use crate::store::{
-    AckEnding, Acknowledgement, AlertCause, NoteOn, Outgoing, Reason, StoreError, StoredAlert,
-    WindowKind,
+    AckEnding, Acknowledgement, AlertCause, NoteOn, Outgoing, Reason, Standing, StoreError,
+    StoredAlert,
 };
 use hansho::clock::WallTime;
 use hansho::code::{HOST_ABSENT, Language};
 use hansho::frame::body::reason_to_u8;
+use hansho::frame::kind::AgentId;
 use hansho::rule::{self, Quantity};
+use std::collections::BTreeMap;
 
 /// HNS9005: a whole site is silent.
 const SITE_SILENT: u16 = 9005;
@@ -66,7 +67,7 @@ impl Desk<'_> {
         meanwhile.extend(promise(outgoing.reason, subject, language));
         meanwhile.sort_by_key(|happening| happening.at);
         Ok(AlertNotice {
-            happened: self.happened(rows, outgoing, subject, &cause)?,
+            happened: self.happened(rows, (outgoing, receiver), subject, &cause)?,
             test: alert.identity.test,
             owner: self.owner(outgoing, subject, language),
             identity: identity(subject),
@@ -106,12 +107,16 @@ impl Desk<'_> {
     fn happened(
         &self,
         rows: &mut dyn AllRows,
-        outgoing: &Outgoing,
+        (outgoing, receiver): (&Outgoing, &config::Receiver),
         subject: &Subject,
         cause: &AlertCause,
     ) -> Result<Happened, StoreError> {
         let alert = &subject.about.alert;
         let absent = matches!(alert.identity.code, HOST_ABSENT | SITE_SILENT);
+        let silence = match outgoing.thread {
+            Some(root) if outgoing.reason == Reason::FamilyEnds => rows.alert(root)?,
+            _ => None,
+        };
         Ok(match outgoing.reason {
             Reason::Worsened { from } => Happened::Worsened { from },
             Reason::Repeat { nth } => Happened::Repeated { nth },
@@ -120,11 +125,14 @@ impl Desk<'_> {
                     nth: outgoing.nth.max(2),
                 }
             }
-            // A silence that ended because nobody expects the agent any more: it is not back.
-            Reason::FamilyEnds if alert.identity.code == HOST_ABSENT && !is_withdrawn(alert) => {
-                Happened::Back(back(alert, cause, outgoing.created))
-            }
-            Reason::FamilyEnds => Happened::Resolved(ending(alert, subject.about.agent.as_ref())),
+            Reason::FamilyEnds => match silence {
+                Some(silence) if silence.identity.code == HOST_ABSENT && !silence.by.retired => {
+                    let language = self.language(receiver, subject.about.customer());
+                    let moments = (&silence, outgoing.created);
+                    Happened::Back(back(moments, cause, language))
+                }
+                _ => Happened::Resolved(ending(alert)),
+            },
             Reason::Acknowledged => Happened::Acknowledged,
             Reason::Released => Happened::Released {
                 by: released_by(rows, alert)?,
@@ -178,7 +186,7 @@ impl Desk<'_> {
                 },
                 _ => Goodbye::None,
             },
-            peers: None,
+            peers: self.peers(rows, subject)?,
             collector: match outage {
                 Some(_) => CollectorState::Late {
                     by_ms: life.away_ms,
@@ -192,6 +200,44 @@ impl Desk<'_> {
                 .filter(|code| hansho::code::silenced_with_host(*code))
                 .collect(),
         })
+    }
+
+    /// How the others of its site stand; where no site is configured, a system's agents are one.
+    fn peers(
+        &self,
+        rows: &mut dyn AllRows,
+        subject: &Subject,
+    ) -> Result<Option<Peers>, StoreError> {
+        let Some(own) = &subject.about.agent else {
+            return Ok(None);
+        };
+        let site = &subject.about.site;
+        let standings: BTreeMap<AgentId, Standing> = rows
+            .presences()?
+            .into_iter()
+            .map(|known| (known.agent, known.standing))
+            .collect();
+        let mut peers = Peers {
+            answering: 0,
+            silent: 0,
+        };
+        for agent in rows.all_agents()? {
+            let near = agent.customer == own.customer
+                && (site.is_some() || agent.system == own.system)
+                && self.configured.site(&agent) == *site;
+            if !near || agent.id == own.id || agent.retired.is_some() {
+                continue;
+            }
+            match standings.get(&agent.id) {
+                Some(Standing::Present) => peers.answering = peers.answering.saturating_add(1),
+                Some(standing) if standing.is_silent() => {
+                    peers.silent = peers.silent.saturating_add(1);
+                }
+                // Never heard: says nothing.
+                _ => {}
+            }
+        }
+        Ok(Some(peers))
     }
 
     fn silent_hosts(
@@ -235,9 +281,8 @@ impl Desk<'_> {
         let at = outgoing.created;
         let on_duty = self.configured.route(about, 1, at).receivers;
         let site = owner.site.as_ref().map(name).or_else(|| {
-            let subject = &about.alert.identity.subject;
-            let site = subject.split_once('/').map(|(_, site)| site.to_owned());
-            site.filter(|_| about.agent.is_none())
+            let site = about.alert.of_site();
+            site.map(|(_, site)| site.to_owned())
         });
         Owner {
             customer: name(&owner.customer),
@@ -371,29 +416,6 @@ impl Desk<'_> {
         }
         Ok(found)
     }
-
-    /// Titles of the windows that hold at a moment.
-    pub(super) fn windows(
-        &self,
-        subject: &Subject,
-        at: WallTime,
-        language: Language,
-    ) -> Result<Vec<String>, StoreError> {
-        let mut titles = Vec::new();
-        self.store.view(&mut |rows| {
-            let windows = rows.windows(at)?;
-            for kind in [WindowKind::Event, WindowKind::Maintenance] {
-                for (window, _) in windows_at(&windows, kind, &subject.about, at) {
-                    titles.push(match language {
-                        Language::Ja => window.texts.ja().to_owned(),
-                        Language::En => window.texts.en().to_owned(),
-                    });
-                }
-            }
-            Ok(())
-        })?;
-        Ok(titles)
-    }
 }
 
 fn identity(subject: &Subject) -> Identity {
@@ -423,42 +445,19 @@ fn forecast(alert: &StoredAlert) -> Option<Forecast> {
     })
 }
 
-fn is_withdrawn(alert: &StoredAlert) -> bool {
-    alert.reason == reason_to_u8(rule::Reason::Withdrawn)
-}
-
-fn ending(alert: &StoredAlert, agent: Option<&crate::store::Agent>) -> Ending {
+fn ending(alert: &StoredAlert) -> Ending {
     if alert.identity.test {
         return Ending::Test;
     }
     if alert.by.closed_by_state {
         return Ending::Told;
     }
-    if !is_withdrawn(alert) {
-        Ending::Cleared
-    } else if agent.is_some_and(|agent| agent.retired.is_some()) {
+    if alert.by.retired {
         Ending::Retired
-    } else {
+    } else if alert.reason == reason_to_u8(rule::Reason::Withdrawn) {
         Ending::Withdrawn
-    }
-}
-
-fn back(alert: &StoredAlert, cause: &AlertCause, now: WallTime) -> Back {
-    Back {
-        silent_since: cause.seen.or(alert.occurred.map(|occurred| occurred.wall)),
-        back_at: alert.recovered.map_or(now, |recovered| recovered.wall),
-        cause: match cause.back {
-            Some(crate::store::BackCause::NetworkOnly) => BackCause::NetworkOnly,
-            Some(crate::store::BackCause::AgentRestarted) => BackCause::AgentRestarted,
-            Some(crate::store::BackCause::Rebooted | crate::store::BackCause::OtherMachine) => {
-                BackCause::Rebooted {
-                    reason: cause.boot.map(|boot| boot.word().to_owned()),
-                    planned: cause.boot == Some(crate::store::BootReason::Ordered),
-                }
-            }
-            Some(crate::store::BackCause::Unknown) | None => BackCause::Unknown,
-        },
-        records: Records::Arriving,
+    } else {
+        Ending::Cleared
     }
 }
 

@@ -22,7 +22,7 @@ impl Desk<'_> {
             for id in rows.listed(outgoing.number)? {
                 if let Some(alert) = rows.alert(id)? {
                     since = since.min(alert.stored);
-                    subjects.push(self.subject(rows, alert)?);
+                    subjects.push(self.subject(rows, alert, None)?);
                 }
             }
             Ok(())

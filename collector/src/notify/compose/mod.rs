@@ -1,12 +1,14 @@
 //! What a row of the outbox says: gathers it from the store when the message is sent, so that it is as new as can be.
 
 mod alert;
+mod back;
 mod daily;
 mod list;
+mod past;
 mod seen;
 
 use super::context::About;
-use super::notice::{self, Body, Notice, Told, Why};
+use super::notice::{self, Body, Happened, Notice, Told, Why};
 use super::outbox::UNDELIVERED;
 use super::who::Configured;
 use crate::config;
@@ -51,11 +53,16 @@ impl Desk<'_> {
         let Some((customer, link, body)) = body else {
             return Ok(None);
         };
+        let back = matches!(&body, Body::Alert(told) if matches!(told.happened, Happened::Back(_)));
         Ok(Some(Notice {
             language: self.language(receiver, &customer),
             zone: self.zone(&customer),
             written: outgoing.created,
-            why: why(outgoing.reason),
+            why: if back {
+                Why::Back
+            } else {
+                why(outgoing.reason)
+            },
             told: Told {
                 to: outgoing.to.clone(),
                 cc: outgoing.cc.clone(),
@@ -140,12 +147,11 @@ impl Desk<'_> {
         &self,
         rows: &mut dyn AllRows,
         alert: StoredAlert,
+        thread: Option<AlertId>,
     ) -> Result<Subject, StoreError> {
-        let root = rows
-            .decisions_of(alert.id)?
-            .iter()
-            .rev()
-            .find_map(|decision| decision.thread);
+        let decisions = rows.decisions_of(alert.id)?;
+        let newest = || decisions.iter().rev().find_map(|decision| decision.thread);
+        let root = thread.or_else(newest);
         let thread = match root {
             Some(root) => rows.thread(root)?,
             None => None,
@@ -200,7 +206,7 @@ impl Desk<'_> {
                 return Ok(());
             };
             let link = self.own_page(rows, (id, &receiver.id, outgoing.created))?;
-            let subject = self.subject(rows, alert)?;
+            let subject = self.subject(rows, alert, outgoing.thread)?;
             let told = self.told_of(rows, outgoing, &subject, receiver)?;
             gathered = Some((subject, link, told));
             Ok(())

@@ -86,17 +86,21 @@ impl Desk<'_> {
             permille: rule.raise_permille,
             absolute: rule.raise_absolute,
         };
-        if level.permille.is_none() && level.absolute.is_none() {
+        if level == Level::default() && !rule.event {
             return Ok(None);
         }
+        let clear = Level {
+            permille: rule.clear_permille,
+            absolute: rule.clear_absolute,
+        };
         Ok(Some(RuleWords {
             quantity,
             raise: level,
             raise_after_ms: u64::from(rule.raise_after_ms),
-            clear: None,
-            clear_after_ms: None,
-            event: false,
-            below: false,
+            clear: Some(clear).filter(|clear| *clear != Level::default() && !rule.event),
+            clear_after_ms: Some(u64::from(rule.clear_after_ms)),
+            event: rule.event,
+            below: rule.below,
         }))
     }
 
@@ -124,6 +128,7 @@ impl Desk<'_> {
         let language = receiver.map_or(language, |receiver| {
             self.language(receiver, subject.about.customer())
         });
+        let (boots, config_changes) = self.changes(alert, since)?;
         told.history = Some(History {
             same_code: u64::try_from(same.len()).ok(),
             last: same.last().map(|last| Episode {
@@ -133,9 +138,9 @@ impl Desk<'_> {
                     .or(last.resolved)
                     .map(|end| between(began(last), end.wall)),
             }),
-            boots: None,
-            config_changes: None,
-            windows: Some(self.windows(subject, outgoing.created, language)?),
+            boots,
+            config_changes,
+            windows: Some(self.windows(subject, (began(alert), outgoing.created), language)?),
         });
         let others = all
             .iter()

@@ -89,6 +89,8 @@ pub enum BackCause {
     AgentRestarted,
     /// Host and agent ran on: the way between was cut.
     NetworkOnly,
+    /// Another machine answers under the name: replaced, or restored elsewhere.
+    OtherMachine,
     /// Cannot be known.
     Unknown,
 }

@@ -17,6 +17,7 @@ use super::notice::{AlertNotice, Body, Notice, Told, Why};
 use crate::limit::{MAIL_LIST, MAIL_NAME_CHARACTERS, MAIL_TEXT_CHARACTERS};
 use document::Document;
 use hansho::code::Language;
+pub use presence::boot_words;
 
 /// A message as it is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,6 +9,7 @@ use super::response::to_do;
 use super::seen::{coded, meanwhile, presumed};
 use super::{name, names, numbers, pick, sentence};
 use crate::limit::MAIL_LIST;
+use crate::store::BootReason;
 use hansho::code::Language;
 
 /// What the message is about: the host, or the site.
@@ -301,19 +302,19 @@ fn cause(language: Language, cause: &BackCause) -> String {
     match cause {
         BackCause::Rebooted { reason, planned } => {
             let planned = match planned {
-                true => pick(language, "予告または正常終了あり", "announced or in order"),
+                true => pick(language, "予告あり", "announced"),
                 false => pick(language, "予告なし", "not announced"),
             };
             let reason = reason.as_deref().map(sentence);
             match (language, reason) {
                 (Language::Ja, Some(reason)) => {
-                    format!("理由 サーバーの再起動({planned}、記録された理由: {reason})")
+                    format!("理由 サーバーの再起動({planned}、記録: {reason})")
                 }
                 (Language::Ja, None) => {
                     format!("理由 サーバーの再起動({planned}、再起動した原因は不明)")
                 }
                 (Language::En, Some(reason)) => {
-                    format!("cause  the host rebooted ({planned}; recorded reason: {reason})")
+                    format!("cause  the host rebooted ({planned}; recorded: {reason})")
                 }
                 (Language::En, None) => {
                     format!("cause  the host rebooted ({planned}; why is unknown)")
@@ -332,6 +333,32 @@ fn cause(language: Language, cause: &BackCause) -> String {
             "cause  the network only; host and agent ran on",
         )
         .to_owned(),
+        BackCause::OtherMachine => pick(
+            language,
+            "理由 別のサーバーが同じ名前で応答しています(交換、または別の機器への復元)",
+            "cause  another machine answers under this name: replaced, or restored elsewhere",
+        )
+        .to_owned(),
         BackCause::Unknown => pick(language, "理由 不明", "cause  unknown").to_owned(),
     }
+}
+
+/// What a host says of how it went down; `None` where it does not know.
+#[must_use]
+pub const fn boot_words(language: Language, boot: BootReason) -> Option<&'static str> {
+    Some(match boot {
+        BootReason::Ordered => pick(language, "通常の手順で停止", "stopped in order"),
+        BootReason::Panic => pick(language, "カーネルパニック", "kernel panic"),
+        BootReason::Watchdog => pick(
+            language,
+            "ハードウェアのウォッチドッグによるリセット",
+            "reset by the hardware watchdog",
+        ),
+        BootReason::Power => pick(
+            language,
+            "電源断、または外部からのリセット",
+            "power lost, or reset from outside",
+        ),
+        BootReason::Unknown => return None,
+    })
 }

@@ -181,6 +181,7 @@ fn came_back(language: Language, back: &Back) -> String {
         }
         BackCause::AgentRestarted => pick(language, "エージェントの再起動", "agent restarted"),
         BackCause::NetworkOnly => pick(language, "通信復旧", "network only"),
+        BackCause::OtherMachine => pick(language, "別のサーバーが応答", "another machine"),
         BackCause::Unknown => pick(language, "理由は不明", "cause unknown"),
     };
     let lasted = back

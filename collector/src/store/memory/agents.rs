@@ -2,8 +2,9 @@
 
 use super::super::StoreError;
 use super::super::rows::AgentRows;
-use super::super::types::{Agent, JoinToken, KeyEpoch, NewAgent};
+use super::super::types::{Agent, JoinToken, KeyEpoch, NewAgent, Past};
 use super::Tables;
+use crate::limit::PAST_KEPT;
 use hansho::clock::WallTime;
 use hansho::frame::kind::AgentId;
 
@@ -61,6 +62,7 @@ impl AgentRows for Tables {
         if let Some(known) = self.agents.get_mut(&agent) {
             known.retired = since;
         }
+        self.key_changes = self.key_changes.saturating_add(1);
         Ok(())
     }
 
@@ -71,6 +73,21 @@ impl AgentRows for Tables {
 
     fn put_key_epoch(&mut self, agent: AgentId, key: &KeyEpoch) -> Result<(), StoreError> {
         self.keys.insert((agent, key.epoch), *key);
+        self.key_changes = self.key_changes.saturating_add(1);
+        Ok(())
+    }
+
+    fn past(&mut self, agent: AgentId, since: WallTime) -> Result<Vec<Past>, StoreError> {
+        let known = self.past.get(&agent).into_iter().flatten();
+        Ok(known.filter(|past| past.at >= since).copied().collect())
+    }
+
+    fn put_past(&mut self, agent: AgentId, past: &Past) -> Result<(), StoreError> {
+        let known = self.past.entry(agent).or_default();
+        known.insert(*past);
+        while known.len() > usize::try_from(PAST_KEPT).unwrap_or(usize::MAX) {
+            known.pop_first();
+        }
         Ok(())
     }
 

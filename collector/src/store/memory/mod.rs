@@ -25,7 +25,7 @@ use hansho::clock::{Uptime, WallTime};
 use hansho::frame::answer::{Answer, RefusedReason};
 use hansho::frame::batch::BatchHeader;
 use hansho::frame::kind::{AgentId, BootId, RunId, Stream};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A store in memory.
@@ -40,6 +40,8 @@ struct Tables {
     agents: BTreeMap<AgentId, Agent>,
     keys: BTreeMap<(AgentId, u8), KeyEpoch>,
     join_tokens: BTreeMap<u32, JoinToken>,
+    key_changes: u64,
+    past: BTreeMap<AgentId, BTreeSet<super::types::Past>>,
     runs: BTreeMap<(AgentId, RunId), Run>,
     boots: BTreeMap<(AgentId, BootId), Boot>,
     watermarks: BTreeMap<(AgentId, RunId, Stream), Watermark>,
@@ -134,6 +136,10 @@ impl Store for MemoryStore {
         let key = tables.keys.get(&(agent, epoch));
         let key = key.filter(|key| watched && key.is_good(now));
         Ok(key.map(|key| key.master))
+    }
+
+    fn key_changes(&self) -> Result<u64, StoreError> {
+        Ok(self.lock().key_changes)
     }
 
     fn agents(&self) -> Result<Vec<Agent>, StoreError> {
@@ -365,6 +371,7 @@ impl Rows for Tables {
                 key.used = Some(now);
             } else {
                 key.ends = Some(key.ends.map_or(now, |ends| ends.min(now)));
+                self.key_changes = self.key_changes.saturating_add(1);
             }
         }
         Ok(())

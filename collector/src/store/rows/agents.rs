@@ -1,7 +1,7 @@
 //! Rows of agents as people manage them: who they are, their keys, and the tokens with which they join.
 
 use super::super::StoreError;
-use super::super::types::{JoinToken, KeyEpoch, NewAgent};
+use super::super::types::{JoinToken, KeyEpoch, NewAgent, Past};
 use hansho::clock::WallTime;
 use hansho::frame::kind::AgentId;
 
@@ -23,6 +23,10 @@ pub trait AgentRows {
     fn key_epochs(&mut self, agent: AgentId) -> Result<Vec<KeyEpoch>, StoreError>;
     /// Stores an epoch, in place of the one of that number.
     fn put_key_epoch(&mut self, agent: AgentId, key: &KeyEpoch) -> Result<(), StoreError>;
+    /// Boots and changes of the configuration at or after a moment, in order.
+    fn past(&mut self, agent: AgentId, since: WallTime) -> Result<Vec<Past>, StoreError>;
+    /// Keeps one, and of its agent the newest [`crate::limit::PAST_KEPT`].
+    fn put_past(&mut self, agent: AgentId, past: &Past) -> Result<(), StoreError>;
     fn join_token(&mut self, id: u32) -> Result<Option<JoinToken>, StoreError>;
     /// By number.
     fn join_tokens(&mut self) -> Result<Vec<JoinToken>, StoreError>;

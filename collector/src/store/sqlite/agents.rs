@@ -2,10 +2,11 @@
 
 use super::super::StoreError;
 use super::super::rows::AgentRows;
-use super::super::types::{JoinToken, KeyEpoch, NewAgent, shard, signed};
+use super::super::types::{JoinToken, KeyEpoch, NewAgent, Past, PastKind, shard, signed};
 use super::rows::{SqlRows, wall};
+use crate::limit::PAST_KEPT;
 use hansho::clock::WallTime;
-use hansho::frame::kind::AgentId;
+use hansho::frame::kind::{AgentId, BootId};
 use rusqlite::{ErrorCode, OptionalExtension as _, Row, params};
 
 fn ms(moment: Option<WallTime>) -> Option<i64> {
@@ -37,6 +38,16 @@ fn token_from(row: &Row<'_>) -> rusqlite::Result<JoinToken> {
         ends: wall(row.get(7)?),
         revoked: row.get::<_, Option<i64>>(8)?.map(wall),
     })
+}
+
+impl SqlRows<'_> {
+    /// Whoever remembers keys is to look them up again.
+    pub(super) fn keys_changed(&mut self) -> Result<(), StoreError> {
+        self.main
+            .prepare_cached("UPDATE key_changes SET number = number + 1 WHERE one = 1")?
+            .execute([])?;
+        Ok(())
+    }
 }
 
 impl AgentRows for SqlRows<'_> {
@@ -104,7 +115,7 @@ impl AgentRows for SqlRows<'_> {
             "UPDATE agents SET retired_ms = ?3 WHERE shard = ?1 AND agent = ?2",
             params![shard(agent), agent.0.cast_signed(), ms(since)],
         )?;
-        Ok(())
+        self.keys_changed()
     }
 
     fn key_epochs(&mut self, agent: AgentId) -> Result<Vec<KeyEpoch>, StoreError> {
@@ -132,6 +143,50 @@ impl AgentRows for SqlRows<'_> {
                 ms(key.ends),
             ],
         )?;
+        self.keys_changed()
+    }
+
+    fn past(&mut self, agent: AgentId, since: WallTime) -> Result<Vec<Past>, StoreError> {
+        let mut statement = self.main.prepare_cached(
+            "SELECT at_ms, kind, value FROM agent_past WHERE shard = ?1 AND agent = ?2 AND at_ms >= ?3
+             ORDER BY at_ms, kind, value",
+        )?;
+        let since = signed(since.as_millis());
+        let rows =
+            statement.query_map(params![shard(agent), agent.0.cast_signed(), since], |row| {
+                let value = row.get::<_, i64>(2)?.cast_unsigned();
+                Ok(Past {
+                    at: wall(row.get(0)?),
+                    what: match row.get::<_, u8>(1)? {
+                        0 => PastKind::Boot(BootId(value)),
+                        _ => PastKind::Config(value),
+                    },
+                })
+            })?;
+        let mut past = rows.collect::<Result<Vec<_>, _>>()?;
+        past.sort();
+        Ok(past)
+    }
+
+    fn put_past(&mut self, agent: AgentId, past: &Past) -> Result<(), StoreError> {
+        let key = (shard(agent), agent.0.cast_signed());
+        let (kind, value) = match past.what {
+            PastKind::Boot(boot) => (0, boot.0),
+            PastKind::Config(hash) => (1, hash),
+        };
+        let at = signed(past.at.as_millis());
+        self.main
+            .prepare_cached(
+                "INSERT OR IGNORE INTO agent_past (shard, agent, at_ms, kind, value) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![key.0, key.1, at, kind, value.cast_signed()])?;
+        self.main
+            .prepare_cached(
+                "DELETE FROM agent_past WHERE shard = ?1 AND agent = ?2 AND (at_ms, kind, value) NOT IN
+                   (SELECT at_ms, kind, value FROM agent_past WHERE shard = ?1 AND agent = ?2
+                    ORDER BY at_ms DESC, kind DESC, value DESC LIMIT ?3)",
+            )?
+            .execute(params![key.0, key.1, PAST_KEPT])?;
         Ok(())
     }
 

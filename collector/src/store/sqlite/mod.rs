@@ -303,6 +303,15 @@ impl Store for SqliteStore {
             .optional()?)
     }
 
+    fn key_changes(&self) -> Result<u64, StoreError> {
+        let inner = self.lock();
+        let mut statement = inner
+            .main
+            .prepare_cached("SELECT number FROM key_changes WHERE one = 1")?;
+        let number: i64 = statement.query_row([], |row| row.get(0))?;
+        Ok(number.cast_unsigned())
+    }
+
     fn agents(&self) -> Result<Vec<Agent>, StoreError> {
         read::agents(&self.lock().main)
     }

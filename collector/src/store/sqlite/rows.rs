@@ -165,11 +165,14 @@ impl Rows for SqlRows<'_> {
             "UPDATE agent_keys SET used_ms = ?4 WHERE shard = ?1 AND agent = ?2 AND epoch = ?3",
             params![key.0, key.1, epoch, now_ms],
         )?;
-        self.main.execute(
+        let ended = self.main.execute(
             "UPDATE agent_keys SET ends_ms = MIN(COALESCE(ends_ms, ?4), ?4)
              WHERE shard = ?1 AND agent = ?2 AND epoch < ?3",
             params![key.0, key.1, epoch, now_ms],
         )?;
+        if ended > 0 {
+            self.keys_changed()?;
+        }
         Ok(())
     }
 

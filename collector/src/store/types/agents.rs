@@ -2,6 +2,7 @@
 
 pub use crate::ingest::join::TokenEnd;
 use hansho::clock::WallTime;
+use hansho::frame::kind::BootId;
 
 /// A key epoch of an agent. The key itself is derived, and stored nowhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,4 +64,22 @@ impl JoinToken {
             None
         }
     }
+}
+
+/// What changed about an agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Past {
+    /// When its boot began, or when the collector heard of it.
+    pub at: WallTime,
+    /// What.
+    pub what: PastKind,
+}
+
+/// Kinds of [`Past`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PastKind {
+    /// Another boot.
+    Boot(BootId),
+    /// Other effective rules, by their hash.
+    Config(u64),
 }

@@ -9,7 +9,7 @@ mod presence;
 mod upkeep;
 pub mod window;
 
-pub use agents::{JoinToken, KeyEpoch, TokenEnd};
+pub use agents::{JoinToken, KeyEpoch, Past, PastKind, TokenEnd};
 pub use event::{Event, EventKind};
 pub use handling::{
     AckEnd, AckEnding, Acknowledgement, AuditEntry, AuditFilter, Facts, LinkSecret, Matcher, Note,
@@ -323,6 +323,8 @@ pub struct StoredAlert {
 pub const COLLECTOR_RUN: RunId = RunId(0);
 /// Agent of the alerts that belong to no agent: a site, a receiver.
 pub const COLLECTOR_AGENT: AgentId = AgentId(0);
+/// HNS9005: a site is silent.
+const SITE_SILENT: u16 = 9005;
 /// Flag of a stored alert that no frame has: it is unknown because its agent is absent.
 pub const FLAG_ABSENT: u8 = 64;
 
@@ -335,6 +337,8 @@ pub struct By {
     pub closed_by_state: bool,
     /// Its firing was concluded from a Resolved or Continued frame.
     pub firing_inferred: bool,
+    /// Ended because its agent was retired: nothing is known of the value.
+    pub retired: bool,
 }
 
 impl By {
@@ -344,6 +348,7 @@ impl By {
         self.opened_by_state as u8
             | (self.closed_by_state as u8) << 1
             | (self.firing_inferred as u8) << 2
+            | (self.retired as u8) << 3
     }
 
     /// From the bits.
@@ -353,6 +358,7 @@ impl By {
             opened_by_state: bits & 1 != 0,
             closed_by_state: bits & 2 != 0,
             firing_inferred: bits & 4 != 0,
+            retired: bits & 8 != 0,
         }
     }
 
@@ -555,8 +561,28 @@ pub struct AgentRule {
     pub raise_absolute: Option<u64>,
     /// Time above.
     pub raise_after_ms: u32,
+    /// Clear level, permille of total.
+    pub clear_permille: Option<u16>,
+    /// Clear level, absolute.
+    pub clear_absolute: Option<u64>,
+    /// Time clear.
+    pub clear_after_ms: u32,
+    /// It judges events, not a level.
+    pub event: bool,
+    /// Bad is below the level.
+    pub below: bool,
     /// "built-in", or file and line.
     pub origin: String,
+}
+
+impl StoredAlert {
+    /// Customer and site of an alert that the collector raised for a site (HNS9005). What it raised about a receiver is no customer's,
+    /// whatever the receiver is called.
+    #[must_use]
+    pub fn of_site(&self) -> Option<(&str, &str)> {
+        let site = self.agent == COLLECTOR_AGENT && self.identity.code == SITE_SILENT;
+        self.identity.subject.split_once('/').filter(|_| site)
+    }
 }
 
 /// What was counted.

@@ -74,6 +74,8 @@ pub enum Reason {
     NotRaisedToAnyone,
     /// No route leads to a receiver.
     NoReceiver,
+    /// People were told of it with the return of its host, in the thread of the silence.
+    ToldWithReturn,
     /// The agent counts another event of an open alert: stands in the next message.
     Counted,
     /// Nobody knows whether it still holds.
@@ -116,6 +118,7 @@ impl Reason {
             Self::StillOpenInFamily { .. } => "still_open_in_family",
             Self::NotRaisedToAnyone => "not_raised_to_anyone",
             Self::NoReceiver => "no_receiver",
+            Self::ToldWithReturn => "told_with_return",
             Self::Counted => "counted",
             Self::BecameUnknown => "became_unknown",
             Self::KnownAgain => "known_again",
@@ -172,6 +175,7 @@ impl Reason {
             "still_open_in_family" => Self::StillOpenInFamily { by: code },
             "not_raised_to_anyone" => Self::NotRaisedToAnyone,
             "no_receiver" => Self::NoReceiver,
+            "told_with_return" => Self::ToldWithReturn,
             "counted" => Self::Counted,
             "became_unknown" => Self::BecameUnknown,
             "known_again" => Self::KnownAgain,
