@@ -6,6 +6,7 @@ use super::super::types::{
     AlertId, Decision, ListOf, Numbers, Outgoing, Sending, Strand, Thread, Waiting,
 };
 use super::Tables;
+use crate::limit::RETRY_LONGEST_MS;
 use hansho::clock::WallTime;
 use hansho::frame::kind::AgentId;
 use std::collections::BTreeMap;
@@ -136,7 +137,13 @@ impl NotifyRows for Tables {
         let outbox = self.told.outbox.values();
         let mut ready: Vec<Outgoing> = outbox
             .filter(|outgoing| match outgoing.state {
-                Sending::Queued => outgoing.next_try <= now,
+                Sending::Queued => {
+                    let wait_ms = outgoing
+                        .next_try
+                        .as_millis()
+                        .saturating_sub(now.as_millis());
+                    wait_ms == 0 || wait_ms > RETRY_LONGEST_MS
+                }
                 Sending::Claimed => {
                     outgoing.fence < fence || outgoing.until.is_none_or(|until| until <= now)
                 }

@@ -27,7 +27,8 @@ pub trait NotifyRows {
     fn outgoing(&mut self, number: u64) -> Result<Option<Outgoing>, StoreError>;
     /// Messages of a thread, in order.
     fn outgoing_of_thread(&mut self, thread: AlertId) -> Result<Vec<Outgoing>, StoreError>;
-    /// Messages that may be tried now: queued ones whose time has come, and claims that ended or whose fencing number is below
+    /// Messages that may be tried now: queued ones whose time has come, or lies further ahead than any wait (the clock was set
+    /// back since), and claims that ended or whose fencing number is below
     /// `fence`; the oldest first.
     fn outgoing_ready(
         &mut self,

@@ -7,6 +7,7 @@ use super::super::types::{
     Thread, Waiting, signed,
 };
 use super::rows::{SqlRows, unsigned, wall};
+use crate::limit::RETRY_LONGEST_MS;
 use hansho::clock::WallTime;
 use hansho::frame::kind::AgentId;
 use rusqlite::{Params, Row, params};
@@ -327,10 +328,15 @@ impl NotifyRows for SqlRows<'_> {
     ) -> Result<Vec<Outgoing>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.outgoing_where(
-            "state IN ('queued', 'claimed') AND ((state = 'queued' AND next_try_ms <= ?1)
+            "state IN ('queued', 'claimed') AND ((state = 'queued' AND (next_try_ms <= ?1 OR next_try_ms > ?4))
                OR (state = 'claimed' AND (fence < ?2 OR COALESCE(until_ms, 0) <= ?1)))
              ORDER BY next_try_ms, outgoing LIMIT ?3",
-            params![ms(now), signed(fence), limit],
+            params![
+                ms(now),
+                signed(fence),
+                limit,
+                ms(now).saturating_add(signed(RETRY_LONGEST_MS))
+            ],
         )
     }
 
