@@ -13,6 +13,7 @@ mod notify_support;
 
 use hansho_collector::store::Reason;
 use notify_support::{HOUR, MINUTE, Mail, SECOND, World, worlds};
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 /// Lets so many seconds pass, a step each; what arrived.
@@ -76,7 +77,11 @@ fn a_clock_that_steps_back_and_ahead_tells_nothing_twice() {
 
 #[test]
 fn a_message_that_waits_for_its_next_try_is_sent_when_the_clock_steps() {
-    for mut world in worlds() {
+    let both = [Ordering::Less, Ordering::Greater];
+    for (mut world, step) in both
+        .iter()
+        .flat_map(|step| worlds().into_iter().map(move |world| (world, *step)))
+    {
         let world = &mut world;
         world.now_ms = 12 * HOUR;
         world.raise(1, 1002);
@@ -85,8 +90,11 @@ fn a_message_that_waits_for_its_next_try_is_sent_when_the_clock_steps() {
         for outgoing in world.claim() {
             world.mark(&outgoing, "later");
         }
-        // Ahead by a day: at once, and once.
-        world.now_ms += 24 * HOUR;
+        // Ahead by a day, or back by two hours: at once, and once.
+        match step {
+            Ordering::Less => world.now_ms -= 2 * HOUR,
+            _ => world.now_ms += 24 * HOUR,
+        }
         let mails = tick(world, 5);
         assert_eq!(of(&mails, "first"), 2, "{mails:?}");
         once(world);

@@ -58,7 +58,7 @@ fn fire(agent: &mut Played, address: &str, episode: u32, subject: &str) {
     if agent.next == 0 {
         frames.insert(0, agent.hello("web03"));
     }
-    assert!(agent.post(address, &frames));
+    assert!(agent.post(address, &frames), "{subject}");
 }
 
 fn hansho_event<'s>(
@@ -464,7 +464,21 @@ fn a_damaged_store_is_said_to_be_so_with_its_exit_code() {
     }
     assert_eq!(serving.stop(), Some(0));
     let main = here.join("data/collector.sqlite");
+    // Whichever connection closed last may have left the write-ahead log.
+    let whole = rusqlite::Connection::open(&main).unwrap();
+    whole
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
+            row.get::<_, i64>(0)
+        })
+        .unwrap();
+    whole.close().unwrap();
     let good = fs::read(&main).unwrap();
+    let restore = || {
+        for rest in ["wal", "shm"] {
+            fs::remove_file(here.join(format!("data/collector.sqlite-{rest}"))).ok();
+        }
+        fs::write(&main, &good).unwrap();
+    };
     // Some pages within: `check` reads all of them.
     let page = u64::from(u16::from_be_bytes([good[16], good[17]]));
     let pages = good.len() as u64 / page;
@@ -480,12 +494,12 @@ fn a_damaged_store_is_said_to_be_so_with_its_exit_code() {
     assert_eq!(served.status.code(), Some(65), "{said}");
     assert!(said.contains("damaged"), "{said}");
     // Its head: no database at all.
-    fs::write(&main, &good).unwrap();
+    restore();
     spoil(&main, 0, 64);
     let served = run(here, CONFIG, &["serve"]);
     assert_eq!(served.status.code(), Some(65), "{served:?}");
     // A damaged day file costs the raw frames of that day and nothing else.
-    fs::write(&main, &good).unwrap();
+    restore();
     let day = fs::read_dir(here.join("data"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -493,7 +507,13 @@ fn a_damaged_store_is_said_to_be_so_with_its_exit_code() {
         .unwrap();
     spoil(&day, 0, 4096);
     let serving = Serving::start(here, CONFIG);
-    fire(&mut order, &serving.ingest, 41, "after");
+    let uptime = order.uptime_ms();
+    let fired = event(5001, 1, 41, uptime, uptime);
+    let frames = [alert(hansho_event(fired, "after"))];
+    let first = order.post(&serving.ingest, &frames);
+    until("the day begins anew", || {
+        (first || order.post(&serving.ingest, &frames)).then_some(())
+    });
     assert_eq!(alerts(here, 5001).len(), 41);
     assert!(log(here).contains("damaged"), "{}", log(here));
     assert_eq!(serving.stop(), Some(0));
