@@ -82,7 +82,10 @@ impl Sweep<'_> {
         self.rows.delete_silent_site(&site.site)?;
         for one in all.iter_mut().filter(|one| of_site(one)) {
             one.presence.site = None;
-            one.presence.standing = Standing::Silent;
+            // Those that were told each before the incident began stay so.
+            if one.presence.standing == Standing::Site {
+                one.presence.standing = Standing::Silent;
+            }
         }
         let alert = alert.map(|alert| (SITE, alert));
         self.decided(COLLECTOR_AGENT, alert, Done::Resolved, Why::SiteBack);
@@ -163,8 +166,13 @@ impl Sweep<'_> {
             returned: None,
         })?;
         for place in members {
-            let one = all.get_mut(place);
-            if let Some(one) = one.filter(|one| one.presence.standing != Standing::Absent) {
+            let Some(one) = all.get_mut(place) else {
+                continue;
+            };
+            if one.presence.standing == Standing::Absent {
+                // Told already; it counts all the same, or the incident would end with the next look.
+                one.presence.site = Some(site.to_owned());
+            } else {
                 self.join(one, site)?;
             }
         }
