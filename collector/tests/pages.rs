@@ -61,8 +61,8 @@ fn start_at(now: fn() -> WallTime) -> Pages {
         signs: Arc::clone(&signs),
         now,
         zone: Zone::fixed("+09:00").unwrap(),
-        current: support::current(""),
         newest,
+        current: support::current(""),
         masters: support::masters(),
     });
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -665,8 +665,8 @@ fn a_connection_to_the_pages_ends_at_its_time_and_places_come_back() {
         signs: Arc::new(SignsOfLife::default()),
         now: || at(0),
         zone: Zone::utc(),
-        current: support::current(""),
         newest: watch::channel(0).1,
+        current: support::current(""),
         masters: support::masters(),
     };
     runtime.spawn(async move { axum::serve(bounded, web::service(Arc::new(site))).await });

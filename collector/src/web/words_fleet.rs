@@ -21,7 +21,6 @@ bilingual! {
     no_customers: "表示できるシステムはありません。", "There is no system that you may see.";
     by_customer: "顧客別", "By customer";
     quiet_systems: "静かなシステム", "Quiet systems";
-    quiet: "静か", "quiet";
     never: "未受信", "never heard";
     planned: "予定内", "planned";
     tests: "試験", "tests";
@@ -33,9 +32,7 @@ bilingual! {
     silenced: "通知停止中", "silenced";
     maintenance: "作業中", "maintenance";
     event: "イベント中", "event";
-    of_site: "拠点", "site";
     system: "システム", "System";
-    customer: "顧客", "Customer";
     team: "担当", "Team";
     on_duty: "当番", "On duty";
     no_team: "担当が決まっていません", "No team owns it";
@@ -60,7 +57,6 @@ bilingual! {
     no_notes: "メモはありません。", "There are no notes.";
     windows_now: "今の予定", "Windows that hold now";
     charts: "推移", "Charts";
-    range: "期間", "Range";
     days_7: "7日", "7 d";
     days_30: "30日", "30 d";
     hour_1: "1時間", "1 h";
@@ -81,12 +77,10 @@ bilingual! {
     machine_changed: "別の機械から届いた時刻", "another machine since";
     doubled: "同じ識別のエージェントが2つ見えた時刻", "two agents with one identity seen";
     alert_gaps: "届かなかったアラート記録", "alert records missing";
-    goodbye: "停止の連絡", "farewell";
     planned_until: "予定の終わり", "planned until";
     absent: "無応答と判定し、通知しました", "silent; people were told";
     with_site: "拠点ごと無応答", "silent with its site";
     ended_lately: "この24時間に終わったアラート", "Ended within 24 hours";
-    reload: "最新にする", "Reload";
     inventory: "構成", "Inventory";
 }
 

@@ -124,7 +124,6 @@ bilingual! {
     since: "発生", "since";
     receiver: "受け手", "Receiver";
     total: "合計", "total";
-    days_over: "多い日", "busy days";
     no_told: "この週に送った通知はありません。", "No message was sent in this week.";
     alerts_total: "この週のアラート", "Alerts of the week";
 }
