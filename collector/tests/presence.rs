@@ -698,6 +698,33 @@ fn what_a_retired_agent_raised_itself_ends_too_also_what_it_sends_last() {
 }
 
 #[test]
+fn one_more_after_four_that_were_told_makes_a_site_once() {
+    on_both(10, |script| {
+        for host in 0..4 {
+            script.hosts[host].up = false;
+        }
+        script.run(100);
+        script.hosts[4].up = false;
+        script.run(600);
+        let mut codes = script.codes();
+        codes.sort_unstable();
+        assert_eq!(codes, [9001, 9001, 9001, 9001, 9005]);
+        for host in 0..5 {
+            script.hosts[host].up = true;
+        }
+        script.run(300);
+        let ended: Vec<u16> = script
+            .happened()
+            .into_iter()
+            .filter(|(_, _, done)| *done == Done::Resolved)
+            .map(|(_, code, _)| code)
+            .collect();
+        assert_eq!(ended, [9001, 9001, 9001, 9001, 9005]);
+        assert!((1..=5).all(|agent| script.standing(agent) == Standing::Present));
+    });
+}
+
+#[test]
 fn a_collector_restored_from_yesterdays_backup_repeats_nothing() {
     let (live, backup) = (Folder::new("live"), Folder::new("backup"));
     let copy = |from: &Folder, to: &Folder| {

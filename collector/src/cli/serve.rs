@@ -182,6 +182,7 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
     let gate = Gate::new(Arc::clone(&reading), Arc::clone(&writing), settings(config));
     let watcher = Watcher {
         store: Arc::clone(&writing),
+        reading: Arc::new(SqliteStore::open_reader(&config.directory).map_err(open)?),
         signs: Arc::clone(&signs),
         metrics: Arc::clone(&metrics),
         current: Arc::clone(&current),

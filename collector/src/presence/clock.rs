@@ -1,6 +1,8 @@
 //! Whether the clocks of hosts are off, or the collector's own.
 
+use super::sweep::One;
 use crate::limit::{CLOCK_HOLD_MS, CLOCK_OFF_MS, CLOCK_RIGHT_MS, CLOCK_WITNESSES};
+use crate::store::Standing;
 use hansho::clock::WallTime;
 
 /// By how much the collector's own clock seems off, milliseconds: hosts that agree with one another and not with it. `None`
@@ -52,6 +54,14 @@ pub fn judge(off_ms: u64, open: bool, since: Option<WallTime>, now: WallTime) ->
     } else {
         Verdict::Raise(since)
     }
+}
+
+/// What the clocks of those that answer differ by from the collector's.
+pub(super) fn witnesses(all: &[One]) -> Vec<i64> {
+    let answer = all
+        .iter()
+        .filter(|one| one.presence.standing == Standing::Present);
+    answer.filter_map(|one| one.facts.clock_ms).collect()
 }
 
 #[cfg(test)]

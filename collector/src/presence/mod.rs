@@ -1,6 +1,6 @@
 //! Who is there, who is silent, and why: decisions over rows, one transaction about each second.
 //!
-//! [`sweep`] the whole of it; [`silence`] whether an agent answers; [`returned`] and [`back`] why it is there again;
+//! [`sweep`] the whole of it, where a [`look`] finds any work; [`silence`] whether an agent answers; [`returned`] and [`back`] why it is there again;
 //! [`site`] many at once; [`identity`] two agents with one identity, and what is missing; [`clock`] clocks that are off;
 //! [`life`] the collector's own; [`watcher`] the thread.
 
@@ -8,12 +8,14 @@ pub mod back;
 pub mod clock;
 pub mod identity;
 pub mod life;
+pub mod look;
 pub mod returned;
 pub mod silence;
 pub mod site;
 pub mod sweep;
 pub mod watcher;
 
+pub use look::has_work;
 pub use sweep::sweep;
 
 use crate::config::Presence as When;

@@ -171,6 +171,7 @@ impl Sweep<'_> {
             };
             if one.presence.standing == Standing::Absent {
                 // Told already; it counts all the same, or the incident would end with the next look.
+                // It has its 9001 already; it counts with the others as long as they are one.
                 one.presence.site = Some(site.to_owned());
             } else {
                 self.join(one, site)?;

@@ -1,14 +1,14 @@
 //! One look at everybody.
 
 use super::silence::{self, Known, Silence};
-use super::{Decision, Done, Policy, Swept, Why, clock, life};
+use super::{Decision, Done, Planned, Policy, Swept, Why, clock, life};
 use crate::limit::{POST_INTERVAL_MS, QUIET_MS};
 use crate::store::news::is_news;
 use crate::store::raise::{self, Raise};
 use crate::store::rows::AllRows;
 use crate::store::{
     Agent, AgentFacts, AlertCause, COLLECTOR_RUN, CollectorLife, Presence, Rival, SilenceCause,
-    Standing, StoreError, StoredAlert,
+    Standing, StoreError, StoredAlert, StoredGoodbye,
 };
 use hansho::clock::WallTime;
 use hansho::frame::kind::AgentId;
@@ -111,7 +111,7 @@ pub fn sweep(
     })
 }
 
-fn everybody(rows: &mut dyn AllRows) -> Result<Vec<One>, StoreError> {
+pub(super) fn everybody(rows: &mut dyn AllRows) -> Result<Vec<One>, StoreError> {
     let presences = rows.presences()?.into_iter();
     let mut presences: BTreeMap<AgentId, Presence> =
         presences.map(|known| (known.agent, known)).collect();
@@ -131,6 +131,81 @@ fn everybody(rows: &mut dyn AllRows) -> Result<Vec<One>, StoreError> {
         agent,
     });
     Ok(all.collect())
+}
+
+/// What is known of whether an agent answers.
+pub(super) struct Weighed {
+    pub(super) judged: Silence,
+    /// End of the absence that was announced.
+    pub(super) announced: Option<WallTime>,
+    said: Option<WallTime>,
+    window: Option<Planned>,
+    goodbye: Option<StoredGoodbye>,
+}
+
+/// Weighs what an agent said and when it was heard.
+pub(super) fn weigh(
+    rows: &mut dyn AllRows,
+    policy: &Policy<'_>,
+    life: &CollectorLife,
+    one: &One,
+    now: WallTime,
+) -> Result<Weighed, StoreError> {
+    let promised_ms = one.promised_ms();
+    let seen = one.agent.last_seen;
+    let (goodbye, window) = if one.presence.standing.is_silent() || may_be_silent(one, now) {
+        let goodbye = match one.agent.current_run {
+            Some(run) => rows.goodbye(one.agent.id, run)?,
+            None => None,
+        };
+        (goodbye, (policy.planned)(&one.agent, now))
+    } else {
+        (None, None)
+    };
+    let (said, stopped) = silence::said(goodbye.as_ref(), seen, promised_ms);
+    // A window that is over, or was ended early, has announced nothing beyond.
+    let before = one.presence.planned_until.map(|until| until.min(now));
+    let announced = said
+        .max(window.as_ref().map(|window| window.until))
+        .or(before);
+    let known = Known {
+        seen,
+        resumed: life.resumed.unwrap_or(now),
+        promised_ms,
+        notify_after_ms: policy.when.notify_after_ms,
+        announced,
+        stopped,
+    };
+    Ok(Weighed {
+        judged: silence::judge(&known, now),
+        announced,
+        said,
+        window,
+        goodbye,
+    })
+}
+
+/// Whether its last sign is old enough that it is worth asking what was said.
+fn may_be_silent(one: &One, now: WallTime) -> bool {
+    one.agent.last_seen.is_some_and(|seen| {
+        let age_ms = now.as_millis().abs_diff(seen.as_millis());
+        age_ms > silence::allowed_ms(one.promised_ms())
+    })
+}
+
+/// Whether a sign of life that the store could not note yet says that it answers.
+pub(super) fn heard_unstored(
+    rows: &mut dyn AllRows,
+    policy: &Policy<'_>,
+    one: &One,
+    now: WallTime,
+) -> Result<bool, StoreError> {
+    let Some((header, at)) = (policy.heard)(one.agent.id) else {
+        return Ok(false);
+    };
+    let age_ms = now.as_millis().saturating_sub(at.as_millis());
+    let young = age_ms <= silence::allowed_ms(one.promised_ms());
+    Ok(young && is_news(rows, &header)?)
 }
 
 impl Sweep<'_> {
@@ -174,46 +249,20 @@ impl Sweep<'_> {
         Ok(())
     }
 
-    /// Whether a sign of life that the store could not note yet says that it answers.
-    fn heard_unstored(&mut self, one: &One) -> Result<bool, StoreError> {
-        let Some((header, at)) = (self.policy.heard)(one.agent.id) else {
-            return Ok(false);
-        };
-        let age_ms = self.now.as_millis().saturating_sub(at.as_millis());
-        let young = age_ms <= silence::allowed_ms(one.promised_ms());
-        Ok(young && is_news(self.rows, &header)?)
-    }
-
     /// Judges whether it answers, and notes since when not. Who is told, [`Self::tell`] decides when its site is known.
     fn silence(&mut self, one: &mut One) -> Result<(), StoreError> {
-        let (goodbye, window) = if one.presence.standing.is_silent() || self.may_be_silent(one) {
-            let goodbye = match one.agent.current_run {
-                Some(run) => self.rows.goodbye(one.agent.id, run)?,
-                None => None,
-            };
-            (goodbye, (self.policy.planned)(&one.agent, self.now))
-        } else {
-            (None, None)
-        };
-        let promised_ms = one.promised_ms();
-        let seen = one.agent.last_seen;
-        let (said, stopped) = silence::said(goodbye.as_ref(), seen, promised_ms);
-        // A window that is over, or was ended early, has announced nothing beyond.
-        let before = one.presence.planned_until.map(|until| until.min(self.now));
-        let announced = said
-            .max(window.as_ref().map(|window| window.until))
-            .or(before);
-        let known = Known {
-            seen,
-            resumed: self.life.resumed.unwrap_or(self.now),
-            promised_ms,
-            notify_after_ms: self.policy.when.notify_after_ms,
+        let Weighed {
+            judged,
             announced,
-            stopped,
-        };
-        let judged = silence::judge(&known, self.now);
+            said,
+            window,
+            goodbye,
+        } = weigh(self.rows, self.policy, &self.life, one, self.now)?;
+        let seen = one.agent.last_seen;
         let standing = one.presence.standing;
-        if matches!(judged, Silence::Never | Silence::Answers) || self.heard_unstored(one)? {
+        if matches!(judged, Silence::Never | Silence::Answers)
+            || heard_unstored(self.rows, self.policy, one, self.now)?
+        {
             if seen.is_some() && standing == Standing::Never {
                 one.presence.standing = Standing::Present;
             }
@@ -238,14 +287,6 @@ impl Sweep<'_> {
             }
             _ => Ok(()),
         }
-    }
-
-    /// Whether its last sign is old enough that it is worth asking what was said.
-    fn may_be_silent(&self, one: &One) -> bool {
-        one.agent.last_seen.is_some_and(|seen| {
-            let age_ms = self.now.as_millis().abs_diff(seen.as_millis());
-            age_ms > silence::allowed_ms(one.promised_ms())
-        })
     }
 
     fn planned(&mut self, one: &mut One, text: String) -> Result<(), StoreError> {
@@ -354,10 +395,7 @@ impl Sweep<'_> {
 
     /// Judges the clocks of those that answer; says by how much the collector's own seems off.
     fn clocks(&mut self, all: &mut [One]) -> Result<Option<i64>, StoreError> {
-        let answers = |one: &&One| one.presence.standing == Standing::Present;
-        let offsets = all.iter().filter(answers);
-        let offsets: Vec<i64> = offsets.filter_map(|one| one.facts.clock_ms).collect();
-        let own = clock::own_fault_ms(offsets);
+        let own = clock::own_fault_ms(clock::witnesses(all));
         for one in all {
             let Some(clock_ms) = one.facts.clock_ms else {
                 continue;

@@ -1,10 +1,11 @@
 //! The thread that looks at everybody about each second.
 
 use super::life::Resumed;
-use super::{Decision, Done, Planned, Policy, Swept, sweep, system_of};
+use super::{Decision, Done, Planned, Policy, Swept, has_work, sweep, system_of};
 use crate::directory::live::Current;
 use crate::ingest::{Metrics, SignsOfLife};
 use crate::limit::PRESENCE_MS;
+use crate::store::rows::AllRows;
 use crate::store::window::planned;
 use crate::store::{Agent, Place, Store, StoreError};
 use hansho::clock::WallTime;
@@ -18,6 +19,8 @@ use std::time::Duration;
 pub struct Watcher {
     /// The writer's own store.
     pub store: Arc<dyn Store>,
+    /// Another connection, on which is looked whether there is anything to do.
+    pub reading: Arc<dyn Store>,
     /// Signs of life that the store could not note yet.
     pub signs: Arc<SignsOfLife>,
     /// Counted here: sweeps.
@@ -37,7 +40,11 @@ impl Watcher {
             == Err(RecvTimeoutError::Timeout)
         {
             match self.once() {
-                Ok(swept) => {
+                Ok(None) => {
+                    self.metrics.sweeps.fetch_add(1, Ordering::Relaxed);
+                    failing = None;
+                }
+                Ok(Some(swept)) => {
                     self.metrics.sweeps.fetch_add(1, Ordering::Relaxed);
                     failing = None;
                     tell(&swept);
@@ -59,11 +66,11 @@ impl Watcher {
         }
     }
 
-    /// One sweep.
+    /// One sweep; `None` where it had nothing to do, and nobody was held up.
     ///
     /// # Errors
     /// [`StoreError`]: nothing was judged then.
-    pub fn once(&self) -> Result<Swept, StoreError> {
+    pub fn once(&self) -> Result<Option<Swept>, StoreError> {
         let now = (self.now)();
         // One configuration for the whole sweep.
         let live = self.current.get();
@@ -73,8 +80,7 @@ impl Watcher {
                 .owner(&agent.customer, &agent.system, &agent.name);
             owner.site.map(|site| site.id)
         };
-        let mut swept = Swept::default();
-        self.store.transact(&mut |rows| {
+        let judge = |rows: &mut dyn AllRows, judge: Judge<'_>| {
             let windows = rows.windows(now)?;
             let policy = Policy {
                 when: live.presence,
@@ -98,12 +104,31 @@ impl Watcher {
                 },
                 heard: &|agent| self.signs.of(agent),
             };
-            swept = sweep(rows, &policy, now)?;
-            Ok(())
+            judge(rows, &policy)
+        };
+        let mut work = false;
+        self.reading.view(&mut |rows| {
+            judge(rows, &mut |rows, policy| {
+                work = has_work(rows, policy, now)?;
+                Ok(())
+            })
         })?;
-        Ok(swept)
+        if !work {
+            return Ok(None);
+        }
+        let mut swept = Swept::default();
+        self.store.transact(&mut |rows| {
+            judge(rows, &mut |rows, policy| {
+                swept = sweep(rows, policy, now)?;
+                Ok(())
+            })
+        })?;
+        Ok(Some(swept))
     }
 }
+
+/// What is done under the policy of one configuration.
+type Judge<'j> = &'j mut dyn FnMut(&mut dyn AllRows, &Policy<'_>) -> Result<(), StoreError>;
 
 fn tell(swept: &Swept) {
     match swept.resumed {

@@ -5,7 +5,7 @@ use hansho::clock::WallTime;
 use hansho::frame::kind::{AgentId, Stream};
 use hansho::frame::seal::derive;
 use hansho_collector::ingest::AuthenticatedBatch;
-use hansho_collector::presence::{Decision, Done, Planned, Policy, Swept, Why, sweep};
+use hansho_collector::presence::{Decision, Done, Planned, Policy, Swept, Why, has_work, sweep};
 use hansho_collector::store::{
     AlertCause, AlertFilter, EventKind, NewAgent, Standing, Store, StoreError, StoredAlert,
 };
@@ -222,10 +222,23 @@ impl<'s> Script<'s> {
             },
         };
         let mut swept = Swept::default();
-        self.store.transact(&mut |rows| {
-            swept = sweep(rows, &policy, now)?;
+        let mut work = false;
+        self.store.view(&mut |rows| {
+            work = has_work(rows, &policy, now)?;
             Ok(())
         })?;
+        let mut changed = false;
+        self.store.transact(&mut |rows| {
+            let before = (rows.presences()?, rows.newest_event()?);
+            swept = sweep(rows, &policy, now)?;
+            changed = before != (rows.presences()?, rows.newest_event()?);
+            Ok(())
+        })?;
+        // The look that saves a sweep overlooks nothing.
+        assert!(
+            work || (!changed && swept.decisions.is_empty()),
+            "{swept:?}"
+        );
         let told = swept.decisions.iter().map(|decision| (second, *decision));
         self.told.extend(told);
         self.swept = swept;
