@@ -126,6 +126,7 @@ const OUTSIDE: &[Outside] = &[
             ),
             ("collector/src/config*.rs", "collector.toml and the masters"),
             ("collector/src/zone.rs", "the host's time zone"),
+            ("collector/src/host.rs", "the host's name"),
             (
                 "collector/src/notify/trust.rs",
                 "the authorities of mail servers and hooks",
@@ -154,6 +155,10 @@ const OUTSIDE: &[Outside] = &[
             ("src/forward/resolver.rs", "names to addresses, cached"),
             ("collector/src/ingest/tls.rs", "the listeners' certificates"),
             ("collector/src/notify/http.rs", "one POST to a hook"),
+            (
+                "collector/src/alive/door.rs",
+                "asks the collector's own listener",
+            ),
             (
                 "collector/src/notify/smtp.rs",
                 "tells a refused certificate from a broken connection",

@@ -24,4 +24,4 @@ CREATE INDEX outbox_by_end ON outbox (done_ms) WHERE done_ms IS NOT NULL;
 DROP TRIGGER audit_is_not_deleted;
 CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit
   WHEN OLD.at_ms >= (SELECT audit_before_ms FROM upkeep)
-  BEGIN SELECT RAISE(ABORT, 'the audit keeps its entries until their retention ends'); END;
+  BEGIN SELECT RAISE(ABORT, 'the audit is append-only until the retention of an entry ends'); END;

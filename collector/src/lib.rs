@@ -4,7 +4,7 @@
 //!
 //! `ingest → store → presence → handling → notify → alive → people → api → web → cli`
 //!
-//! All may import [`limit`], [`clock`], [`config`], [`directory`] (who owns what), [`keys`], [`zone`] and [`planted`]; [`cli`] wires
+//! All may import [`limit`], [`clock`], [`config`], [`directory`] (who owns what), [`keys`], [`plain`] (harmless text), [`zone`] and [`planted`]; [`cli`] wires
 //! everything.
 #![forbid(unsafe_code)]
 
@@ -16,12 +16,14 @@ pub mod config;
 pub mod directory;
 pub mod exit;
 pub mod handling;
+pub mod host;
 pub mod ingest;
 pub mod keys;
 pub mod limit;
 pub mod logger;
 pub mod notify;
 pub mod people;
+pub mod plain;
 pub mod planted;
 pub mod presence;
 pub mod store;

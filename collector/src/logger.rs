@@ -1,5 +1,6 @@
 //! Log lines to stderr: `LEVEL target: text`, one line each. systemd and containers add the time.
 
+use crate::plain::invisible;
 use log::{LevelFilter, Log, Metadata, Record};
 use std::io::Write as _;
 
@@ -14,12 +15,18 @@ impl Log for Stderr {
         if !self.enabled(record.metadata()) {
             return;
         }
-        // What an agent or a client sent may be in it: control characters would forge lines.
+        // What an agent or a client sent may be in it: control characters would forge lines, others turn text round.
         let text: String = record
             .args()
             .to_string()
             .chars()
-            .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+            .map(|c| {
+                if c.is_control() || invisible(c) {
+                    '\u{fffd}'
+                } else {
+                    c
+                }
+            })
             .collect();
         let mut stderr = std::io::stderr().lock();
         // A log that cannot be written cannot be reported either.

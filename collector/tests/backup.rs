@@ -129,6 +129,14 @@ fn nothing_is_overwritten_and_nothing_that_differs_is_restored() {
     }
     assert!(!back.exists(), "nothing was restored of all that");
     fs::write(copy.join(MANIFEST), manifest).unwrap();
+    // The log of a store whose main file was moved away would be played into the one that is restored.
+    let log = back.join("collector.sqlite-wal");
+    fs::create_dir(&back).unwrap();
+    fs::write(&log, "x").unwrap();
+    let refused = backup::restore(&copy, &back, Path::new("none")).unwrap_err();
+    assert!(refused.to_string().contains("-wal"), "{refused}");
+    assert_eq!(fs::read_dir(&back).unwrap().count(), 1);
+    fs::remove_file(log).unwrap();
     backup::restore(&copy, &back, Path::new("none")).unwrap();
 }
 

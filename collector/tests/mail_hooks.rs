@@ -12,7 +12,7 @@
 use hansho::clock::WallTime;
 use hansho::code::Language;
 use hansho_collector::limit::SERVER_SAYS_CHARACTERS;
-use hansho_collector::notify::alertmanager::{Alertmanager, alert};
+use hansho_collector::notify::alertmanager::{Alertmanager, alerts};
 use hansho_collector::notify::example::{KINDS, example};
 use hansho_collector::notify::http::Client;
 use hansho_collector::notify::notice::{Body, Notice};
@@ -417,7 +417,7 @@ fn a_real_alertmanager_takes_an_alert_and_its_end() {
 fn an_alert_has_the_same_labels_from_first_to_last() {
     let of = |kind: &str| {
         let notice = example(kind, Language::Ja, 1002).unwrap();
-        alert(&notice, &render(&notice)).unwrap()
+        alerts(&notice, &render(&notice)).remove(0)
     };
     let first = of("raised");
     for kind in [
@@ -438,6 +438,47 @@ fn an_alert_has_the_same_labels_from_first_to_last() {
     assert_eq!(of("resolved")["endsAt"], "2026-11-23T18:15:54+00:00");
     for kind in ["digest", "late", "storm", "mail_failed", "daily"] {
         let notice = example(kind, Language::Ja, 1002).unwrap();
-        assert_eq!(alert(&notice, &render(&notice)), None);
+        assert_eq!(
+            alerts(&notice, &render(&notice)),
+            [] as [serde_json::Value; 0]
+        );
     }
+}
+
+#[test]
+fn the_end_of_a_family_ends_each_of_its_codes() {
+    let of = |kind: &str, code| {
+        let notice = example(kind, Language::Ja, code).unwrap();
+        alerts(&notice, &render(&notice))
+    };
+    let labels = |alerts: &[serde_json::Value]| {
+        let mut all: Vec<String> = alerts
+            .iter()
+            .map(|alert| alert["labels"].to_string())
+            .collect();
+        all.sort_unstable();
+        all
+    };
+    let raised = of("raised", 1001);
+    assert_eq!(raised.len(), 1);
+    let ended = of("resolved", 1002);
+    assert!(labels(&ended).contains(&labels(&raised)[0]));
+    assert!(
+        ended
+            .iter()
+            .all(|alert| alert["endsAt"] == "2026-11-23T18:15:54+00:00")
+    );
+}
+
+#[test]
+fn what_had_to_be_tried_again_does_not_begin_anew_after_its_end() {
+    let mut notice = example("raised", Language::Ja, 1002).unwrap();
+    let written = notice.written;
+    let Body::Alert(alert) = &mut notice.body else {
+        panic!("an alert")
+    };
+    alert.times.resolved = alert.times.detected;
+    let late = alerts(&notice, &render(&notice));
+    let ends = hansho_collector::zone::Zone::utc().rfc3339(written);
+    assert_eq!(late[0]["endsAt"], ends.as_str());
 }

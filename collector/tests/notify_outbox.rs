@@ -164,6 +164,41 @@ fn a_dead_receiver_with_a_thousand_messages_hides_no_other() {
 }
 
 #[test]
+fn a_receiver_that_is_taken_out_of_the_configuration_is_not_told_of_for_ever() {
+    each(|world| {
+        raised(world);
+        let claimed = world.claim();
+        let sato = claimed.iter().find(|one| one.receiver == "sato").unwrap();
+        world.mark(sato, "refused");
+        let open = |world: &World| {
+            let all = world.store.alerts(&AlertFilter::default()).unwrap();
+            all.iter()
+                .any(|alert| alert.identity.code == UNDELIVERED && alert.firing)
+        };
+        assert!(open(world));
+        world.at(2 * HOUR);
+        assert!(open(world));
+        world.team.gone = Some("sato");
+        world.at(4 * HOUR);
+        assert!(!open(world));
+    });
+}
+
+#[test]
+fn a_clock_that_was_a_day_ahead_holds_back_no_mail() {
+    each(|world| {
+        world.at(24 * HOUR).raise(1, 5001);
+        world.step();
+        let claimed = world.claim();
+        world.mark(&claimed[0], "later");
+        world.mark(&claimed[1], "later");
+        // The clock is set right: by a day.
+        world.now_ms = MINUTE;
+        assert_eq!(world.claim().len(), 2);
+    });
+}
+
+#[test]
 fn mails_that_hang_leave_a_worker_to_the_hooks() {
     each(|world| {
         world.raise(3, 5001);

@@ -136,7 +136,7 @@ impl<'s> Site<'s> {
         let (store, now) = (self.script.store, self.script.now());
         let context = Context {
             directory: &self.configured,
-            handled: &StoredHandling,
+            handled: &StoredHandling::default(),
             policy: &Policy::of("hansho.example.jp"),
         };
         let mut claimed = Vec::new();

@@ -62,7 +62,7 @@ fn start_at(now: fn() -> WallTime) -> Pages {
         now,
         zone: Zone::fixed("+09:00").unwrap(),
         newest,
-        current: support::current(),
+        current: support::current(""),
         masters: support::masters(),
     });
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -666,7 +666,7 @@ fn a_connection_to_the_pages_ends_at_its_time_and_places_come_back() {
         now: || at(0),
         zone: Zone::utc(),
         newest: watch::channel(0).1,
-        current: support::current(),
+        current: support::current(""),
         masters: support::masters(),
     };
     runtime.spawn(async move { axum::serve(bounded, web::service(Arc::new(site))).await });

@@ -141,6 +141,7 @@ fn an_alert_is_taken_renewed_given_back_noted_and_silenced() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table: one row a refusal")]
 fn what_is_refused_says_why_and_keeps_what_was_typed() {
     let served = serve();
     firing(&served, 1, ["A", "shop", "web"], "");

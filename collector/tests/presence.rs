@@ -625,6 +625,28 @@ fn an_agent_that_is_retired_ends_what_was_raised_and_is_judged_anew_when_it_is_e
 }
 
 #[test]
+fn a_fifth_after_four_that_were_told_is_one_incident_that_lasts() {
+    on_both(8, |script| {
+        script.hosts[..4]
+            .iter_mut()
+            .for_each(|host| host.up = false);
+        // Within the two minutes of a site, but not silent yet when the four are told.
+        script.run(100);
+        script.hosts[4].up = false;
+        script.run(600);
+        let mut codes = script.codes();
+        codes.sort_unstable();
+        assert_eq!(codes, [9001, 9001, 9001, 9001, 9005]);
+        assert!(script.alerts(9005)[0].firing);
+        script.hosts.iter_mut().for_each(|host| host.up = true);
+        script.run(300);
+        assert_eq!(script.alerts(9005).len(), 1);
+        assert!(!script.alerts(9005)[0].firing);
+        assert!(script.alerts(9001).iter().all(|alert| !alert.firing));
+    });
+}
+
+#[test]
 fn what_a_retired_agent_raised_itself_ends_too_also_what_it_sends_last() {
     on_both(6, |script| {
         script.run(60);

@@ -57,9 +57,11 @@ fn data_flows_to_the_right() {
         "config",
         "directory",
         "exit",
+        "host",
         "keys",
         "limit",
         "logger",
+        "plain",
         "planted",
         "zone",
     ] {

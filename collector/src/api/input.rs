@@ -103,6 +103,9 @@ impl Input {
         if !field.kind.takes(&value) {
             return Err(bad(field.name, &field.kind));
         }
+        if field.is_not_empty() && value.as_str() == Some("") {
+            return Err(Problem::of(Sort::BadValue, field.name, "it is empty"));
+        }
         if self.values.insert(field.name.to_owned(), value).is_some() {
             return Err(Problem::of(
                 Sort::Unknown,
@@ -151,7 +154,7 @@ impl Input {
     /// A number.
     #[must_use]
     pub fn integer(&self, name: &str) -> Option<u64> {
-        self.values.get(name).and_then(Json::as_u64)
+        self.values.get(name).and_then(value::whole)
     }
 
     /// A flag; false where it was not given.
@@ -171,7 +174,7 @@ impl Input {
     pub fn moment(&self, name: &str) -> Option<WallTime> {
         match self.values.get(name)? {
             Json::String(text) => time::parse(text),
-            other => other.as_u64().map(WallTime::from_millis),
+            other => value::whole(other).map(WallTime::from_millis),
         }
     }
 

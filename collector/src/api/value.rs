@@ -172,9 +172,9 @@ impl Kind {
             }),
             Self::Moment => match value {
                 Json::String(text) => time::parse(text).is_some(),
-                other => other.as_u64().is_some(),
+                other => whole(other).is_some(),
             },
-            Self::Integer(from, to) => value.as_u64().is_some_and(|n| (*from..=*to).contains(&n)),
+            Self::Integer(from, to) => whole(value).is_some_and(|n| (*from..=*to).contains(&n)),
             Self::Signed => value.as_i64().is_some(),
             Self::Flag => value.is_boolean(),
             Self::Code => code(value).is_some(),
@@ -231,7 +231,9 @@ impl Kind {
                 { "type": "integer", "minimum": 0 },
             ]}),
             Self::Moment => json!({ "type": "string", "format": "date-time" }),
-            Self::Integer(from, ANY) => json!({ "type": "integer", "minimum": from }),
+            Self::Integer(from, ANY) if side == Side::Told => {
+                json!({ "type": "integer", "minimum": from })
+            }
             Self::Integer(from, to) => {
                 json!({ "type": "integer", "minimum": from, "maximum": to })
             }
@@ -269,6 +271,17 @@ impl Kind {
     }
 }
 
+/// A whole number, however it is written: 1 and 1.0 are one to JSON Schema (2020-12, 4.2.1).
+#[must_use]
+pub fn whole(value: &Json) -> Option<u64> {
+    let written = value.as_f64().filter(|number| number.fract() == 0.0);
+    value.as_u64().or_else(|| {
+        // Beyond 2^53 not every whole number can be written so.
+        let bounded = written.filter(|number| (0.0..=9_007_199_254_740_992.0).contains(number))?;
+        format!("{bounded:.0}").parse().ok()
+    })
+}
+
 /// How codes may be written.
 const CODE: &str = "^(HNS)?[1-9][0-9]{3}(-[IWE])?$";
 
@@ -286,7 +299,7 @@ pub fn code(value: &Json) -> Option<u16> {
             let digits = text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit());
             text.parse::<u16>().ok().filter(|_| digits)?
         }
-        other => u16::try_from(other.as_u64()?).ok()?,
+        other => u16::try_from(whole(other)?).ok()?,
     };
     (1000..=9999).contains(&number).then_some(number)
 }
@@ -320,27 +333,37 @@ impl Field {
     #[must_use]
     pub fn schema(&self, side: Side) -> Json {
         let schema = self.kind.schema(side);
-        let schema = match self.need {
+        let mut schema = match self.need {
             Need::Always => schema,
             Need::Nullable => or_null(schema),
         };
-        described(schema, self.says)
+        if side == Side::Taken && self.is_not_empty() {
+            put(&mut schema, "minLength", json!(1));
+        }
+        put(&mut schema, "description", json!(self.says));
+        schema
     }
 
     /// The schema of a parameter: its text is never null.
     #[must_use]
     pub fn parameter(&self) -> Json {
-        self.kind.schema(Side::Taken)
+        let mut schema = self.kind.schema(Side::Taken);
+        if self.is_not_empty() {
+            put(&mut schema, "minLength", json!(1));
+        }
+        schema
+    }
+
+    /// A text that a request must have says something.
+    #[must_use]
+    pub const fn is_not_empty(&self) -> bool {
+        matches!((self.need, self.kind), (Need::Always, Kind::Text(_)))
     }
 }
 
-fn described(schema: Json, says: &str) -> Json {
-    match schema {
-        Json::Object(mut members) => {
-            members.insert("description".to_owned(), json!(says));
-            Json::Object(members)
-        }
-        other => other,
+fn put(schema: &mut Json, word: &str, value: Json) {
+    if let Json::Object(members) = schema {
+        members.insert(word.to_owned(), value);
     }
 }
 
@@ -402,7 +425,8 @@ mod tests {
             (json!(999), None),
             (json!(65_536), None),
             (json!(-1), None),
-            (json!(1002.0), None),
+            (json!(1002.0), Some(1002)),
+            (json!(1002.5), None),
             (json!(null), None),
         ] {
             assert_eq!(code(&value), found, "{value}");

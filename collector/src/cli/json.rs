@@ -1,6 +1,7 @@
 //! What the reading commands print: JSON of fixed shapes, and lines for people.
 
 use crate::clock::utc;
+use crate::plain::one_line;
 use crate::store::{Agent, Dated, LostRange, StoredAlert, StoredFrame, StoredReading, Totals};
 use crate::web::codes;
 use hansho::frame::body::{self, FLAG_FLAPPING, FLAG_UNKNOWN};
@@ -107,7 +108,7 @@ pub fn alert_line(alert: &StoredAlert, agents: &[Agent]) -> String {
         alert.id,
         if alert.identity.test { "TEST " } else { "" },
         codes::display(code, alert.firing),
-        alert.identity.subject,
+        one_line(&alert.identity.subject),
         codes::name(code, codes::Language::En),
         if alert.firing { "firing" } else { "resolved" },
     )

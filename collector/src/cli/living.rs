@@ -1,7 +1,8 @@
 //! Starts and stops what watches the collector itself: progress, the dead man's signal, the daily mail, retention.
 
 use super::store_failure;
-use crate::alive::probe::{Door, Look};
+use crate::alive::door::Door;
+use crate::alive::probe::Look;
 use crate::alive::signal::Signal;
 use crate::alive::systemd::Manager;
 use crate::alive::upkeep::Upkeep;

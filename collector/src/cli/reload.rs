@@ -1,5 +1,6 @@
 //! SIGHUP: the configuration is read again while the collector runs.
 
+use super::mail;
 use crate::clock;
 use crate::config;
 use crate::directory::Current;
@@ -8,7 +9,8 @@ use std::path::Path;
 /// Reads the configuration again; where it is refused, the one in force stays. It is small and read seldom, so that the
 /// runtime may wait for it.
 pub(super) fn reload(file: &Path, current: &Current) {
-    let new = match config::read(file) {
+    let read = config::read(file).and_then(|new| mail::check(&new).map(|()| new));
+    let new = match read {
         Ok(new) => new,
         Err(failure) => {
             log::error!("SIGHUP: the configuration is refused; the one in force stays");

@@ -1,7 +1,7 @@
 //! `serve`: wires ingest, store and pages, and stops them in order.
 
 use super::living::{self, Living};
-use super::{reload, store_failure, telling};
+use super::{mail, reload, store_failure, telling};
 use crate::clock::{self, Moment};
 use crate::config::Config;
 use crate::directory::Current;
@@ -139,6 +139,8 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
     let acceptor = acceptor
         .transpose()
         .map_err(|said| Failure::new(CONFIG, said))?;
+    // A mail that cannot be written by a site's own template is found out now, not at night.
+    mail::check(config)?;
     let open = |error: StoreError| store_failure(&error);
     let writing: Arc<dyn Store> = Arc::new(writer(config, standby)?);
     let reading: Arc<dyn Store> =
@@ -203,8 +205,8 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         signs,
         now: clock::now,
         zone,
-        newest,
         current: Arc::clone(&current),
+        newest,
         masters: Arc::new(masters),
     };
     let outcome = runtime.block_on(listen(

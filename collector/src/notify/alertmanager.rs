@@ -35,25 +35,46 @@ impl Alertmanager {
     /// Posts a message about an alert.
     #[must_use]
     pub fn post(&self, client: &Client, notice: &Notice, rendered: &Rendered) -> Outcome {
-        match alert(notice, rendered) {
-            Some(alert) => {
-                let body = Value::Array(vec![alert]).to_string();
-                client.post(&self.url, &[], body.as_bytes())
-            }
-            None => Outcome::accepted("a list or report: nothing for an Alertmanager"),
+        let alerts = alerts(notice, rendered);
+        if alerts.is_empty() {
+            return Outcome::accepted("a list or report: nothing for an Alertmanager");
         }
+        let body = Value::Array(alerts).to_string();
+        client.post(&self.url, &[], body.as_bytes())
     }
 }
 
-/// The alert of a message as the API takes it; `None` for lists and reports.
+/// The alerts of a message as the API takes them; none for lists and reports. The end of a thread is that of its whole family:
+/// each of its codes has labels of its own there, and whichever was told ends. One that was not is over when it comes, which
+/// Alertmanager tells nobody.
 #[must_use]
-pub fn alert(notice: &Notice, rendered: &Rendered) -> Option<Value> {
+pub fn alerts(notice: &Notice, rendered: &Rendered) -> Vec<Value> {
     let Body::Alert(alert) = &notice.body else {
-        return None;
+        return Vec::new();
     };
+    let number = number(alert);
+    let mut numbers = vec![number];
+    let family = code::entry(number).and_then(|entry| entry.family);
+    if let (true, Some((family, _))) = (is_end(alert), family) {
+        let others = code::TABLE.iter().filter(|other| {
+            other.number != number && other.family.is_some_and(|(other, _)| other == family)
+        });
+        numbers.extend(others.map(|other| other.number));
+    }
+    numbers
+        .into_iter()
+        .filter_map(|number| one(notice, alert, rendered, number))
+        .collect()
+}
+
+const fn is_end(alert: &AlertNotice) -> bool {
+    matches!(alert.happened, Happened::Resolved(_) | Happened::Back(_))
+}
+
+fn one(notice: &Notice, alert: &AlertNotice, rendered: &Rendered, number: u16) -> Option<Value> {
     let utc = |moment: WallTime| Zone::utc().rfc3339(moment);
     let mut all = json!({
-        "labels": labels(alert),
+        "labels": labels(alert, number),
         "annotations": annotations(notice, alert, rendered),
         "startsAt": utc(alert.identity.started),
         "endsAt": utc(ends(notice, alert)),
@@ -81,17 +102,23 @@ fn ends(notice: &Notice, alert: &AlertNotice) -> WallTime {
             .map_or(written, |moment| moment.wall)
             .min(written),
         Happened::Back(back) => back.back_at.min(written),
+        // Its end was told before this, which had to be tried again: nothing would end it another time.
+        _ if alert.times.resolved.is_some() => written,
         _ => WallTime::from_millis(written.as_millis().saturating_add(ALERTMANAGER_HOLD_MS)),
     }
 }
 
-fn labels(alert: &AlertNotice) -> Map<String, Value> {
-    let id = &alert.identity;
-    let number = match (&alert.happened, &id.host) {
+/// The code that Alertmanager knows it by.
+const fn number(alert: &AlertNotice) -> u16 {
+    match (&alert.happened, &alert.identity.host) {
         (Happened::Back(_), Some(_)) => SILENT,
         (Happened::Back(_), None) => SITE_SILENT,
-        _ => id.code,
-    };
+        _ => alert.identity.code,
+    }
+}
+
+fn labels(alert: &AlertNotice, number: u16) -> Map<String, Value> {
+    let id = &alert.identity;
     let entry = code::entry(number);
     let severity = match entry.map(|entry| entry.severity) {
         Some(Severity::Error) => "critical",

@@ -3,12 +3,29 @@
 use super::context::{About, Handled, Hush, Taken};
 use crate::handling::silence::silenced;
 use crate::store::rows::AllRows;
-use crate::store::{Facts, Place, Reason, StoreError, StoredAlert, Window, WindowKind};
+use crate::store::{Facts, Place, Reason, Silence, StoreError, StoredAlert, Window, WindowKind};
 use hansho::clock::WallTime;
+use std::sync::OnceLock;
 
-/// As stored.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct StoredHandling;
+/// As stored. Made anew for each step: silences and windows are read once, not for each of its events.
+#[derive(Debug, Default)]
+pub struct StoredHandling {
+    quiet: OnceLock<(Vec<Silence>, Vec<Window>)>,
+}
+
+impl StoredHandling {
+    fn quiet(
+        &self,
+        rows: &mut dyn AllRows,
+        now: WallTime,
+    ) -> Result<&(Vec<Silence>, Vec<Window>), StoreError> {
+        if let Some(quiet) = self.quiet.get() {
+            return Ok(quiet);
+        }
+        let quiet = (rows.silences(now)?, rows.windows(now)?);
+        Ok(self.quiet.get_or_init(|| quiet))
+    }
+}
 
 /// The place of an alert, as silences and windows name places.
 #[must_use]
@@ -66,8 +83,8 @@ impl Handled for StoredHandling {
             code: about.alert.identity.code,
             subject: &about.alert.identity.subject,
         };
-        let silences = rows.silences(now)?;
-        if let Some(silence) = silenced(&silences, &facts, now) {
+        let (silences, windows) = self.quiet(rows, now)?;
+        if let Some(silence) = silenced(silences, &facts, now) {
             return Ok(Some(Hush {
                 reason: Reason::Silenced {
                     silence: silence.id,
@@ -75,8 +92,7 @@ impl Handled for StoredHandling {
                 until: Some(silence.end()),
             }));
         }
-        let windows = rows.windows(now)?;
-        let held = windows_at(&windows, WindowKind::Maintenance, about, now)
+        let held = windows_at(windows, WindowKind::Maintenance, about, now)
             .max_by_key(|(window, until)| (*until, core::cmp::Reverse(window.id)));
         Ok(held.map(|(window, until)| Hush {
             reason: Reason::InWindow { window: window.id },

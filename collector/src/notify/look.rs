@@ -3,11 +3,14 @@
 use super::context::Routing;
 use super::context::{About, Taken};
 use super::decide::later;
+use super::outbox::UNDELIVERED;
 use super::step::Step;
 use crate::limit::QUIET_LOOK_MS;
-use crate::store::{Outcome, Reason, StoreError, Thread};
+use crate::store::raise;
+use crate::store::{COLLECTOR_AGENT, Outcome, Reason, StoreError, Thread};
 use hansho::clock::WallTime;
 use hansho::code::Urgency;
+use hansho::rule;
 
 /// Lowest rank that is told by escalation: the first is told at once.
 const SECOND: u8 = 2;
@@ -80,6 +83,17 @@ impl Step<'_> {
         let about = self.about(alert)?;
         if over {
             // Its end stands in the journal and is decided on in its turn.
+            thread.due = Some(later(self.now, QUIET_LOOK_MS));
+            return self.rows.put_thread(&thread);
+        }
+        let subject = &about.alert.identity.subject;
+        if about.alert.identity.code == UNDELIVERED
+            && self.context.directory.receiver(subject).is_none()
+        {
+            // No message can reach a receiver that is not configured any more: it would be repeated for ever.
+            let gone = (self.now, rule::Reason::Withdrawn);
+            let what = (UNDELIVERED, subject.as_str());
+            raise::resolve(self.rows, COLLECTOR_AGENT, what, gone, self.now)?;
             thread.due = Some(later(self.now, QUIET_LOOK_MS));
             return self.rows.put_thread(&thread);
         }

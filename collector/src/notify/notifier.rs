@@ -141,12 +141,12 @@ impl Notifier {
 
     fn decisions(&self, configured: &Configured) -> Result<(), StoreError> {
         let policy = configured.policy();
-        let context = Context {
-            directory: configured,
-            handled: &StoredHandling,
-            policy: &policy,
-        };
         loop {
+            let context = Context {
+                directory: configured,
+                handled: &StoredHandling::default(),
+                policy: &policy,
+            };
             let now = (self.now)();
             let mut work = false;
             self.reading.view(&mut |rows| {
@@ -264,14 +264,15 @@ impl Notifier {
     }
 }
 
-/// The courier of the configuration in force; `None` where it cannot send, which is said once a configuration.
+/// The courier of the configuration in force, made anew whenever that was taken over, so that its templates and authorities are
+/// read again too. Where that fails the one before goes on, which is said once; `None` where there was none.
 fn courier_of(
     shift: &mut Shift,
     configured: &Configured,
     now: fn() -> WallTime,
 ) -> Option<Arc<Courier>> {
     if let Some((known, courier)) = &shift.courier
-        && known.live.mail == configured.live.mail
+        && Arc::ptr_eq(&known.live, &configured.live)
     {
         return Some(Arc::clone(courier));
     }
@@ -279,14 +280,20 @@ fn courier_of(
         Ok(courier) => {
             let courier = Arc::new(courier);
             shift.courier = Some((configured.clone(), Arc::clone(&courier)));
+            shift.refused = None;
             Some(courier)
         }
         Err(said) => {
+            let before = shift.courier.as_ref().map(|(_, courier)| courier);
             if shift.refused.as_ref() != Some(&said) {
-                log::error!("[mail] cannot be used; nothing is sent: {said}");
+                let then = match before {
+                    Some(_) => "the settings before go on",
+                    None => "nothing is sent",
+                };
+                log::error!("[mail] cannot be used; {then}: {said}");
                 shift.refused = Some(said);
             }
-            None
+            before.map(Arc::clone)
         }
     }
 }

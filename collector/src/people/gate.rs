@@ -253,7 +253,7 @@ impl Gate {
             (false, _) => Err(LoginRefused::Wrong),
             (true, true) => Err(LoginRefused::Disabled),
             (true, false) => {
-                self.limiter().right(name, address);
+                self.limiter().right(name, address, now);
                 Ok(account)
             }
         }

@@ -12,6 +12,9 @@ use std::collections::BTreeMap;
 pub struct Limiter {
     accounts: Counts<String>,
     addresses: Counts<IpAddr>,
+    /// From where an account came in before: counted by itself, so that whoever fails on purpose elsewhere, under a name that is
+    /// known, locks nobody out who sits where they always sit.
+    places: Counts<(String, IpAddr)>,
 }
 
 /// By name or address. A `BTreeMap`, so that no chosen name can make it slow.
@@ -47,6 +50,14 @@ impl<K: Ord + Clone> Counts<K> {
     fn refused(&self, key: &K, allowed: u32, now: WallTime) -> Option<WallTime> {
         let count = self.entries.get(key)?;
         count.until(now).filter(|_| count.failures >= allowed)
+    }
+
+    /// Nothing is counted for it any more, and that is remembered.
+    fn clear(&mut self, key: K, now: WallTime) {
+        self.add(key.clone(), now);
+        if let Some(count) = self.entries.get_mut(&key) {
+            count.failures = 0;
+        }
     }
 
     fn add(&mut self, key: K, now: WallTime) {
@@ -101,25 +112,35 @@ impl Limiter {
     /// From when on it may be tried again.
     pub fn admit(&mut self, name: &str, address: IpAddr, now: WallTime) -> Result<(), WallTime> {
         let (name, address) = (name_key(name), address_key(address));
-        let refused =
-            self.accounts
-                .refused(&name, LOGIN_FAILURES, now)
-                .max(
-                    self.addresses
-                        .refused(&address, LOGIN_FAILURES_ADDRESS, now),
-                );
+        let place = (name, address);
+        let known = self.places.entries.contains_key(&place);
+        let of_account = if known {
+            self.places.refused(&place, LOGIN_FAILURES, now)
+        } else {
+            self.accounts.refused(&place.0, LOGIN_FAILURES, now)
+        };
+        let of_address = self
+            .addresses
+            .refused(&address, LOGIN_FAILURES_ADDRESS, now);
+        let refused = of_account.max(of_address);
         if let Some(until) = refused {
             return Err(until);
         }
-        self.accounts.add(name, now);
+        if known {
+            self.places.add(place, now);
+        } else {
+            self.accounts.add(place.0, now);
+        }
         self.addresses.add(address, now);
         Ok(())
     }
 
     /// The attempt was right: what was counted for the account is forgotten, and one for the address.
-    pub fn right(&mut self, name: &str, address: IpAddr) {
-        self.accounts.entries.remove(&name_key(name));
-        self.addresses.take_back(&address_key(address));
+    pub fn right(&mut self, name: &str, address: IpAddr, now: WallTime) {
+        let (name, address) = (name_key(name), address_key(address));
+        self.accounts.entries.remove(&name);
+        self.addresses.take_back(&address);
+        self.places.clear((name, address), now);
     }
 
     /// Names and addresses remembered.
@@ -187,8 +208,25 @@ mod tests {
         let mut limiter = Limiter::default();
         for n in 0..1000 {
             assert_eq!(limiter.admit("sato", address(1), at(n)), Ok(()));
-            limiter.right("sato", address(1));
+            limiter.right("sato", address(1), at(n));
         }
+    }
+
+    #[test]
+    fn whoever_fails_elsewhere_locks_nobody_out_where_they_came_in_before() {
+        let mut limiter = Limiter::default();
+        assert_eq!(limiter.admit("sato", address(1), at(0)), Ok(()));
+        limiter.right("sato", address(1), at(0));
+        for n in 0..10 {
+            assert_eq!(limiter.admit("sato", address(2), at(n)), Ok(()));
+        }
+        assert!(limiter.admit("sato", address(2), at(10)).is_err());
+        assert!(limiter.admit("sato", address(3), at(10)).is_err());
+        // There it may fail as often as anywhere, and no oftener.
+        for n in 10..20 {
+            assert_eq!(limiter.admit("sato", address(1), at(n)), Ok(()));
+        }
+        assert!(limiter.admit("sato", address(1), at(20)).is_err());
     }
 
     #[test]

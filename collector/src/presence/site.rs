@@ -82,6 +82,7 @@ impl Sweep<'_> {
         self.rows.delete_silent_site(&site.site)?;
         for one in all.iter_mut().filter(|one| of_site(one)) {
             one.presence.site = None;
+            // Those that were told each before the incident began stay so.
             if one.presence.standing == Standing::Site {
                 one.presence.standing = Standing::Silent;
             }
@@ -169,6 +170,7 @@ impl Sweep<'_> {
                 continue;
             };
             if one.presence.standing == Standing::Absent {
+                // Told already; it counts all the same, or the incident would end with the next look.
                 // It has its 9001 already; it counts with the others as long as they are one.
                 one.presence.site = Some(site.to_owned());
             } else {

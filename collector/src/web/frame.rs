@@ -9,10 +9,11 @@ use super::words::Words;
 use super::words_fleet;
 use super::words_people;
 use crate::people::{Action, Viewer};
+use crate::plain::shown;
 use crate::store::{Agent, StoredAlert};
 use crate::zone::Zone;
 use hansho::clock::WallTime;
-use maud::{DOCTYPE, Markup, html};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 /// For whom a page is, and when.
 pub struct View {
@@ -154,13 +155,23 @@ fn around(words: &Words, title: &str, (live, charts): (Live, bool), body: &Marku
     } else {
         format!("{title} - {}", words.title)
     };
-    html! {
+    let page = html! {
         (DOCTYPE)
         html lang=(words.language.tag()) {
             (head(&whole_title, live, charts))
             body { (body) }
         }
+    };
+    quiet(page)
+}
+
+/// Leaves out what nobody sees or what turns text round, wherever on the page it stands: subjects and names are a host's words.
+/// Tags are made harmless where the text is put in.
+fn quiet(page: Markup) -> Markup {
+    if page.0.chars().all(shown) {
+        return page;
     }
+    PreEscaped(page.0.chars().filter(|c| shown(*c)).collect())
 }
 
 /// A page for somebody who is not logged in.

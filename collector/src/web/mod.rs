@@ -89,12 +89,12 @@ pub struct Site {
     pub now: fn() -> WallTime,
     /// The zone of the times.
     pub zone: Zone,
+    /// Who owns what, who is told, what was agreed: the configuration in force.
+    pub current: Arc<Current>,
     /// Who may come in.
     pub gate: Gate,
     /// The newest event that open pages were told of.
     pub newest: live::Newest,
-    /// Who owns what, who is told, what was agreed: the configuration in force.
-    pub current: Arc<Current>,
     /// Keys of agents are made of them.
     pub masters: Arc<Masters>,
 }

@@ -39,7 +39,7 @@ pub fn page(site: &Site, view: &View, told: &Told) -> Result<Option<Markup>, Sto
             @if silences.is_empty() { p { (said.no_silences) } } @else {
                 div.scroll tabindex="0" role="region" aria-label=(said.silences) { table {
                     thead { tr {
-                        th scope="col" { "No." } th scope="col" { (said.what) } th scope="col" { (said.when) }
+                        th.n scope="col" { "No." } th scope="col" { (said.what) } th scope="col" { (said.when) }
                         th scope="col" { (said.reason) } th scope="col" { (said.by) }
                         @if may { th scope="col" { (said.end_now) } }
                     } }
@@ -62,15 +62,15 @@ fn row(view: &View, said: &Words, silence: &Silence, may: bool) -> Markup {
     let holds = silence.holds(view.now);
     html! {
         tr id={ "s" (silence.id) } {
-            th scope="row" { (silence.id) }
-            td { (described(&silence.matcher)) }
+            th.n scope="row" { (silence.id) }
+            td.place { (described(&silence.matcher)) }
             td.when {
                 span.badge.ok[holds] { @if holds { (said.holds) } @else { (said.to_come) } } " "
                 (view.time(silence.from)) " - " (view.time(silence.end()))
             }
             td { (pieces::lines(&silence.reason)) }
             td { (silence.by) ", " (view.time(silence.created)) }
-            @if may { td { form.inline method="post" action=(frame::link(view, "/silences/end")) {
+            @if may { td.nowrap { form.inline method="post" action=(frame::link(view, "/silences/end")) {
                 (begin(view))
                 input type="hidden" name="silence" value=(silence.id);
                 button.plain { (said.end_now) " " (silence.id) }

@@ -47,7 +47,7 @@ pub fn page(
             @if windows.is_empty() { p { (said.no_windows) } } @else {
                 div.scroll tabindex="0" role="region" aria-label=(said.windows) { table {
                     thead { tr {
-                        th scope="col" { "No." } th scope="col" { (said.kind) } th scope="col" { (said.what) }
+                        th.n scope="col" { "No." } th scope="col" { (said.kind) } th scope="col" { (said.what) }
                         th scope="col" { (said.when) } th scope="col" { (said.content) } th scope="col" { (said.by) }
                         @if may { th scope="col" { (said.end_now) } }
                     } }
@@ -75,9 +75,9 @@ fn row(view: &View, said: &Words, window: &Window, may: bool) -> Markup {
     };
     html! {
         tr id={ "w" (window.id) } {
-            th scope="row" { (window.id) }
-            td { @if window.kind == WindowKind::Maintenance { (said.maintenance_short) } @else { (said.event_short) } }
-            td { (window.scope.path()) }
+            th.n scope="row" { (window.id) }
+            td.nowrap { @if window.kind == WindowKind::Maintenance { (said.maintenance_short) } @else { (said.event_short) } }
+            td.place { (window.scope.path()) }
             td.when {
                 span.badge.ok[holds] { @if holds { (said.holds) } @else { (said.to_come) } }
                 @if let Some(next) = window.next_occurrence(view.now) { " " (view.time(next.from)) " - " (view.time(next.until)) }
@@ -85,7 +85,7 @@ fn row(view: &View, said: &Words, window: &Window, may: bool) -> Markup {
             }
             td { (text) }
             td { (window.by) ", " (view.time(window.created)) }
-            @if may { td {
+            @if may { td.nowrap {
                 @if !weekly || holds { (end_button(view, window.id, "occurrence", if weekly { said.end_occurrence } else { said.end_now })) }
                 @if weekly { " " (end_button(view, window.id, "series", said.end_series)) }
             } }

@@ -178,7 +178,7 @@ pub fn refused(
             }
             Refused::NoSilence(number) => format!("通知停止 {number} はありません。"),
             Refused::NoWindow(number) => format!("予定 {number} はありません。"),
-            Refused::NoToken(number) => format!("登録トークン {number} はありません。"),
+            Refused::NoToken(number) => format!("登録用トークン {number} はありません。"),
             Refused::Beyond(customer) if customer.is_empty() => {
                 "すべての顧客に及ぶ操作は、この権限ではできません。".to_owned()
             }

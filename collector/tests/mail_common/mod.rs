@@ -195,6 +195,16 @@ impl Postfix {
         self.signal("-CONT");
     }
 
+    /// Stops it: nobody listens on its port.
+    pub(crate) fn stop(&self) {
+        self.run("stop").unwrap();
+    }
+
+    /// Starts it again on its port.
+    pub(crate) fn restart(&self) {
+        self.run("start").unwrap();
+    }
+
     fn signal(&self, signal: &str) {
         let pid = fs::read_to_string(self.directory.join("queue/pid/master.pid")).unwrap();
         let done = Command::new("kill").args([signal, pid.trim()]).status();

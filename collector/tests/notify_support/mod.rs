@@ -42,6 +42,8 @@ pub struct Team {
     pub ceiling: u64,
     pub digest_every_ms: u64,
     pub nobody: bool,
+    /// A receiver that was taken out of the configuration.
+    pub gone: Option<&'static str>,
 }
 
 impl Default for Team {
@@ -52,6 +54,7 @@ impl Default for Team {
             ceiling: 1000,
             digest_every_ms: 8 * HOUR,
             nobody: false,
+            gone: None,
         }
     }
 }
@@ -125,7 +128,7 @@ impl Directory for Team {
     }
 
     fn receiver(&self, name: &str) -> Option<Receiver> {
-        Some(receiver(name, self.ceiling))
+        (self.gone != Some(name)).then(|| receiver(name, self.ceiling))
     }
 }
 

@@ -24,7 +24,7 @@ pub mod support;
 use hansho::clock::{Anchor, Uptime, WallTime};
 use hansho::frame::answer::Answer;
 use hansho::frame::batch::{BatchHeader, BatchWriter, SectionHeader};
-use hansho::frame::body::{self, Hello};
+use hansho::frame::body::{self, Hello, Loss};
 use hansho::frame::kind::{AgentId, BootId, Kind, RunId, Stream};
 use hansho::frame::seal::AgentKey;
 use hansho_collector::store::{
@@ -150,6 +150,8 @@ pub struct Played {
     pub id: AgentId,
     pub key: AgentKey,
     pub run: u64,
+    /// Which stream it posts, and the next sequence of it.
+    pub stream: Stream,
     pub next: u64,
     born: Instant,
 }
@@ -190,6 +192,7 @@ impl Played {
             id: AgentId(id),
             key,
             run: 5,
+            stream: Stream::Alerts,
             next: 0,
             born: Instant::now(),
         }
@@ -224,8 +227,17 @@ impl Played {
             .to_vec()
     }
 
-    /// Posts frames of stream 0; `true` where they were answered as stored.
+    /// Posts frames of its stream; `true` where they were answered as stored.
     pub fn post(&mut self, address: &str, frames: &[Vec<u8>]) -> bool {
+        self.send(address, frames, false)
+    }
+
+    /// Says that the next frame of stream 0 is lost: no ring holds it any more.
+    pub fn post_loss(&mut self, address: &str) -> bool {
+        self.send(address, &[], true)
+    }
+
+    fn send(&mut self, address: &str, frames: &[Vec<u8>], lost: bool) -> bool {
         let header = BatchHeader {
             key_epoch: 1,
             agent: self.id,
@@ -244,21 +256,30 @@ impl Played {
         writer
             .section(&SectionHeader {
                 run: RunId(self.run),
-                stream: Stream::Alerts,
+                stream: self.stream,
                 boot: BootId(1),
                 anchor: Anchor::default(),
                 first_sequence: self.next,
             })
             .unwrap();
+        let mut wanted = self.next + frames.len() as u64;
         for frame in frames {
             writer.frame(frame).unwrap();
+        }
+        if lost {
+            let loss = Loss {
+                first: wanted,
+                last: wanted,
+                reason: 1,
+            };
+            writer.loss(header.sent_uptime, &loss).unwrap();
+            wanted += 1;
         }
         let batch = writer.seal(&self.key).unwrap().to_vec();
         let Some((200, body)) = http(address, "POST /v1/frames", &batch) else {
             return false;
         };
         let answer = Answer::open(&body, &self.key, batch.last_chunk().unwrap()).unwrap();
-        let wanted = self.next + frames.len() as u64;
         let stored = answer.stored.iter().any(|stored| stored.next >= wanted);
         if stored {
             self.next = wanted;
@@ -361,8 +382,8 @@ pub fn heard(here: &Path, agent: AgentId) -> Option<()> {
     (told.post_interval_ms == 1000 && agent.last_seen.is_some()).then_some(())
 }
 
-/// Whether the collector has begun to judge: what was heard before counts as heard by the one before it, with a longer grace.
-pub fn judges(here: &Path) -> Option<()> {
+/// When the collector began to listen without a break; `None` until it judged for the first time.
+fn resumed(here: &Path) -> Option<WallTime> {
     let mut resumed = None;
     store(here)
         .view(&mut |rows| {
@@ -370,7 +391,21 @@ pub fn judges(here: &Path) -> Option<()> {
             Ok(())
         })
         .unwrap();
-    resumed.map(|_| ())
+    resumed
+}
+
+/// Whether the collector has begun to judge: what was heard before that has a longer grace.
+pub fn judges(here: &Path) -> Option<()> {
+    resumed(here).map(|_| ())
+}
+
+/// Whether an agent was heard since the collector judges, its promise too.
+pub fn watched(here: &Path, agent: AgentId) -> Option<()> {
+    heard(here, agent)?;
+    let resumed = resumed(here)?;
+    let agents = store(here).agents().unwrap();
+    let agent = agents.iter().find(|known| known.id == agent)?;
+    (agent.last_seen? > resumed).then_some(())
 }
 
 /// All messages that alerts led to.
@@ -467,7 +502,7 @@ pub fn configure_agent(home: &Path, key_file: &Path, urls: &[String]) {
         format!(
             "config_version = 1\n[agent]\nkey_file = {key_file:?}\n[sample]\nreport_interval = \"1s\"\n\
              [spool]\ndirectory = {:?}\nmemory_directory = {:?}\ndisk_size = \"1MiB\"\n\
-             [forward]\nurls = [{}]\npost_interval = \"1s\"\n",
+             [forward]\nurls = [{}]\nallow_plain_http = true\npost_interval = \"1s\"\n",
             home.join("disk"),
             memory_of(home),
             urls.join(", ")

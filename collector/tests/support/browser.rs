@@ -16,7 +16,6 @@
 
 use super::support::at;
 use hansho::clock::WallTime;
-use hansho_collector::directory::Current;
 use hansho_collector::handling::Who;
 use hansho_collector::ingest::{Metrics, SignsOfLife};
 use hansho_collector::people::accounts::Rights;
@@ -53,15 +52,14 @@ pub fn serve() -> Served {
 
 /// With more in collector.toml.
 pub fn serve_configured(more: &str) -> Served {
-    let current = super::support::configured(more);
-    start(|| at(1000), Settings::default(), current)
+    start(|| at(1000), Settings::default(), more)
 }
 
 pub fn serve_with(now: fn() -> WallTime, settings: Settings) -> Served {
-    start(now, settings, super::support::current())
+    start(now, settings, "")
 }
 
-fn start(now: fn() -> WallTime, settings: Settings, current: Arc<Current>) -> Served {
+fn start(now: fn() -> WallTime, settings: Settings, more: &str) -> Served {
     let store = Arc::new(MemoryStore::default());
     let shared = || Arc::clone(&store) as Arc<dyn Store>;
     // There is no writer: /healthz says 503 at once.
@@ -75,8 +73,8 @@ fn start(now: fn() -> WallTime, settings: Settings, current: Arc<Current>) -> Se
         signs: Arc::new(SignsOfLife::default()),
         now,
         zone: Zone::fixed("+09:00").unwrap(),
+        current: super::support::current(more),
         newest: watch::channel(0).1,
-        current,
         masters: super::support::masters(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()

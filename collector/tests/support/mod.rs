@@ -73,8 +73,8 @@ impl Drop for Folder {
     }
 }
 
-/// A configuration: what every collector has, and `more`.
-pub fn configured(more: &str) -> Arc<Current> {
+/// The configuration in force: what every collector has, and `more`.
+pub fn current(more: &str) -> Arc<Current> {
     let base =
         "config_version = 1\n[ingest]\nlisten = \"127.0.0.1:0\"\n[store]\ndirectory = \"data\"\n";
     let text = format!("{base}{more}");
@@ -426,13 +426,8 @@ pub fn empty_readings(uptime_ms: u64, count: u64) -> Vec<u8> {
     encode(Kind::Readings, uptime_ms, &packer.body().unwrap())
 }
 
-/// A configuration with one customer of its own, as `tests/api.rs` needs it.
-pub const CONFIG: &str = r#"
-config_version = 1
-[ingest]
-listen = "127.0.0.1:0"
-[store]
-directory = "store"
+/// One customer with a team and an agreed response, as the tests of the API need it.
+pub const SHOP: &str = r#"
 [[customer]]
 id = "A"
 [[system]]
@@ -451,14 +446,6 @@ customer = "A"
 first_action = ["call the customer"]
 must_not = ["restart the database"]
 "#;
-
-/// The configuration in force.
-pub fn current() -> Arc<Current> {
-    use hansho_collector::config;
-    let read = |_: &Path, _: usize| Err(std::io::ErrorKind::NotFound.into());
-    let config = config::parse(CONFIG, Path::new("/collector.toml"), &read).unwrap();
-    Arc::new(Current::new(&config, Zone::fixed("+09:00").unwrap()))
-}
 
 /// The masters, of which keys of agents are made.
 pub fn masters() -> Arc<hansho_collector::keys::Masters> {

@@ -57,7 +57,7 @@ pub fn misfit(document: &Json, schema: &Json, value: &Json, place: &str) -> Opti
     let said = |what: &str| Some(format!("{place}: {what}: {value}"));
     for (word, rule) in schema.as_object().unwrap() {
         let wrong = match word.as_str() {
-            "description" | "pattern" => None,
+            "description" | "pattern" | "minLength" => None,
             "$ref" => {
                 let name = rule
                     .as_str()

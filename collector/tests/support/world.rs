@@ -13,8 +13,9 @@
     reason = "a test: what goes wrong fails it, as it should"
 )]
 
-use super::browser::{Answer, Browser, Served, by, customers, serve};
+use super::browser::{Answer, Browser, Served, by, customers, serve_configured};
 use super::schema;
+use super::support::SHOP;
 use super::support::{
     NOW, alert, at, bytes, config, event, hello, key, new_agent, part, readings, send,
 };
@@ -51,7 +52,7 @@ pub fn the_document() -> &'static Json {
 
 impl World {
     pub fn new() -> Self {
-        let served = serve();
+        let served = serve_configured(SHOP);
         let store = &*served.store;
         for (id, customer, system, host) in [
             (1, "A", "shop", "host-of-A"),

@@ -57,9 +57,8 @@ impl Desk<'_> {
             Ok(())
         })?;
         let all = totals.all();
-        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         let figures = Daily {
-            collector: host.trim().to_owned(),
+            collector: crate::host::name().unwrap_or_else(|| "-".to_owned()),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             running_since: clock::started(),
             from: seen.from.unwrap_or_else(|| a_day(outgoing.created)),

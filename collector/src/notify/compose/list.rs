@@ -79,7 +79,7 @@ impl Desk<'_> {
         let addresses = match known.map(|known| &known.channel) {
             Some(config::Channel::Mail(addresses)) => addresses.join(", "),
             Some(config::Channel::Webhook { url, .. } | config::Channel::Alertmanager { url }) => {
-                url.clone()
+                place_of(url)
             }
             None => String::new(),
         };
@@ -148,6 +148,18 @@ impl Desk<'_> {
     }
 }
 
+/// Where a hook is, without what may be a key to it: whoever reads of its failure need not be able to post to it.
+fn place_of(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or("");
+    let host = authority.rsplit('@').next().unwrap_or(authority);
+    if rest.len() > authority.len() {
+        format!("{scheme}://{host}/…")
+    } else {
+        format!("{scheme}://{host}")
+    }
+}
+
 /// Open before over, errors before warnings, worse of a family before better, newer before older.
 fn weight(one: &Subject) -> (bool, Option<Severity>, u8, u64) {
     let alert = &one.about.alert;
@@ -158,4 +170,27 @@ fn weight(one: &Subject) -> (bool, Option<Severity>, u8, u64) {
         rank(code),
         alert.stored.as_millis(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hook_is_named_without_its_key() {
+        for (url, shown) in [
+            (
+                "https://hooks.example.com/services/T0/B0/secret",
+                "https://hooks.example.com/…",
+            ),
+            (
+                "https://u:p@am.example.jp:9093",
+                "https://am.example.jp:9093",
+            ),
+            ("http://a/?token=x@b", "http://a/…"),
+            ("http://a?token=x@b", "http://a/…"),
+        ] {
+            assert_eq!(place_of(url), shown);
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Makes text of hosts and people harmless, and keeps lines short.
 
 use crate::limit::MAIL_COLUMNS;
+use crate::plain::invisible;
 
 /// Text as one harmless line of at most `most` characters: line breaks and control characters become a space; what
 /// reorders, hides or joins text (bidirectional controls, zero width, tags, Unicode's line separators) is left out.
@@ -31,14 +32,6 @@ pub fn line(text: &str, most: usize) -> String {
         gap = false;
     }
     out
-}
-
-/// Characters that nobody sees and that change what others look like: format characters (Unicode category Cf) that occur
-/// in no host name or Japanese note, and separators.
-const fn invisible(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// Columns of a character in a terminal or mail: 2 for those of East Asian width.

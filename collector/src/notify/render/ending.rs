@@ -85,10 +85,10 @@ fn ended(language: Language, alert: &AlertNotice, ending: Ending, out: &mut Docu
         (Ending::Test, Language::Ja, _) => "試験が終わりました。".to_owned(),
         (Ending::Test, Language::En, _) => "The test is over.".to_owned(),
         (Ending::Retired, Language::Ja, _) => format!(
-            "{code} を発報したエージェントの登録が外されました。値が戻ったことを意味しません。"
+            "{code} の対象のエージェントは、監視の対象から外されました。復旧したことを意味しません。"
         ),
         (Ending::Retired, Language::En, _) => format!(
-            "{code}: the agent that raised it was retired. It does not mean that the value is back."
+            "{code}: its agent was retired and is not expected any more. It does not mean that all is well again."
         ),
     });
     if ending != Ending::Cleared || alert.test {

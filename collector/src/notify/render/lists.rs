@@ -174,7 +174,7 @@ pub(super) fn mail_failed(notice: &Notice, failed: &MailFailed, out: &mut Docume
     out.section();
     let since = numbers::day_time(notice, failed.since);
     out.text(match language {
-        Language::Ja => format!("最初の不達 {since}  未達 {}通", failed.undelivered),
+        Language::Ja => format!("最初の不達 {since}  合計 {}通", failed.undelivered),
         Language::En => format!("since {since}  undelivered {}", failed.undelivered),
     });
     out.text(format!(

@@ -154,7 +154,7 @@ pub const fn why(language: Language, why: Why) -> &'static str {
         Why::Digest => pick(language, "定時のまとめ", "digest of the working day"),
         Why::SilenceEnded => pick(
             language,
-            "通知の停止が終わり、発生が続いています",
+            "通知停止が終わり、発生が続いています",
             "a silence ended and it still fires",
         ),
         Why::Drill => pick(language, "試験", "a test"),

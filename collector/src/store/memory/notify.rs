@@ -2,6 +2,7 @@
 
 use super::super::StoreError;
 use super::super::rows::NotifyRows;
+use super::super::rows::notify::farthest;
 use super::super::types::{
     AlertId, Decision, ListOf, Numbers, Outgoing, Sending, Strand, Thread, Waiting,
 };
@@ -136,7 +137,7 @@ impl NotifyRows for Tables {
         let outbox = self.told.outbox.values();
         let mut ready: Vec<Outgoing> = outbox
             .filter(|outgoing| match outgoing.state {
-                Sending::Queued => outgoing.next_try <= now,
+                Sending::Queued => outgoing.next_try <= now || outgoing.next_try > farthest(now),
                 Sending::Claimed => {
                     outgoing.fence < fence || outgoing.until.is_none_or(|until| until <= now)
                 }

@@ -2,8 +2,16 @@
 
 use super::super::StoreError;
 use super::super::types::{AlertId, Decision, ListOf, Numbers, Outgoing, Strand, Thread, Waiting};
+use crate::limit::RETRY_MS;
 use hansho::clock::WallTime;
 use hansho::frame::kind::AgentId;
+
+/// The latest moment at which a message that was tried now would be tried again.
+#[must_use]
+pub fn farthest(now: WallTime) -> WallTime {
+    let pause_ms = RETRY_MS.into_iter().max().unwrap_or(0);
+    WallTime::from_millis(now.as_millis().saturating_add(pause_ms))
+}
 
 /// Rows of an open transaction: what people are told.
 #[expect(missing_docs, reason = "each is get or put of the row that it names")]
@@ -28,7 +36,8 @@ pub trait NotifyRows {
     /// Messages of a thread, in order.
     fn outgoing_of_thread(&mut self, thread: AlertId) -> Result<Vec<Outgoing>, StoreError>;
     /// Messages that may be tried now, of each receiver the one that waits longest: queued ones whose time has come, and claims
-    /// that ended or whose fencing number is below `fence`; the oldest first.
+    /// that ended or whose fencing number is below `fence`; the oldest first. One that waits for longer than any pause between
+    /// tries was put there before the clock was set back: it has waited long enough.
     fn outgoing_ready(
         &mut self,
         now: WallTime,

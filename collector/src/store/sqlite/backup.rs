@@ -8,7 +8,7 @@ use super::{day, open};
 use rusqlite::params;
 use sha2::{Digest as _, Sha256};
 use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
+use std::io::Read;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -117,15 +117,20 @@ fn copy_secret(masters: &Path, to: &Path) -> Result<Copied, StoreError> {
 /// The masters' name within a backup.
 pub const MASTERS: &str = "masters.keys";
 
-fn write_new(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+fn write_new(path: &Path, mut bytes: &[u8]) -> Result<(), StoreError> {
+    copy_new(path, &mut bytes)
+}
+
+/// Piece by piece: a store can be larger than the memory.
+fn copy_new(path: &Path, from: &mut dyn Read) -> Result<(), StoreError> {
     let opened = File::options()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(path);
     let mut file = opened.map_err(|error| io(path, &error))?;
-    file.write_all(bytes)
-        .and_then(|()| file.sync_all())
+    std::io::copy(from, &mut file)
+        .and_then(|_| file.sync_all())
         .map_err(|error| io(path, &error))
 }
 
@@ -232,6 +237,18 @@ pub fn restore(backup: &Path, directory: &Path, masters: &Path) -> Result<Vec<Co
             main.display()
         )));
     }
+    // SQLite would play the log of the store that was there into the one that is restored.
+    for file in &files {
+        for ending in ["-wal", "-shm", "-journal"] {
+            let left = directory.join(format!("{}{ending}", file.name));
+            if left.exists() {
+                return Err(StoreError::Io(format!(
+                    "{}: is left of a store that was there; move it away first",
+                    left.display()
+                )));
+            }
+        }
+    }
     let mut maker = fs::DirBuilder::new();
     let made = maker.recursive(true).mode(0o700).create(directory);
     made.map_err(|error| io(directory, &error))?;
@@ -246,14 +263,14 @@ pub fn restore(backup: &Path, directory: &Path, masters: &Path) -> Result<Vec<Co
         if file.name == MASTERS && to.exists() {
             continue;
         }
-        let text = fs::read(&from).map_err(|error| io(&from, &error))?;
         if file.name != MASTERS && to.exists() {
             return Err(StoreError::Io(format!(
                 "{}: is there without a store; move it away first",
                 to.display()
             )));
         }
-        write_new(&to, &text)?;
+        let mut source = File::open(&from).map_err(|error| io(&from, &error))?;
+        copy_new(&to, &mut source)?;
     }
     sync(directory)?;
     Ok(files)

@@ -2,6 +2,7 @@
 
 use super::super::StoreError;
 use super::super::rows::NotifyRows;
+use super::super::rows::notify::farthest;
 use super::super::types::{
     AlertId, Channel, Decision, ListOf, Numbers, Outcome, Outgoing, Reason, Sending, Strand,
     Thread, Waiting, signed,
@@ -331,11 +332,11 @@ impl NotifyRows for SqlRows<'_> {
             "outgoing IN (SELECT outgoing FROM (
                  SELECT outgoing, ROW_NUMBER() OVER (PARTITION BY receiver ORDER BY next_try_ms, outgoing) AS place
                  FROM outbox INDEXED BY outbox_waiting
-                 WHERE state IN ('queued', 'claimed') AND ((state = 'queued' AND next_try_ms <= ?1)
+                 WHERE state IN ('queued', 'claimed') AND ((state = 'queued' AND (next_try_ms <= ?1 OR next_try_ms > ?4))
                    OR (state = 'claimed' AND (fence < ?2 OR COALESCE(until_ms, 0) <= ?1))))
                WHERE place = 1)
              ORDER BY next_try_ms, outgoing LIMIT ?3",
-            params![ms(now), signed(fence), limit],
+            params![ms(now), signed(fence), limit, ms(farthest(now))],
         )
     }
 
