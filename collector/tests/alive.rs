@@ -212,8 +212,10 @@ fn the_signal_is_given_while_all_goes_on_and_held_back_while_the_store_is_locked
         .unwrap();
     assert_eq!(locked, "locked\n");
     let line = serve.until("the dead man's signal is not given");
+    // Which of the two stands still first depends on when each had last gone on; the other follows within seconds.
     assert!(
-        line.contains("held back, no progress of store, sweep"),
+        line.contains("held back, no progress of store")
+            || line.contains("held back, no progress of sweep"),
         "{line}"
     );
     serve.until("sweep makes no progress");
@@ -235,12 +237,16 @@ fn the_signal_is_given_while_all_goes_on_and_held_back_while_the_store_is_locked
         (signals.load(Ordering::SeqCst) > before).then_some(())
     });
     until("health", || (get(pages, "/healthz").0 == 200).then_some(()));
-    // The manager hears of the end, and heard of life before.
-    assert_eq!(serve.terminate(), 0);
+    // The manager hears of the end, and heard of life before. It reads meanwhile, as a manager does: the kernel holds ten messages.
     heard.set_nonblocking(true).unwrap();
-    while let Ok(length) = heard.recv(&mut buffer) {
-        states.push(String::from_utf8_lossy(&buffer[..length]).into_owned());
-    }
+    let mut hear = || {
+        while let Ok(length) = heard.recv(&mut buffer) {
+            states.push(String::from_utf8_lossy(&buffer[..length]).into_owned());
+        }
+    };
+    hear();
+    assert_eq!(serve.terminate(), 0);
+    hear();
     assert!(states.contains(&"WATCHDOG=1".to_owned()), "{states:?}");
     assert!(states.contains(&"STOPPING=1".to_owned()), "{states:?}");
 }
