@@ -481,7 +481,7 @@ fn what_is_open_of_an_agent_that_is_retired_ends_with_that_reason() {
         assert!(subjects[2].starts_with("[HNS1002-I 終了]"), "{subjects:?}");
         assert!(subjects[3].starts_with("[HNS9001-I 終了]"), "{subjects:?}");
         assert_eq!(subjects.len(), 4, "{subjects:?}");
-        let words = "エージェントの登録が外されました";
+        let words = "監視の対象から外されました";
         assert!(
             site.sent[2..]
                 .iter()

@@ -137,6 +137,11 @@ pub const ALERT: Shape = Shape {
         must("opened_by_state", Kind::Flag, "Opened so."),
         must("closed_by_state", Kind::Flag, "Closed so."),
         must(
+            "retired",
+            Kind::Flag,
+            "Ended because its agent was retired: nothing is said about the value.",
+        ),
+        must(
             "firing_inferred",
             Kind::Flag,
             "Its firing was concluded from a later frame.",
@@ -384,6 +389,7 @@ fn json(
         "by_state": alert.by.state(),
         "opened_by_state": alert.by.opened_by_state,
         "closed_by_state": alert.by.closed_by_state,
+        "retired": alert.by.retired,
         "firing_inferred": alert.by.firing_inferred,
         "run": alert.run.to_string(),
         "firing_sequence": alert.firing_sequence,
