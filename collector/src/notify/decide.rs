@@ -221,14 +221,37 @@ impl Step<'_> {
                 let listed = (Reason::FamilyEnds, Outcome::Listed);
                 return self.conclude_as(number, Some(event), about, &mut thread, listed);
             }
-            // The list that it waits for shows its end.
-            Some(_) if !self.rows.waits(about.alert.id)?.is_empty() => {
+            // The list that one of the family waits for shows the end.
+            Some(list) if self.family_waits(list, about, &thread)? => {
                 (Reason::FamilyEnds, Outcome::Listed)
             }
             Some(_) => return self.tell_end(event, about, &mut thread),
             None => (Reason::NotRaisedToAnyone, Outcome::Quiet),
         };
         self.conclude(Some(event), about, &mut thread, outcome)
+    }
+
+    /// Whether an alert of the same family waits for a list. Lists of a customer are looked through; in those of a receiver the
+    /// alert itself, or the thread's first or head, stands.
+    fn family_waits(
+        &mut self,
+        list: ListOf,
+        about: &About,
+        thread: &Thread,
+    ) -> Result<bool, StoreError> {
+        for alert in [about.alert.id, thread.root, thread.head] {
+            if !self.rows.waits(alert)?.is_empty() {
+                return Ok(true);
+            }
+        }
+        let strand = strand_of(&about.alert);
+        for waiting in self.rows.waiting(list, about.customer())? {
+            let alert = self.rows.alert(waiting.alert)?;
+            if alert.is_some_and(|alert| strand_of(&alert) == strand) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// What was suppressed by this code alone is looked at in this very step.
