@@ -237,16 +237,17 @@ fn the_signal_is_given_while_all_goes_on_and_held_back_while_the_store_is_locked
         (signals.load(Ordering::SeqCst) > before).then_some(())
     });
     until("health", || (get(pages, "/healthz").0 == 200).then_some(()));
-    // The manager hears of the end, and heard of life before. It reads meanwhile, as a manager does: the kernel holds ten messages.
+    // The manager hears of the end, and heard of life before.
     heard.set_nonblocking(true).unwrap();
-    let mut hear = || {
+    let mut listen = || {
         while let Ok(length) = heard.recv(&mut buffer) {
             states.push(String::from_utf8_lossy(&buffer[..length]).into_owned());
         }
     };
-    hear();
+    // Room for its last word: a socket holds ten (net.unix.max_dgram_qlen), and a slow test has let more come than that.
+    listen();
     assert_eq!(serve.terminate(), 0);
-    hear();
+    listen();
     assert!(states.contains(&"WATCHDOG=1".to_owned()), "{states:?}");
     assert!(states.contains(&"STOPPING=1".to_owned()), "{states:?}");
 }

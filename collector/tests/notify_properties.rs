@@ -95,6 +95,9 @@ fn run(world: &mut World, ops: &[Op]) {
         world.step();
         world.deliver();
     }
+    // Those that undelivered messages raised too.
+    let all = world.store.alerts(&AlertFilter::default()).unwrap();
+    known.all = all.iter().map(|alert| alert.id).collect();
     check(world, &known);
 }
 

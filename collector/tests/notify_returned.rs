@@ -482,11 +482,9 @@ fn what_is_open_of_an_agent_that_is_retired_ends_with_that_reason() {
         assert!(subjects[3].starts_with("[HNS9001-I 終了]"), "{subjects:?}");
         assert_eq!(subjects.len(), 4, "{subjects:?}");
         let words = "監視の対象から外されました";
-        for (.., mail) in &site.sent[2..] {
-            // Long lines are broken.
-            let text = mail.text.replace('\n', "");
-            assert!(text.contains(words), "{text}");
-        }
+        // Long lines are broken.
+        let says = |text: &str| text.replace('\n', "").contains(words);
+        assert!(site.sent[2..].iter().all(|(.., mail)| says(&mail.text)));
         // Expected again, it tells what still holds.
         site.script
             .store

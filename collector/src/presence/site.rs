@@ -98,7 +98,12 @@ impl Sweep<'_> {
             let until = one.presence.planned_until.unwrap_or(self.now);
             let ended = (until, Reason::Quiet);
             let code = (super::sweep::PLANNED, "");
-            raise::resolve(self.rows, one.agent.id, code, ended, self.now)?;
+            let over = raise::resolve(self.rows, one.agent.id, code, ended, self.now)?;
+            let over = over.map(|alert| (super::sweep::PLANNED, alert));
+            if over.is_some() {
+                let why = Why::Silence(SilenceCause::Overdue);
+                self.decided(one.agent.id, over, Done::Resolved, why);
+            }
         }
         one.due = None;
         one.presence.standing = Standing::Site;
