@@ -153,7 +153,15 @@ fn heard(here: &Path) -> Option<()> {
     let agent = agents.first()?;
     // Its Hello is there too: the promise of one second counts.
     let told = agent.inventory.as_ref()?;
-    (told.post_interval_ms == 1000 && agent.last_seen.is_some()).then_some(())
+    // What was heard before the collector's first look has a longer grace.
+    let mut resumed = None;
+    store
+        .view(&mut |rows| {
+            resumed = rows.collector_life()?.resumed;
+            Ok(())
+        })
+        .unwrap();
+    (told.post_interval_ms == 1000 && agent.last_seen > Some(resumed?)).then_some(())
 }
 
 #[test]
