@@ -145,6 +145,7 @@ fn an_announced_absence_is_acknowledged_outlives_the_agent_and_is_said_again_wit
     let status = ask(&socket, "status", Duration::from_secs(10)).unwrap();
     assert!(!status.contains("leave_until_uptime_ms=-"), "{status}");
     let ended = place.command(&["leave", "--end", "--json", "--wait", "60s"]);
+    assert!(ended.status.success(), "{ended:?}");
     let text = String::from_utf8(ended.stdout).unwrap();
     assert_eq!(
         text,
