@@ -12,21 +12,17 @@
     reason = "a benchmark may stop at whatever surprises it"
 )]
 
-use hansho::clock::{Anchor, AnchorQuality, Uptime, WallTime};
-use hansho::frame::answer::Answer;
-use hansho::frame::batch::{BatchHeader, BatchWriter, SectionHeader};
-use hansho::frame::packed::Packer;
-use hansho::frame::seal::{AgentKey, derive};
-use hansho::frame::{AgentId, BootId, Kind, RunId, Stream, body};
-use hansho::limit::{BATCH_BYTES, FRAME_BYTES, MAC_BYTES};
-use hansho::sample::{Field, Reading};
+mod shared;
+
+use hansho::frame::AgentId;
 use hansho_collector::clock;
 use hansho_collector::store::sqlite::MAIN_FILE;
 use hansho_collector::store::{SqliteStore, Store, shard};
 use rustls::pki_types::{CertificateDer, ServerName};
+use shared::{EPOCH, MASTER, Sender, body_of, fdatasync, millis, per, percentile, request};
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -37,8 +33,6 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-const MASTER: [u8; 32] = [7; 32];
-const EPOCH: u8 = 1;
 /// Handshakes at once while the fleet connects.
 const CONNECTING: usize = 64;
 
@@ -86,7 +80,7 @@ fn main() {
     }
     fs::create_dir_all(&folder).unwrap();
     println!("{plan:?}");
-    let sync = fdatasync(&folder);
+    let [sync, _] = fdatasync(&folder);
     println!(
         "fdatasync of 4 KiB appended: p50 {:.2} ms, p99 {:.2} ms",
         millis(percentile(&sync, 50)),
@@ -174,7 +168,9 @@ async fn drive(plan: Plan, collector: &Collector, certificate: CertificateDer<'s
         let (poster, times, late) = poster.await.unwrap();
         outcome.times.extend(times);
         outcome.late += late;
-        outcome.acknowledged.push((poster.agent, poster.next));
+        outcome
+            .acknowledged
+            .push((poster.sender.agent, poster.sender.next));
     }
     outcome.times.sort_unstable();
     outcome
@@ -302,25 +298,18 @@ impl Drop for Collector {
 
 /// One agent with its connection.
 struct Poster {
-    agent: AgentId,
-    key: AgentKey,
+    sender: Sender,
     connection: TlsStream<TcpStream>,
-    uptime_ms: u64,
-    next: u64,
 }
 
 impl Poster {
     async fn connect(id: u64, address: &str, connector: &TlsConnector) -> Self {
-        let agent = AgentId(id);
         let tcp = TcpStream::connect(address).await.unwrap();
         tcp.set_nodelay(true).unwrap();
         let name = ServerName::try_from("localhost").unwrap();
         Self {
-            agent,
-            key: derive(&MASTER, agent, EPOCH),
+            sender: Sender::new(id),
             connection: connector.connect(name, tcp).await.unwrap(),
-            uptime_ms: 1_000_000,
-            next: 0,
         }
     }
 
@@ -353,96 +342,28 @@ impl Poster {
 
     /// Posts, and opens the answer, which must acknowledge all of it.
     async fn post(&mut self, frames: u64) -> Duration {
-        let batch = self.batch(frames);
+        let batch = self.sender.batch(frames);
         let begun = Instant::now();
         let answer = self.exchange(&batch).await;
         let took = begun.elapsed();
-        let echo: [u8; MAC_BYTES] = batch[batch.len() - MAC_BYTES..].try_into().unwrap();
-        let answer = Answer::open(&answer, &self.key, &echo).unwrap();
-        assert_eq!(answer.stored[0].next, self.next, "all of it is stored");
+        self.sender.open(&batch, &answer);
         took
     }
 
-    /// Frames of stream 1 with one reading each, ten seconds apart, as the agent makes them.
-    fn batch(&mut self, frames: u64) -> Vec<u8> {
-        let now = clock::now();
-        let header = BatchHeader {
-            key_epoch: EPOCH,
-            agent: self.agent,
-            run: RunId(self.agent.0),
-            boot: BootId(1),
-            sent_uptime: Uptime::from_millis(self.uptime_ms + frames * 10_000),
-            sent_wall: now,
-        };
-        let mut buffer = vec![0; BATCH_BYTES];
-        let mut writer = BatchWriter::new(&mut buffer, BATCH_BYTES, &header).unwrap();
-        let section = SectionHeader {
-            run: header.run,
-            stream: Stream::Readings,
-            boot: header.boot,
-            anchor: Anchor {
-                uptime: Uptime::from_millis(self.uptime_ms),
-                wall: now,
-                quality: AnchorQuality::Confirmed,
-            },
-            first_sequence: self.next,
-        };
-        writer.section(&section).unwrap();
-        for _ in 0..frames {
-            self.uptime_ms += 10_000;
-            self.next += 1;
-            let mut frame = [0; FRAME_BYTES];
-            writer.frame(reading(self.uptime_ms, &mut frame)).unwrap();
-        }
-        writer.seal(&self.key).unwrap().to_vec()
-    }
-
     async fn exchange(&mut self, batch: &[u8]) -> Vec<u8> {
-        let head = format!(
-            "POST /v1/frames HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/octet-stream\r\ncontent-length: {}\r\n\r\n",
-            batch.len()
-        );
-        let mut request = head.into_bytes();
-        request.extend_from_slice(batch);
-        self.connection.write_all(&request).await.unwrap();
+        self.connection.write_all(&request(batch)).await.unwrap();
         self.connection.flush().await.unwrap();
-        let mut answer = Vec::new();
+        let mut response = Vec::new();
         let mut piece = [0; 4096];
         loop {
             let count = self.connection.read(&mut piece).await.unwrap();
             assert!(count > 0, "the collector closed the connection");
-            answer.extend_from_slice(&piece[..count]);
-            let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") else {
-                continue;
-            };
-            let head = String::from_utf8(answer[..end].to_vec())
-                .unwrap()
-                .to_ascii_lowercase();
-            assert!(head.starts_with("http/1.1 200"), "{head}");
-            let length: usize = head
-                .lines()
-                .find_map(|line| line.strip_prefix("content-length: "))
-                .unwrap()
-                .parse()
-                .unwrap();
-            if answer.len() >= end + 4 + length {
-                return answer.split_off(end + 4);
+            response.extend_from_slice(&piece[..count]);
+            if let Some(body) = body_of(&response) {
+                return body.to_vec();
             }
         }
     }
-}
-
-/// A Readings frame with one reading of all fields; values move with time.
-fn reading(uptime_ms: u64, buffer: &mut [u8; FRAME_BYTES]) -> &[u8] {
-    let uptime = Uptime::from_millis(uptime_ms);
-    let mut reading = Reading::empty(uptime, WallTime::default(), 9);
-    for (place, field) in (0_u32..).zip(Field::ALL) {
-        let moved = u32::try_from(uptime_ms / 10_000 % 100).unwrap();
-        reading.set(field, Some(place * 37 + moved));
-    }
-    let mut packer = Packer::<512>::new(10_000);
-    packer.push(&reading).unwrap();
-    body::encode(Kind::Readings, uptime, &packer.body().unwrap(), buffer).unwrap()
 }
 
 /// A certificate for localhost, its key, and the configuration.
@@ -498,35 +419,4 @@ fn populate(folder: &Path, agents: u64) {
         .unwrap();
     }
     main.execute_batch("COMMIT").unwrap();
-}
-
-/// What one durable write of a page costs here, sorted.
-fn fdatasync(folder: &Path) -> Vec<Duration> {
-    let file = File::create(folder.join("sync")).unwrap();
-    let mut times: Vec<Duration> = (0..200)
-        .map(|page| {
-            file.write_all_at(&[1; 4096], page * 4096).unwrap();
-            let begun = Instant::now();
-            file.sync_data().unwrap();
-            begun.elapsed()
-        })
-        .collect();
-    times.sort_unstable();
-    times
-}
-
-fn percentile(sorted: &[Duration], percent: usize) -> Duration {
-    sorted
-        .get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1)))
-        .copied()
-        .unwrap_or_default()
-}
-
-fn millis(time: Duration) -> f64 {
-    time.as_secs_f64() * 1000.0
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a table for people")]
-fn per(count: u64, seconds: impl Into<f64>) -> f64 {
-    count as f64 / seconds.into()
 }

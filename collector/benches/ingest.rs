@@ -11,14 +11,10 @@
     reason = "a benchmark may stop at whatever surprises it"
 )]
 
-use hansho::clock::{Anchor, AnchorQuality, Uptime, WallTime};
-use hansho::frame::answer::Answer;
-use hansho::frame::batch::{BatchHeader, BatchWriter, SectionHeader};
-use hansho::frame::packed::Packer;
+mod shared;
+
+use hansho::frame::AgentId;
 use hansho::frame::seal::{AgentKey, derive};
-use hansho::frame::{AgentId, BootId, Kind, RunId, Stream, body};
-use hansho::limit::{BATCH_BYTES, FRAME_BYTES, MAC_BYTES};
-use hansho::sample::{Field, Reading};
 use hansho_collector::clock;
 use hansho_collector::ingest::join::JoinGate;
 use hansho_collector::ingest::request::{Intake, Patience};
@@ -27,18 +23,15 @@ use hansho_collector::ingest::{Keys, Metrics, Refusal, SignsOfLife};
 use hansho_collector::limit::QUEUE_BATCHES;
 use hansho_collector::store::writer::Writer;
 use hansho_collector::store::{NewAgent, SqliteStore, Store};
-use std::fs::File;
+use shared::{EPOCH, MASTER, Sender, body_of, fdatasync, millis, per, percentile, request};
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-const MASTER: [u8; 32] = [7; 32];
-const EPOCH: u8 = 1;
 const AGENTS: u64 = 16;
 /// Agents at once, frames a post, how long. Three frames are what an agent posts each 30 s by default; 200 what it
 /// posts after an outage.
@@ -47,7 +40,6 @@ const ROUNDS: [(u64, u64, Duration); 3] = [
     (AGENTS, 3, Duration::from_secs(3)),
     (AGENTS, 200, Duration::from_secs(3)),
 ];
-const SYNCS: u64 = 200;
 
 struct Derived;
 
@@ -217,12 +209,8 @@ impl Site {
 
 /// One agent with its connection.
 struct Poster {
-    agent: AgentId,
-    key: AgentKey,
+    sender: Sender,
     connection: TcpStream,
-    uptime_ms: u64,
-    next: u64,
-    buffer: Vec<u8>,
 }
 
 impl Poster {
@@ -232,14 +220,9 @@ impl Poster {
         connection
             .set_read_timeout(Some(Duration::from_secs(30)))
             .unwrap();
-        let agent = AgentId(id);
         Self {
-            agent,
-            key: derive(&MASTER, agent, EPOCH),
+            sender: Sender::new(id),
             connection,
-            uptime_ms: 1_000_000,
-            next: 0,
-            buffer: vec![0; BATCH_BYTES],
         }
     }
 
@@ -248,128 +231,26 @@ impl Poster {
         let begun = Instant::now();
         let mut times = Vec::new();
         while begun.elapsed() < length {
-            let batch = self.batch(frames);
+            let batch = self.sender.batch(frames);
             let sent = Instant::now();
             let answer = self.exchange(&batch);
             times.push(sent.elapsed());
-            let echo: [u8; MAC_BYTES] = batch[batch.len() - MAC_BYTES..].try_into().unwrap();
-            let answer = Answer::open(&answer, &self.key, &echo).unwrap();
-            assert_eq!(answer.stored[0].next, self.next, "all of it is stored");
+            self.sender.open(&batch, &answer);
         }
         times
     }
 
-    /// Frames of stream 1 with one reading each, ten seconds apart, as the agent makes them.
-    fn batch(&mut self, frames: u64) -> Vec<u8> {
-        let now = clock::now();
-        let header = BatchHeader {
-            key_epoch: EPOCH,
-            agent: self.agent,
-            run: RunId(self.agent.0),
-            boot: BootId(1),
-            sent_uptime: Uptime::from_millis(self.uptime_ms + frames * 10_000),
-            sent_wall: now,
-        };
-        let mut writer = BatchWriter::new(&mut self.buffer, BATCH_BYTES, &header).unwrap();
-        let section = SectionHeader {
-            run: header.run,
-            stream: Stream::Readings,
-            boot: header.boot,
-            anchor: Anchor {
-                uptime: Uptime::from_millis(self.uptime_ms),
-                wall: now,
-                quality: AnchorQuality::Confirmed,
-            },
-            first_sequence: self.next,
-        };
-        writer.section(&section).unwrap();
-        for _ in 0..frames {
-            self.uptime_ms += 10_000;
-            self.next += 1;
-            let mut frame = [0; FRAME_BYTES];
-            writer.frame(reading(self.uptime_ms, &mut frame)).unwrap();
-        }
-        writer.seal(&self.key).unwrap().to_vec()
-    }
-
     fn exchange(&mut self, batch: &[u8]) -> Vec<u8> {
-        let head = format!(
-            "POST /v1/frames HTTP/1.1\r\nhost: bench\r\ncontent-type: application/octet-stream\r\ncontent-length: {}\r\n\r\n",
-            batch.len()
-        );
-        let mut request = head.into_bytes();
-        request.extend_from_slice(batch);
-        self.connection.write_all(&request).unwrap();
-        let mut answer = Vec::new();
+        self.connection.write_all(&request(batch)).unwrap();
+        let mut response = Vec::new();
         let mut piece = [0; 4096];
         loop {
             let count = self.connection.read(&mut piece).unwrap();
             assert!(count > 0, "the collector closed the connection");
-            answer.extend_from_slice(&piece[..count]);
-            let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") else {
-                continue;
-            };
-            let head = String::from_utf8(answer[..end].to_vec())
-                .unwrap()
-                .to_ascii_lowercase();
-            assert!(head.starts_with("http/1.1 200"), "{head}");
-            let length: usize = head
-                .lines()
-                .find_map(|line| line.strip_prefix("content-length: "))
-                .unwrap()
-                .parse()
-                .unwrap();
-            if answer.len() >= end + 4 + length {
-                return answer.split_off(end + 4);
+            response.extend_from_slice(&piece[..count]);
+            if let Some(body) = body_of(&response) {
+                return body.to_vec();
             }
         }
     }
-}
-
-/// A Readings frame with one reading of all fields; values move with time.
-fn reading(uptime_ms: u64, buffer: &mut [u8; FRAME_BYTES]) -> &[u8] {
-    let uptime = Uptime::from_millis(uptime_ms);
-    let mut reading = Reading::empty(uptime, WallTime::default(), 9);
-    for (place, field) in (0_u32..).zip(Field::ALL) {
-        let moved = u32::try_from(uptime_ms / 10_000 % 100).unwrap();
-        reading.set(field, Some(place * 37 + moved));
-    }
-    let mut packer = Packer::<512>::new(10_000);
-    packer.push(&reading).unwrap();
-    body::encode(Kind::Readings, uptime, &packer.body().unwrap(), buffer).unwrap()
-}
-
-/// What one durable write of a page costs here, sorted: pages of a new file, then the same pages again, for which the file
-/// system has nothing of its own to write.
-fn fdatasync(folder: &Path) -> [Vec<Duration>; 2] {
-    let file = File::create(folder.join("sync")).unwrap();
-    let round = || {
-        let mut times: Vec<Duration> = (0..SYNCS)
-            .map(|page| {
-                file.write_all_at(&[1; 4096], page * 4096).unwrap();
-                let begun = Instant::now();
-                file.sync_data().unwrap();
-                begun.elapsed()
-            })
-            .collect();
-        times.sort_unstable();
-        times
-    };
-    [round(), round()]
-}
-
-fn percentile(sorted: &[Duration], percent: usize) -> Duration {
-    sorted
-        .get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1)))
-        .copied()
-        .unwrap_or_default()
-}
-
-fn millis(time: Duration) -> f64 {
-    time.as_secs_f64() * 1000.0
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a table for people")]
-fn per(count: u64, seconds: f64) -> f64 {
-    count as f64 / seconds
 }
