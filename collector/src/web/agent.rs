@@ -4,26 +4,22 @@ use super::charts::{self, Span};
 use super::codes;
 use super::forms::{Sent, Told, carry_out};
 use super::frame::{self, Live, View};
-use super::guard::{Entered, Fields};
 use super::life::{self, Life};
 use super::names;
 use super::overview::Burning;
 use super::system::{notes, short, windows_now};
 use super::words_fleet::{self as words_fleet, Words};
-use super::{Parameters, Site, fleet, forms, pieces, values, visible_agent};
+use super::{Site, fleet, forms, pieces, values, visible_agent};
 use crate::handling::Refused;
 use crate::limit::{CHART_ROWS, PAGE_RESOLVED};
 use crate::store::{
     Agent, AgentFacts, AgentRule, AlertFilter, LostRange, NoteOn, Place, Presence, Standing,
     StoreError, StoredAlert, Window,
 };
-use axum::Extension;
-use axum::extract::{Path, Query, State};
-use axum::http::HeaderMap;
+use axum::extract::Path;
 use axum::response::Response;
 use hansho::rule::{Quantity, Unit};
 use maud::{Markup, html};
-use std::sync::Arc;
 
 /// Lost ranges shown.
 const LOSSES: usize = 20;
@@ -370,21 +366,7 @@ fn lost(view: &View, loss: &LostRange) -> Markup {
 }
 
 /// `POST /agent-notes/{agent}`.
-pub async fn write_note(
-    State(site): State<Arc<Site>>,
-    Extension(entered): Extension<Entered>,
-    Extension(fields): Extension<Fields>,
-    Path(selector): Path<String>,
-    Query(query): Parameters,
-    headers: HeaderMap,
-) -> Response {
-    let sent = Sent {
-        site,
-        entered,
-        fields,
-        query,
-        headers,
-    };
+pub async fn write_note(Path(selector): Path<String>, sent: Sent) -> Response {
     let again = selector.clone();
     carry_out(
         sent,

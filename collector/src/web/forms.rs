@@ -3,18 +3,21 @@
 
 use super::account::csrf;
 use super::frame::{self, View};
-use super::guard::{Entered, Fields, see_other};
+use super::guard::{Fields, see_other};
+use super::visit::Visit;
 use super::words_plan::{self as words, Words};
 use super::{Asked, Site, html as answer, pieces, view};
 use crate::handling::{Fault, Refused, moment, note, transact};
 use crate::limit::{NOTE_CHARACTERS, REMARK_CHARACTERS};
 use crate::people::Action;
 use crate::store::{NoteOn, StoreError};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
+use axum::Extension;
+use axum::extract::FromRequestParts;
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse as _, Response};
 use hansho::clock::WallTime;
 use maud::{Markup, html};
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// What became of the form that led to a page.
@@ -107,16 +110,21 @@ impl From<Refused> for Wrong {
 
 /// A request with a form.
 pub struct Sent {
-    /// The site.
-    pub site: Arc<Site>,
-    /// Who sends it.
-    pub entered: Entered,
+    /// Who sends it, and to which address.
+    pub visit: Visit,
     /// Its fields.
     pub fields: Fields,
-    /// Parameters of the address.
-    pub query: HashMap<String, String>,
-    /// Header.
-    pub headers: HeaderMap,
+}
+
+impl FromRequestParts<Arc<Site>> for Sent {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, site: &Arc<Site>) -> Result<Self, Response> {
+        let visit = Visit::from_request_parts(parts, site).await?;
+        let fields = Extension::from_request_parts(parts, site).await;
+        let Extension(fields) = fields.map_err(|error| error.into_response())?;
+        Ok(Self { visit, fields })
+    }
 }
 
 /// Carries a form out: `act` says where to go when it was done; when it was not, `page` is shown with why, and with what was typed.
@@ -125,11 +133,12 @@ where
     A: FnOnce(&Site, &View, &Fields) -> Result<String, Wrong> + Send + 'static,
     P: FnOnce(&Site, &View, &Told) -> Result<Option<Markup>, StoreError> + Send + 'static,
 {
-    let asked = Asked::new(&sent.query, &sent.headers, Some(&sent.entered));
+    let Sent { visit, fields } = sent;
+    let asked = Asked::of(&visit);
     let words = asked.words;
     let done = tokio::task::spawn_blocking(move || {
-        let view = view(&sent.site, &asked, &sent.entered);
-        let refused = match act(&sent.site, &view, &sent.fields) {
+        let view = view(&visit.site, &asked, &visit.entered);
+        let refused = match act(&visit.site, &view, &fields) {
             Ok(path) => return Ok(see_other(&frame::link(&view, &path))),
             Err(Wrong::Field(text)) => text,
             Err(Wrong::Fault(Fault::Refused(refused))) => {
@@ -141,10 +150,10 @@ where
         let told = Told {
             refused: Some(refused),
             form,
-            fields: Some(sent.fields),
+            fields: Some(fields),
             ..Told::default()
         };
-        Ok(match page(&sent.site, &view, &told)? {
+        Ok(match page(&visit.site, &view, &told)? {
             Some(markup) => answer(StatusCode::UNPROCESSABLE_ENTITY, markup),
             None => answer(
                 StatusCode::NOT_FOUND,

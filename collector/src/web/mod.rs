@@ -40,6 +40,7 @@ pub mod routes;
 pub mod silences;
 pub mod system;
 pub mod values;
+pub mod visit;
 pub mod windows;
 pub mod words;
 pub mod words_alert;
@@ -71,6 +72,7 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use visit::Visit;
 use words::Words;
 
 /// What the pages need.
@@ -190,6 +192,11 @@ struct Asked {
 }
 
 impl Asked {
+    /// Of somebody who came in.
+    fn of(visit: &Visit) -> Self {
+        Self::new(&visit.query, &visit.headers, Some(&visit.entered))
+    }
+
     /// The language of the address, else that of the account, else what the browser asks for.
     fn new(
         query: &HashMap<String, String>,
@@ -242,13 +249,16 @@ fn view(site: &Site, asked: &Asked, entered: &Entered) -> frame::View {
 }
 
 /// Builds a page on a thread that may wait for the disk.
-async fn page<F>(site: Arc<Site>, asked: Asked, entered: Entered, build: F) -> Response
+async fn page<F>(visit: Visit, build: F) -> Response
 where
-    F: FnOnce(&Site, &frame::View) -> Result<Option<Markup>, StoreError> + Send + 'static,
+    F: FnOnce(&Site, &frame::View, &HashMap<String, String>) -> Result<Option<Markup>, StoreError>
+        + Send
+        + 'static,
 {
+    let asked = Asked::of(&visit);
     let words = asked.words;
-    let view = view(&site, &asked, &entered);
-    let built = tokio::task::spawn_blocking(move || build(&site, &view)).await;
+    let view = view(&visit.site, &asked, &visit.entered);
+    let built = tokio::task::spawn_blocking(move || build(&visit.site, &view, &visit.query)).await;
     match built {
         Ok(Ok(Some(markup))) => html(StatusCode::OK, markup),
         Ok(Ok(None)) => html(
@@ -282,14 +292,8 @@ fn html(status: StatusCode, markup: Markup) -> Response {
     response
 }
 
-async fn home_page(
-    State(site): State<Arc<Site>>,
-    Extension(entered): Extension<Entered>,
-    query: Parameters,
-    headers: HeaderMap,
-) -> Response {
-    let asked = Asked::new(&query, &headers, Some(&entered));
-    page(site, asked, entered, fleet::page).await
+async fn home_page(visit: Visit) -> Response {
+    page(visit, |site, view, _| fleet::page(site, view)).await
 }
 
 /// What the address says that a form did.
@@ -297,114 +301,62 @@ fn told(view: &frame::View, query: &HashMap<String, String>) -> forms::Told {
     forms::Told::of(view, query.get("done").map(String::as_str))
 }
 
-async fn alert_page(
-    State(site): State<Arc<Site>>,
-    Extension(entered): Extension<Entered>,
-    Path(id): Path<String>,
-    Query(query): Parameters,
-    headers: HeaderMap,
-) -> Response {
-    let asked = Asked::new(&query, &headers, Some(&entered));
-    page(site, asked, entered, move |site, view| {
-        alert::page(site, view, &id, &told(view, &query))
+async fn alert_page(Path(id): Path<String>, visit: Visit) -> Response {
+    page(visit, move |site, view, query| {
+        alert::page(site, view, &id, &told(view, query))
     })
     .await
 }
 
-async fn codes_page(
-    State(site): State<Arc<Site>>,
-    Extension(entered): Extension<Entered>,
-    Query(query): Parameters,
-    headers: HeaderMap,
-) -> Response {
-    let asked = Asked::new(&query, &headers, Some(&entered));
-    page(site, asked, entered, move |site, view| {
+async fn codes_page(visit: Visit) -> Response {
+    page(visit, move |site, view, query| {
         let search = query.get("q").map_or("", String::as_str);
         Ok(Some(code::list(site, view, search)))
     })
     .await
 }
 
-async fn code_page(
-    State(site): State<Arc<Site>>,
-    Extension(entered): Extension<Entered>,
-    Path(code): Path<String>,
-    query: Parameters,
-    headers: HeaderMap,
-) -> Response {
-    let asked = Asked::new(&query, &headers, Some(&entered));
-    page(site, asked, entered, move |site, view| {
+async fn code_page(Path(code): Path<String>, visit: Visit) -> Response {
+    page(visit, move |site, view, _| {
         Ok(code::page(site, view, &code))
     })
     .await
 }
 
-async fn agent_page(
-    State(site): State<Arc<Site>>,
-    Extension(entered): Extension<Entered>,
-    Path(agent): Path<String>,
-    Query(query): Parameters,
-    headers: HeaderMap,
-) -> Response {
-    let asked = Asked::new(&query, &headers, Some(&entered));
-    page(site, asked, entered, move |site, view| {
+async fn agent_page(Path(agent): Path<String>, visit: Visit) -> Response {
+    page(visit, move |site, view, query| {
         let span = charts::Span::of(|name| query.get(name).cloned(), view.now);
-        agent::page(site, view, &agent, span, &told(view, &query))
+        agent::page(site, view, &agent, span, &told(view, query))
     })
     .await
 }
 
-async fn system_page(
-    State(site): State<Arc<Site>>,
-    Extension(entered): Extension<Entered>,
-    Path((customer, system)): Path<(String, String)>,
-    Query(query): Parameters,
-    headers: HeaderMap,
-) -> Response {
-    let asked = Asked::new(&query, &headers, Some(&entered));
-    page(site, asked, entered, move |site, view| {
+async fn system_page(Path((customer, system)): Path<(String, String)>, visit: Visit) -> Response {
+    page(visit, move |site, view, query| {
         let first = query.get("first").and_then(|first| first.parse().ok());
         let place = (customer.as_str(), system.as_str());
-        system::page(site, view, place, first.unwrap_or(0), &told(view, &query))
+        system::page(site, view, place, first.unwrap_or(0), &told(view, query))
     })
     .await
 }
 
-async fn windows_page(
-    State(site): State<Arc<Site>>,
-    Extension(entered): Extension<Entered>,
-    Query(query): Parameters,
-    headers: HeaderMap,
-) -> Response {
-    let asked = Asked::new(&query, &headers, Some(&entered));
-    page(site, asked, entered, move |site, view| {
+async fn windows_page(visit: Visit) -> Response {
+    page(visit, move |site, view, query| {
         let place = query.get("place").map_or("", String::as_str);
-        windows::page(site, view, &told(view, &query), place)
+        windows::page(site, view, &told(view, query), place)
     })
     .await
 }
 
-async fn silences_page(
-    State(site): State<Arc<Site>>,
-    Extension(entered): Extension<Entered>,
-    Query(query): Parameters,
-    headers: HeaderMap,
-) -> Response {
-    let asked = Asked::new(&query, &headers, Some(&entered));
-    page(site, asked, entered, move |site, view| {
-        silences::page(site, view, &told(view, &query))
+async fn silences_page(visit: Visit) -> Response {
+    page(visit, move |site, view, query| {
+        silences::page(site, view, &told(view, query))
     })
     .await
 }
 
-async fn week_page(
-    State(site): State<Arc<Site>>,
-    Extension(entered): Extension<Entered>,
-    Query(query): Parameters,
-    headers: HeaderMap,
-) -> Response {
-    let asked = Asked::new(&query, &headers, Some(&entered));
-    page(site, asked, entered, move |site, view| {
+async fn week_page(visit: Visit) -> Response {
+    page(visit, move |site, view, query| {
         noise_page::page(site, view, query.get("week").map_or("", String::as_str))
     })
     .await

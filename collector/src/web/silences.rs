@@ -2,19 +2,15 @@
 
 use super::forms::{Sent, Told, Wrong, begin, carry_out, given, remark, time, time_input};
 use super::frame::{self, Live, View};
-use super::guard::{Entered, Fields};
+use super::guard::Fields;
 use super::words_plan::{self as words, Words};
-use super::{Parameters, Site, codes, pieces, places};
+use super::{Site, codes, pieces, places};
 use crate::handling::silence::{self, NewSilence, described};
 use crate::handling::{self, Fault, Refused, transact};
 use crate::people::Action;
 use crate::store::{Matcher, Silence, StoreError};
-use axum::Extension;
-use axum::extract::{Query, State};
-use axum::http::HeaderMap;
 use axum::response::Response;
 use maud::{Markup, html};
-use std::sync::Arc;
 
 /// Builds the page.
 ///
@@ -100,20 +96,7 @@ fn form(view: &View, said: &Words, told: &Told, places: &[String]) -> Markup {
 }
 
 /// `POST /silences`.
-pub async fn add(
-    State(site): State<Arc<Site>>,
-    Extension(entered): Extension<Entered>,
-    Extension(fields): Extension<Fields>,
-    Query(query): Parameters,
-    headers: HeaderMap,
-) -> Response {
-    let sent = Sent {
-        site,
-        entered,
-        fields,
-        query,
-        headers,
-    };
+pub async fn add(sent: Sent) -> Response {
     carry_out(
         sent,
         "silences",
@@ -161,20 +144,7 @@ fn matcher(view: &View, fields: &Fields) -> Result<Matcher, Wrong> {
 }
 
 /// `POST /silences/end`.
-pub async fn end(
-    State(site): State<Arc<Site>>,
-    Extension(entered): Extension<Entered>,
-    Extension(fields): Extension<Fields>,
-    Query(query): Parameters,
-    headers: HeaderMap,
-) -> Response {
-    let sent = Sent {
-        site,
-        entered,
-        fields,
-        query,
-        headers,
-    };
+pub async fn end(sent: Sent) -> Response {
     carry_out(
         sent,
         "end",

@@ -4,24 +4,20 @@ use super::codes::Language;
 use super::fleet::{self, Loaded};
 use super::forms::{self, Sent, Told, carry_out};
 use super::frame::{self, Live, View};
-use super::guard::{Entered, Fields};
 use super::life::Life;
 use super::overview::Overview;
 use super::values::{self, Figures};
 use super::words_fleet::{self as words, Words};
-use super::{Parameters, Site, names, pieces};
+use super::{Site, names, pieces};
 use crate::handling::note;
 use crate::limit::PAGE_AGENTS;
 use crate::people::Action;
 use crate::store::window::covering;
 use crate::store::{Agent, Note, NoteOn, Place, StoreError, StoredReading, Window, WindowKind};
-use axum::Extension;
-use axum::extract::{Path, Query, State};
-use axum::http::HeaderMap;
+use axum::extract::Path;
 use axum::response::Response;
 use hansho::sample::Field;
 use maud::{Markup, html};
-use std::sync::Arc;
 
 /// Builds it, `first` being the number of the first agent shown; `None` where the viewer has no such system.
 ///
@@ -236,21 +232,7 @@ pub fn pressure(language: Language, figures: &Figures) -> Option<String> {
 }
 
 /// `POST /systems/{customer}/{system}/note`.
-pub async fn write_note(
-    State(site): State<Arc<Site>>,
-    Extension(entered): Extension<Entered>,
-    Extension(fields): Extension<Fields>,
-    Path((customer, system)): Path<(String, String)>,
-    Query(query): Parameters,
-    headers: HeaderMap,
-) -> Response {
-    let sent = Sent {
-        site,
-        entered,
-        fields,
-        query,
-        headers,
-    };
+pub async fn write_note(Path((customer, system)): Path<(String, String)>, sent: Sent) -> Response {
     let place = (customer.clone(), system.clone());
     carry_out(
         sent,

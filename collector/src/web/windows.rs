@@ -3,20 +3,16 @@
 use super::codes::Language;
 use super::forms::{Sent, Told, Wrong, begin, carry_out, given, time};
 use super::frame::{self, Live, View};
-use super::guard::{Entered, Fields};
+use super::guard::Fields;
 use super::words_plan::{self as words, Words};
-use super::{Parameters, Site, places};
+use super::{Site, places};
 use crate::handling::window::{self, NewWindow, What, described};
 use crate::handling::{self, Fault, Refused, moment, transact};
 use crate::limit::REMARK_CHARACTERS;
 use crate::people::Action;
 use crate::store::{Days, Schedule, StoreError, Texts, Weekly, Window, WindowKind, WindowScope};
-use axum::Extension;
-use axum::extract::{Query, State};
-use axum::http::HeaderMap;
 use axum::response::Response;
 use maud::{Markup, html};
-use std::sync::Arc;
 
 /// Builds the page; `place` stands in its form to begin with.
 ///
@@ -155,20 +151,7 @@ fn form(view: &View, said: &Words, told: &Told, places: &[String], place: &str) 
 }
 
 /// `POST /windows`.
-pub async fn add(
-    State(site): State<Arc<Site>>,
-    Extension(entered): Extension<Entered>,
-    Extension(fields): Extension<Fields>,
-    Query(query): Parameters,
-    headers: HeaderMap,
-) -> Response {
-    let sent = Sent {
-        site,
-        entered,
-        fields,
-        query,
-        headers,
-    };
+pub async fn add(sent: Sent) -> Response {
     carry_out(
         sent,
         FORM,
@@ -242,20 +225,7 @@ fn weekly(view: &View, fields: &Fields) -> Result<Weekly, Wrong> {
 }
 
 /// `POST /windows/end`.
-pub async fn end(
-    State(site): State<Arc<Site>>,
-    Extension(entered): Extension<Entered>,
-    Extension(fields): Extension<Fields>,
-    Query(query): Parameters,
-    headers: HeaderMap,
-) -> Response {
-    let sent = Sent {
-        site,
-        entered,
-        fields,
-        query,
-        headers,
-    };
+pub async fn end(sent: Sent) -> Response {
     carry_out(
         sent,
         "end",

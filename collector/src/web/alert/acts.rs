@@ -1,23 +1,19 @@
 //! What people do on an alert's page: take it, give it back, note, silence.
 
+use super::super::Site;
 use super::super::forms::{
     self, Sent, Told, Wrong, begin, carry_out, given, remark, time, time_input,
 };
 use super::super::frame::{self, View};
-use super::super::guard::{Entered, Fields};
 use super::super::words_plan as words;
-use super::super::{Parameters, Site};
 use super::Scene;
 use crate::handling::silence::{self, NewSilence};
 use crate::handling::{Ask, Refused, acknowledge, release, transact};
 use crate::limit::REQUEST_CHARACTERS;
 use crate::store::{AlertId, Matcher, NoteOn, StoreError};
-use axum::Extension;
-use axum::extract::{Path, Query, State};
-use axum::http::HeaderMap;
+use axum::extract::Path;
 use axum::response::Response;
 use maud::{Markup, html};
-use std::sync::Arc;
 
 /// The form that takes it, and the one that gives it back.
 pub fn take_form(view: &View, scene: &Scene, told: &Told, path: &str, request: &str) -> Markup {
@@ -97,21 +93,7 @@ fn again(
 }
 
 /// `POST /a/{id}/take`.
-pub async fn take(
-    State(site): State<Arc<Site>>,
-    Extension(entered): Extension<Entered>,
-    Extension(fields): Extension<Fields>,
-    Path(id): Path<String>,
-    Query(query): Parameters,
-    headers: HeaderMap,
-) -> Response {
-    let sent = Sent {
-        site,
-        entered,
-        fields,
-        query,
-        headers,
-    };
+pub async fn take(Path(id): Path<String>, sent: Sent) -> Response {
     let page = again(id.clone());
     carry_out(
         sent,
@@ -137,21 +119,7 @@ pub async fn take(
 }
 
 /// `POST /a/{id}/release`.
-pub async fn give_back(
-    State(site): State<Arc<Site>>,
-    Extension(entered): Extension<Entered>,
-    Extension(fields): Extension<Fields>,
-    Path(id): Path<String>,
-    Query(query): Parameters,
-    headers: HeaderMap,
-) -> Response {
-    let sent = Sent {
-        site,
-        entered,
-        fields,
-        query,
-        headers,
-    };
+pub async fn give_back(Path(id): Path<String>, sent: Sent) -> Response {
     let page = again(id.clone());
     carry_out(
         sent,
@@ -171,21 +139,7 @@ pub async fn give_back(
 }
 
 /// `POST /a/{id}/note`.
-pub async fn write_note(
-    State(site): State<Arc<Site>>,
-    Extension(entered): Extension<Entered>,
-    Extension(fields): Extension<Fields>,
-    Path(id): Path<String>,
-    Query(query): Parameters,
-    headers: HeaderMap,
-) -> Response {
-    let sent = Sent {
-        site,
-        entered,
-        fields,
-        query,
-        headers,
-    };
+pub async fn write_note(Path(id): Path<String>, sent: Sent) -> Response {
     let page = again(id.clone());
     carry_out(
         sent,
@@ -201,21 +155,7 @@ pub async fn write_note(
 }
 
 /// `POST /a/{id}/silence`.
-pub async fn make_silence(
-    State(site): State<Arc<Site>>,
-    Extension(entered): Extension<Entered>,
-    Extension(fields): Extension<Fields>,
-    Path(id): Path<String>,
-    Query(query): Parameters,
-    headers: HeaderMap,
-) -> Response {
-    let sent = Sent {
-        site,
-        entered,
-        fields,
-        query,
-        headers,
-    };
+pub async fn make_silence(Path(id): Path<String>, sent: Sent) -> Response {
     let page = again(id.clone());
     carry_out(
         sent,
