@@ -305,6 +305,37 @@ fn a_drop_of_the_page_cache_is_told_once() {
     );
 }
 
+/// The same on a kernel without pressure stall information: iowait says whether reads wait.
+#[test]
+fn without_pressure_iowait_says_whether_a_dropped_cache_is_missed() {
+    // Ten jiffies pass a tick; of them so many wait for disks after the drop.
+    let cache = |uptime_ms: u64, waits: u64| {
+        let mut look = look(uptime_ms);
+        let dropped = uptime_ms >= 1_200 * SECOND;
+        look.memory.page_cache_kib = Some(TOTAL_KIB / if dropped { 20 } else { 2 });
+        look.pressure = hansho::sample::snapshot::PressureTotals::default();
+        let waited = uptime_ms.saturating_sub(1_205 * SECOND) / 1_000 * waits;
+        let all = uptime_ms / 100;
+        look.cpu = Some(hansho::sample::snapshot::CpuTimes {
+            iowait: waited,
+            idle: all - waited,
+            ..Default::default()
+        });
+        look
+    };
+    let told = |waits: u64| {
+        let mut run = Run::builtin(1_000 * SECOND);
+        run.through(1_000..1_250, |now| cache(now, waits));
+        run.out.short()
+    };
+    assert_eq!(told(0), [], "nobody misses it");
+    assert_eq!(
+        told(2),
+        [(1_210, 3009, Firing)],
+        "five of ten seconds at 20 %"
+    );
+}
+
 fn without_vmstat(uptime_ms: u64) -> hansho::sample::Snapshot {
     let mut look = look(uptime_ms);
     look.counters = hansho::sample::Counters::default();

@@ -222,10 +222,12 @@ fn the_signal_is_given_while_all_goes_on_and_held_back_while_the_store_is_locked
     let (status, said) = get(pages, "/healthz");
     assert_eq!(status, 503, "{said}");
     assert!(metric(pages, "watch_signals_held_total").unwrap() > 0);
-    let still = "stands_still{part=\"sweep\"}";
-    until("the metric", || {
-        (metric(pages, still) == Some(1)).then_some(())
-    });
+    // Both stand still now, whichever was first.
+    for still in ["sweep", "store"].map(|part| format!("stands_still{{part=\"{part}\"}}")) {
+        until("the metric", || {
+            (metric(pages, &still) == Some(1)).then_some(())
+        });
+    }
     assert_eq!(metric(pages, "stands_still{part=\"ingest\"}"), Some(0));
 
     drop(lock.stdin.take());
