@@ -44,7 +44,7 @@ Exit codes: 0 joined; 1 the collector does not take the token or the name; 64 wr
 69 the collector cannot be reached; 73 the key file is there already, or cannot be created; 75 not now, try again; 76 what
 answers is no collector; 77 not allowed to read or write a file; 78 wrong configuration or token file
 
-Example: hansho join https://collector.example:7443/ --token-file /root/join.token
+Example: hansho join https://collector.example:7443/ --token-file join.token
 ",
     run,
 };
