@@ -16,13 +16,15 @@ mod support;
 #[path = "support/world.rs"]
 mod world;
 
-use browser::{customers, encoded};
+use browser::{Browser, customers, encoded};
 use hansho_collector::api::table::{Method, Operation, operations};
 use hansho_collector::api::value::{Field, Kind, Shape};
 use hansho_collector::people::{Role, Scope};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Map, Value as Json, json};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use world::{MARK, Reach, World, as_documented, ask, case, method};
 
 /// What somebody gets, by role and scope: the status, and whether it is done.
@@ -310,37 +312,56 @@ fn body(
     Json::Object(members)
 }
 
+/// Two customers, somebody of each role who sees A alone, and one who may do everything.
+struct Stage {
+    world: World,
+    askers: Vec<Browser>,
+    cases: Vec<world::Case>,
+}
+
+/// Whoever may do everything, behind the roles.
+const CHIEF: usize = Role::ALL.len();
+
+impl Stage {
+    fn new() -> Self {
+        let world = World::new();
+        let mut askers: Vec<Browser> = Role::ALL
+            .into_iter()
+            .map(|role| {
+                let token = world.served.token(role.word(), role, customers(&["A"]));
+                world.served.program(&token)
+            })
+            .collect();
+        askers.push(world.asker(Role::Admin, Scope::All));
+        let cases = operations()
+            .map(|operation| case(&world, operation))
+            .collect();
+        Self {
+            world,
+            askers,
+            cases,
+        }
+    }
+}
+
 #[test]
 fn hostile_values_never_fail_the_collector_and_never_show_another_customer() {
-    let world = World::new();
-    let askers: Vec<_> = Role::ALL
-        .into_iter()
-        .map(|role| {
-            let token = world.served.token(role.word(), role, customers(&["A"]));
-            world.served.program(&token)
-        })
-        .collect();
-    let chief = world.asker(Role::Admin, Scope::All);
-    let values = values(&world);
+    let stage = RefCell::new(Stage::new());
+    let values = values(&stage.borrow().world);
     let all: Vec<&Operation> = operations().collect();
-    let cases: Vec<world::Case> = all
-        .iter()
-        .map(|operation| case(&world, operation))
-        .collect();
     let mut runner = TestRunner::new(Config {
         cases: 4000,
         failure_persistence: None,
         ..Config::default()
     });
     let picks = prop::collection::vec(any::<u16>().prop_map(usize::from), 24);
-    let strategy = (0..all.len(), 0..4_usize, picks);
-    let mut seen = std::collections::BTreeMap::<u16, u32>::new();
-    let seen = std::cell::RefCell::new(&mut seen);
+    let strategy = (0..all.len(), 0..=CHIEF, picks);
+    let seen = RefCell::new(BTreeMap::<u16, u32>::new());
     let ran = runner.run(&strategy, |(index, who, picks)| {
         let operation = all[index];
-        let mut asker = askers.get(who).unwrap_or(&chief).clone();
-        let (path, body) = request(operation, &picks, &values, &cases[index]);
-        let answer = ask(&mut asker, operation, &path, body.as_ref());
+        let mut stage = stage.borrow_mut();
+        let (path, body) = request(operation, &picks, &values, &stage.cases[index]);
+        let answer = ask(&mut stage.askers[who], operation, &path, body.as_ref());
         let told = format!("{} {path} {body:?}: {answer:?}", method(operation));
         *seen.borrow_mut().entry(answer.status).or_default() += 1;
         // Without a writer health says 503, and nothing else may.
@@ -348,11 +369,11 @@ fn hostile_values_never_fail_the_collector_and_never_show_another_customer() {
         if answer.status != 404 || answer.body.contains("no such") {
             as_documented(operation, &answer, &told);
         }
-        if who < 3 {
-            let echoed = path.contains("of%2DB")
-                || body
-                    .as_ref()
-                    .is_some_and(|body| body.to_string().contains(MARK));
+        let echoed = path.contains("of%2DB")
+            || body
+                .as_ref()
+                .is_some_and(|body| body.to_string().contains(MARK));
+        if who < CHIEF {
             prop_assert!(echoed || !answer.body.contains(MARK), "{told}");
         }
         prop_assert!(
@@ -362,6 +383,12 @@ fn hostile_values_never_fail_the_collector_and_never_show_another_customer() {
                 .any(|(_, value)| value.contains("evil")),
             "{told}"
         );
+        // Who may do everything may give A what was of B, and who works for A may write a word of B's: what A sees of that later
+        // is no leak, and could not be told from one.
+        let done = answer.status < 300 && operation.method != Method::Get;
+        if done && (who == CHIEF || echoed) {
+            *stage = Stage::new();
+        }
         Ok(())
     });
     if let Err(error) = ran {
