@@ -44,7 +44,10 @@ usage: hansho-collector COMMAND [--config FILE] [options]
   migrate                     bring the store of an older version up to date, as serve does when it starts
   backup DIRECTORY [--without-keys]
                               copy store and masters, also beside a running serve
-  restore DIRECTORY           bring a backup back; there must be no store yet
+  restore DIRECTORY [--told-until TIME]
+                              bring a backup back; there must be no store yet. What agents send again and happened until
+                              TIME is not mailed once more; without it that is the last sign of life of the store that was
+                              there, where it is in a directory beside it, else the moment of the backup
   check                       check configuration, certificate, masters and store
   agent add NAME --system CUSTOMER/SYSTEM [--key-file PATH]
                               add an agent; its key goes to PATH (mode 0600) or stdout
@@ -109,7 +112,7 @@ usage: hansho-collector COMMAND [--config FILE] [options]
   token revoke NAME           revoke an API token
 
 ROLE is viewer, operator or admin.
-TIME is 2026-11-24T03:20+09:00, 2026-11-24T03:20, 03:20 (the next one) or +30m, +2h, +1d.
+TIME is 2026-11-24T03:20+09:00, 2026-11-24T03:20, 03:20 (the next one, of --told-until the last) or +30m, +2h, +1d.
 AGENT is NAME, CUSTOMER/SYSTEM/NAME, or the agent's 16 hexadecimal digits.
 --config FILE is ./collector.toml where it is not given. Every command takes --help.
 Reading commands work beside a running serve.
@@ -143,6 +146,7 @@ struct Arguments {
     code: Option<String>,
     subject: Option<String>,
     at: Option<String>,
+    told_until: Option<String>,
 }
 
 /// Runs the command line of this process.
@@ -202,6 +206,7 @@ fn arguments(mut parser: lexopt::Parser) -> Result<Arguments, lexopt::Error> {
             Long("agent") => arguments.agent = Some(parser.value()?.string()?),
             Long("code") => arguments.code = Some(parser.value()?.string()?),
             Long("subject") => arguments.subject = Some(parser.value()?.string()?),
+            Long("told-until") => arguments.told_until = Some(parser.value()?.string()?),
             Long("at") => arguments.at = Some(parser.value()?.string()?),
             Value(word) => arguments.words.push(word.string()?),
             other => return Err(other.unexpected()),
@@ -237,7 +242,11 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
             Path::new(directory),
             !arguments.without_keys,
         ),
-        ["restore", directory] => backup::restore(&configuration(arguments)?, Path::new(directory)),
+        ["restore", directory] => backup::restore(
+            &configuration(arguments)?,
+            Path::new(directory),
+            arguments.told_until.as_deref(),
+        ),
         ["check"] => check(&configuration(arguments)?),
         ["agent", "add", name] => agent_add(arguments, name),
         ["agent", "list"] => agent_list(arguments),
@@ -299,6 +308,10 @@ fn misplaced(arguments: &Arguments, words: &[&str]) -> Result<(), Failure> {
             arguments.subject.is_some() && command != "route",
         ),
         ("--at", arguments.at.is_some() && command != "route"),
+        (
+            "--told-until",
+            arguments.told_until.is_some() && command != "restore",
+        ),
         (
             "--key-file",
             arguments.key_file.is_some() && !add && !of("rotate"),

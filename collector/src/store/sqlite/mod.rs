@@ -16,6 +16,7 @@ mod people;
 mod presence;
 mod prune;
 mod read;
+pub mod restored;
 mod rows;
 mod upkeep;
 
