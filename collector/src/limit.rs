@@ -400,6 +400,15 @@ pub const DISK_LOW_PERMILLE: u64 = 100;
 /// A message that waits for so long stands there too: the mail server answers within minutes.
 pub const WAITING_OLD_MS: u64 = 60 * 60 * 1000;
 
+/// How long after its start a collector has its store looked through first: the rush of agents is over.
+pub const INSPECT_FIRST_MS: u64 = 15 * 60 * 1000;
+/// How often after that: once a day, so that of a week of backups most are of before the damage.
+pub const INSPECT_EVERY_MS: u64 = 24 * 60 * 60 * 1000;
+/// A look is given up after this: while it lasts, the write-ahead log cannot be begun anew and grows.
+pub const INSPECT_LONGEST_MS: u64 = 10 * 60 * 1000;
+/// How often a look is asked whether it may go on.
+pub const INSPECT_POLL_MS: u64 = 100;
+
 /// How often is looked at what made progress.
 pub const ALIVE_MS: u64 = 1_000;
 /// Where nothing made progress for so long by itself (no agent posts, nothing is stored), it is asked to.

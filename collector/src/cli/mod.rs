@@ -25,6 +25,7 @@ use crate::handling::{Fault, transact};
 use crate::keys::{self, Masters};
 use crate::limit::{NAME_CHARACTERS, READINGS};
 use crate::logger;
+use crate::store::sqlite::mark;
 use crate::store::{Agent, AlertFilter, NewAgent, Range, SqliteStore, Store, StoreError};
 use crate::zone::Zone;
 use hansho::clock::WallTime;
@@ -365,7 +366,7 @@ fn configuration_of(path: Option<&Path>) -> Result<Config, Failure> {
 /// The exit code of a store's error.
 pub(crate) fn store_failure(error: &StoreError) -> Failure {
     let code = match error {
-        StoreError::Corrupt(_) | StoreError::Newer(_) => DATA,
+        StoreError::Corrupt(_) | StoreError::DayCorrupt(_) | StoreError::Newer(_) => DATA,
         StoreError::Full(_) | StoreError::Io(_) | StoreError::Busy => IO,
         StoreError::Taken(_)
         | StoreError::Older(_)
@@ -403,6 +404,11 @@ fn check(config: &Config) -> Result<(), Failure> {
     let store =
         SqliteStore::open_reader(&config.directory).map_err(|error| store_failure(&error))?;
     store.check().map_err(|error| store_failure(&error))?;
+    if mark::clear(&config.directory).map_err(|error| store_failure(&error))? {
+        log::warn!(
+            "a collector had found the store damaged; all of it is whole, so that the mark is taken away"
+        );
+    }
     let totals = store.totals().map_err(|error| store_failure(&error))?;
     print(&format!(
         "configuration good; masters good; store good: {} agents, {} frames stored\n",

@@ -72,6 +72,7 @@ pub(super) fn writer(directory: &Path, now: WallTime) -> Result<(Connection, Lea
             error => io(&path, &error.into()),
         },
     )?;
+    super::mark::refuse(directory)?;
     let main = beside(directory)?;
     let holder = format!("process {}", std::process::id());
     main.execute(
