@@ -164,10 +164,7 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         metrics: Arc::clone(&metrics),
         now: clock::now,
     };
-    let thread = std::thread::Builder::new()
-        .name("writer".to_owned())
-        .spawn(move || writer.run(&jobs))
-        .map_err(|error| Failure::new(IO, format!("the writer cannot be started: {error}")))?;
+    let thread = start("writer", move || writer.run(&jobs))?;
     let intake = Arc::new(Intake {
         keys: Arc::new(StoredKeys {
             store: looking_up,
@@ -195,16 +192,13 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         now: clock::now,
     };
     let (stop_watching, watching) = sync_channel(0);
-    let watcher = std::thread::Builder::new()
-        .name("presence".to_owned())
-        .spawn(move || watcher.run(&watching))
-        .map_err(|error| Failure::new(IO, format!("presence cannot be started: {error}")))?;
+    let watcher = start("presence", move || watcher.run(&watching))?;
     let telling = telling::start(config, Arc::clone(&writing), &current, &metrics)?;
     let upkeep = living::upkeep(config, Arc::clone(&writing), &current, &zone, &metrics)?;
     let (newest_known, newest) = watch::channel(0);
     let site = web::Site {
         store: reading,
-        writing,
+        writing: Arc::clone(&writing),
         gate,
         queue,
         metrics: Arc::clone(&metrics),
@@ -235,13 +229,27 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         return Err(Failure::new(IO, "the writer failed"));
     }
     match metrics.damage.said() {
-        Some(said) => Err(damaged(config, said)),
+        Some(said) => Err(damaged(config, &*writing, said)),
         None => outcome,
     }
 }
 
+/// Starts a thread.
+fn start(
+    name: &'static str,
+    work: impl FnOnce() + Send + 'static,
+) -> Result<std::thread::JoinHandle<()>, Failure> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(work)
+        .map_err(|error| Failure::new(IO, format!("{name} cannot be started: {error}")))
+}
+
 /// The store is marked, so that no standby and no service manager goes on with it.
-fn damaged(config: &Config, said: &str) -> Failure {
+fn damaged(config: &Config, store: &dyn Store, said: &str) -> Failure {
+    if let Err(error) = store.leave() {
+        log::error!("what is in the log of the damaged store is not kept: {error}");
+    }
     let found = format!(
         "found damaged at {}: {said}",
         clock::utc(clock::now().as_millis())

@@ -237,6 +237,14 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     fn idle(&self) -> Result<(), StoreError>;
+
+    /// Leaves the files as they are when it is closed: they are damaged, and what is in the log is there for whoever saves it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn leave(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// Room of a store on its disk, KiB.

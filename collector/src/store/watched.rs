@@ -148,6 +148,10 @@ impl<S: Store> Store for Watched<S> {
         self.noted(self.store.ping(now))
     }
 
+    fn leave(&self) -> Result<(), StoreError> {
+        self.store.leave()
+    }
+
     fn idle(&self) -> Result<(), StoreError> {
         self.whole()?;
         self.noted(self.store.idle())
