@@ -13,7 +13,8 @@ use hansho_collector::alive::inspect::Inspect;
 use hansho_collector::ingest::Metrics;
 use hansho_collector::store::sqlite::mark;
 use hansho_collector::store::sqlite::quick::{Looked, quick_check};
-use proof_support::support::{Folder, alert, event};
+use hansho_collector::store::{SqliteStore, Store as _, StoreError, Watched};
+use proof_support::support::{Folder, alert, at, event, new_agent};
 use proof_support::{Played, Serving, add, alerts, log, run, until};
 use std::fs;
 use std::io::{Seek as _, SeekFrom, Write as _};
@@ -153,6 +154,28 @@ fn a_main_file_that_is_none_any_more_ends_serve_with_its_code() {
         "{}",
         log(here)
     );
+}
+
+#[test]
+fn once_a_reader_found_it_damaged_nothing_is_written_any_more() {
+    let folder = Folder::new("damage-known");
+    let metrics = Arc::new(Metrics::default());
+    let store = SqliteStore::open_writer(folder.path(), at(0)).unwrap();
+    let store = Watched::new(store, Arc::clone(&metrics));
+    store.add_agent(&new_agent(1, "web03"), at(0)).unwrap();
+    assert_eq!(store.ping(at(1)), Ok(()));
+    metrics.damage.note("as a reader says");
+    metrics.damage.note("as another says later");
+    let damaged = || Err(StoreError::Corrupt("as a reader says".to_owned()));
+    assert_eq!(store.ping(at(2)), damaged());
+    assert_eq!(store.accept(&[], at(2)).map(drop), damaged());
+    assert_eq!(store.alive(&[]), damaged());
+    assert_eq!(
+        store.transact(&mut |_| unreachable!("nothing is decided on it")),
+        damaged()
+    );
+    // What can be read is read.
+    assert_eq!(store.agents().unwrap().len(), 1);
 }
 
 #[test]

@@ -14,7 +14,9 @@ mod proof_support;
 use hansho_collector::store::{Sending, Store as _};
 use proof_support::mail_common::{Postfix, certificate};
 use proof_support::support::{Folder, alert, event};
-use proof_support::{Played, Serving, add, alerts, log, mails, outbox, run, store, until};
+use proof_support::{
+    Played, Serving, add, alerts, http_with, log, mails, outbox, run, store, until,
+};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -146,6 +148,12 @@ fn a_collector_restored_from_a_backup_mails_nothing_twice() {
     configure(here, &postfix, &own.certificate);
     let web03 = add(here, CONFIG, "web03", "mirai/order");
     let web04 = add(here, CONFIG, "web04", "mirai/order");
+    let token = run(here, CONFIG, &["token", "add", "look", "--role", "viewer"]);
+    let token = String::from_utf8(token.stdout).unwrap();
+    let token = token
+        .split_whitespace()
+        .find(|word| word.starts_with("hansho_"))
+        .unwrap();
     let serving = Serving::start(here, CONFIG);
     let mut one = Ring::new(web03, &serving.ingest);
     let mut two = Ring::new(web04, &serving.ingest);
@@ -226,6 +234,19 @@ fn a_collector_restored_from_a_backup_mails_nothing_twice() {
             .said
             .starts_with("told before the restore (--told-until ")),
         "{held:?}"
+    );
+    let (open, _) = alerts(here, 5001)
+        .into_iter()
+        .find(|(alert, _)| alert.identity.subject == "open")
+        .unwrap();
+    let bearer = format!("Authorization: Bearer {token}\r\n");
+    let page = format!("GET /a/{}", open.id);
+    let (status, body) = http_with(&serving.pages, &page, &bearer, &[]).unwrap();
+    let body = String::from_utf8(body).unwrap();
+    assert_eq!(status, 200, "{body}");
+    assert!(
+        body.contains("復元前に通知済みとみなし、送信していません"),
+        "{body}"
     );
     assert_eq!(serving.stop(), Some(0));
     let all = outbox(here);

@@ -6,8 +6,8 @@ use super::open;
 use super::rows::unsigned;
 use hansho::clock::WallTime;
 use rusqlite::{Connection, params};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 /// Schema since which a collector proves its life in a table of its own.
 const LIFE: u32 = 4;
@@ -102,9 +102,9 @@ fn written(directory: &Path) -> Option<WallTime> {
         format!("{}-wal", super::MAIN_FILE),
     ];
     let times = names.iter().filter_map(|name| {
-        let changed = directory.join(name).metadata().ok()?.modified().ok()?;
-        let since = changed.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-        u64::try_from(since.as_millis()).ok()
+        let about = directory.join(name).metadata().ok()?;
+        let ms = about.mtime().checked_mul(1000)?;
+        u64::try_from(ms.checked_add(about.mtime_nsec() / 1_000_000)?).ok()
     });
     times.max().map(WallTime::from_millis)
 }
