@@ -12,24 +12,28 @@
 mod proof_support;
 
 use hansho_collector::store::{Sending, Store as _};
-use proof_support::mail_common::{Postfix, certificate};
+use proof_support::mail_common::{Postfix, certificate, free_port};
 use proof_support::support::{Folder, alert, event};
 use proof_support::{
-    Played, Serving, add, alerts, http_with, log, mails, outbox, run, store, until,
+    Agent, Played, Serving, add, agent_program, alerts, configure_agent, forget_rings, heard,
+    http_with, log, mails, outbox, run, store, until,
 };
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 const CONFIG: &str = "collector.toml";
 
-fn configure(here: &Path, postfix: &Postfix, authority: &str) {
+/// Where it listens for agents.
+fn configure(here: &Path, postfix: &Postfix, authority: &str) -> String {
     fs::write(here.join("mail-ca.pem"), authority).unwrap();
+    let port = free_port();
     fs::write(
         here.join(CONFIG),
         format!(
-            "config_version = 1\n[ingest]\nlisten = \"127.0.0.1:0\"\n[pages]\nlisten = \"127.0.0.1:0\"\ntime_zone_offset = \"+00:00\"\n\
+            "config_version = 1\n[ingest]\nlisten = \"127.0.0.1:{port}\"\n[pages]\nlisten = \"127.0.0.1:0\"\ntime_zone_offset = \"+00:00\"\n\
              [store]\ndirectory = \"data\"\n\
              [[receiver]]\nid = \"sato\"\nmail = \"sato@example.jp\"\n\
              [[team]]\nid = \"order-ops\"\nreceivers = [\"sato\"]\n\
@@ -40,6 +44,7 @@ fn configure(here: &Path, postfix: &Postfix, authority: &str) {
         ),
     )
     .unwrap();
+    format!("http://127.0.0.1:{port}/")
 }
 
 /// What an agent holds in its ring: each frame with its sequence.
@@ -130,6 +135,16 @@ fn delivered(here: &Path) -> usize {
         .count()
 }
 
+/// A moment, by the second, until when everything so far was told; returns when it is over.
+fn now_told() -> SystemTime {
+    let second = Duration::from_secs(1);
+    let told = SystemTime::now() + second;
+    until("two seconds later", || {
+        (SystemTime::now() > told + second).then_some(())
+    });
+    told
+}
+
 /// Until the mails that were handed over lie in the Maildir.
 fn arrived(postfix: &Postfix, many: usize) {
     until("they arrive", || {
@@ -175,11 +190,7 @@ fn a_collector_restored_from_a_backup_mails_nothing_twice() {
     let open_on_two = two.tell(1, 2, 0, "kept");
     until("all is delivered", || (delivered(here) == 7).then_some(()));
     arrived(&postfix, 7);
-    // By the second: what is told now was told before the next one.
-    let until_when = SystemTime::now() + Duration::from_secs(1);
-    until("a second later", || {
-        (SystemTime::now() > until_when + Duration::from_secs(1)).then_some(())
-    });
+    let until_when = now_told();
     serving.kill();
     // Nothing but the backup is left, and the ring of the second agent lost its oldest frame meanwhile.
     fs::rename(here.join("data"), here.join("data.old")).unwrap();
@@ -260,6 +271,62 @@ fn a_collector_restored_from_a_backup_mails_nothing_twice() {
         "{}",
         log(here)
     );
+}
+
+#[test]
+fn a_real_agent_sends_again_what_its_rings_hold_and_no_mail_comes_twice() {
+    let Some(program) = agent_program() else {
+        return;
+    };
+    let own = certificate(&["localhost"]);
+    let Some(postfix) = Postfix::start(&own) else {
+        return;
+    };
+    let folder = Folder::new("proof-restore-real");
+    let here = folder.path();
+    let url = configure(here, &postfix, &own.certificate);
+    let real = add(here, CONFIG, "real", "mirai/order");
+    let home = here.join("real");
+    configure_agent(&home, &here.join("real.key"), &[url]);
+    let serving = Serving::start(here, CONFIG);
+    let agent = Agent::start(&program, &home, &[]);
+    until("the agent is heard", || heard(here, real.id));
+    let fire = |code: &str| {
+        let mut test = Command::new(&program);
+        test.args(["test", code, "--config"])
+            .arg(home.join("agent.toml"));
+        assert!(test.status().unwrap().success());
+        until(code, || {
+            let code = format!("HNS{code}-");
+            let mut all = mails(&postfix, "sato").into_iter();
+            all.any(|mail| mail.code.starts_with(&code)).then_some(())
+        });
+    };
+    fire("1002");
+    assert!(run(here, CONFIG, &["backup", "copy"]).status.success());
+    fire("2002");
+    let until_when = now_told();
+    serving.kill();
+    fs::rename(here.join("data"), here.join("data.old")).unwrap();
+    let words = ["restore", "copy", "--told-until", &rfc3339(until_when)];
+    let restored = run(here, CONFIG, &words);
+    assert!(restored.status.success(), "{restored:?}");
+    let serving = Serving::start(here, CONFIG);
+    until("it is sent again and decided on", || {
+        let all = outbox(here);
+        let (alert, _) = alerts(here, 2002).pop()?;
+        all.iter()
+            .any(|one| one.alert == Some(alert.id) && one.told_before())
+            .then_some(())
+    });
+    fire("4002");
+    let (ids, told) = counted(&postfix);
+    assert!(ids.values().all(|many| *many == 1), "{ids:?}");
+    assert!(told.values().all(|many| *many == 1), "{told:?}");
+    assert_eq!(alerts(here, 2002).len(), 1);
+    agent.stop();
+    assert_eq!(serving.stop(), Some(0));
+    forget_rings(&[&home]);
 }
 
 /// What `restore` says of a store whose collector told people of something after the backup.
