@@ -361,8 +361,13 @@ fn restore_says_what_it_assumes() {
     }
     // The store that was there lies beside it; another one's does not count.
     fs::rename(here.join("data"), here.join("data.old")).unwrap();
-    fs::create_dir(here.join("other")).unwrap();
-    assert!(!here.join("data").exists());
+    let text = fs::read_to_string(here.join(CONFIG)).unwrap();
+    fs::write(
+        here.join("other.toml"),
+        text.replace("\"data\"", "\"data-of-others\""),
+    )
+    .unwrap();
+    Serving::start(here, "other.toml").kill();
     let (code, said) = restore(&[]);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("last sign of life of the store in"), "{said}");
