@@ -296,6 +296,11 @@ pub const TEMPLATE_FUEL: u64 = 200_000;
 /// How long an Alertmanager keeps an alert that it hears nothing more of: it would end after five minutes by default
 /// (`resolve_timeout`), while a collector tells it of changes and repeats only.
 pub const ALERTMANAGER_HOLD_MS: u64 = 24 * 60 * 60 * 1000;
+/// How often an Alertmanager hears again of what stands open and changes nothing, taken or silenced: three of four may fail.
+pub const ALERTMANAGER_RENEW_MS: u64 = ALERTMANAGER_HOLD_MS / 4;
+/// Difference between wall clock and monotonic clock from one round of the notifier to the next that is a step of the clock:
+/// `adjtime` slews by half a millisecond a second, NTP steps from 128 ms (and hardly ever below a second).
+pub const CLOCK_STEPPED_MS: u64 = 1_000;
 
 /// Bytes of collector.toml at most: 10,000 rows of 400 bytes.
 pub const CONFIG_BYTES: usize = 4 * 1024 * 1024;

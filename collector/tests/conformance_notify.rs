@@ -40,6 +40,14 @@ fn fails(store: &dyn Store, mut work: impl FnMut(&mut dyn AllRows) -> Result<(),
     assert!(store.transact(&mut |rows| work(rows)).is_err());
 }
 
+/// What the retention takes at once of what people were told.
+fn forget(store: &dyn Store, before: u64) -> usize {
+    with(store, |rows| {
+        let events = rows.forget(Forget::Events, at(before), 99)?;
+        Ok(events + rows.forget(Forget::Outbox, at(before), 99)?)
+    })
+}
+
 fn thread(root: u64, subject: &str) -> Thread {
     Thread {
         root: AlertId(root),
@@ -62,6 +70,8 @@ fn thread(root: u64, subject: &str) -> Thread {
         reminded_report: Some(at(7)),
         quiet: Some(Reason::Suppressed { by: 9001 }),
         due: Some(at(8)),
+        told_from: 0,
+        moved_from: None,
     }
 }
 
@@ -115,6 +125,7 @@ fn numbers_begin_at_zero_and_stay() {
             decision: 2,
             outgoing: 3,
             fence: 4,
+            seen: at(5),
         };
         with(store, |rows| rows.put_numbers(&numbers));
         assert_eq!(with(store, |rows| rows.numbers()), numbers);
@@ -232,8 +243,14 @@ fn the_outbox_keeps_everything_and_gives_what_may_be_tried() {
         with(store, |rows| rows.put_outgoing(&second));
         assert_eq!(ready(99, 9, 9), [1]);
         assert_eq!(with(store, |rows| rows.undelivered(9)).len(), 1);
-        assert_eq!(with(store, |rows| rows.decided_since("sato", at(1))), 1);
-        assert_eq!(with(store, |rows| rows.decided_since("sato", at(2))), 0);
+        assert_eq!(
+            with(store, |rows| rows.decided_since("sato", at(1), at(99))),
+            1
+        );
+        assert_eq!(
+            with(store, |rows| rows.decided_since("sato", at(2), at(99))),
+            0
+        );
     });
 }
 
@@ -308,7 +325,7 @@ fn what_is_past_goes_and_the_newest_event_never_does() {
             events.iter().map(|event| event.number).collect::<Vec<_>>()
         };
         // Nothing that was not decided on.
-        assert_eq!(with(store, |rows| rows.prune_notify(at(1))), 0);
+        assert_eq!(forget(store, 1), 0);
         with(store, |rows| {
             rows.put_numbers(&Numbers {
                 cursor: 2,
@@ -316,7 +333,7 @@ fn what_is_past_goes_and_the_newest_event_never_does() {
             })
         });
         // Two events, the ended thread, its message with what it listed, its decision; the open thread and what waits stay.
-        assert_eq!(with(store, |rows| rows.prune_notify(at(100))), 6);
+        assert_eq!(forget(store, 100), 6);
         assert_eq!(events(store), [3, 4]);
         assert_eq!(with(store, |rows| rows.thread(AlertId(7))), None);
         assert_eq!(with(store, |rows| rows.decisions_of(AlertId(7))), []);
@@ -331,7 +348,7 @@ fn what_is_past_goes_and_the_newest_event_never_does() {
                 ..Numbers::default()
             })
         });
-        with(store, |rows| rows.prune_notify(at(100)));
+        forget(store, 100);
         assert_eq!(events(store), [4]);
         with(store, |rows| {
             rows.append_event(AlertId(7), EventKind::Resolved, at(9))

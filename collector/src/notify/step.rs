@@ -36,8 +36,13 @@ pub fn step(
     context: &Context<'_>,
     now: WallTime,
 ) -> Result<Stepped, StoreError> {
-    let numbers = rows.numbers()?;
+    let set_back = super::stepped::was_set_back(&rows.numbers()?, now);
+    if set_back {
+        super::stepped::go_on(rows, context, 0, now)?;
+    }
+    let mut numbers = rows.numbers()?;
     let before = numbers;
+    numbers.seen = now;
     let mut step = Step {
         rows,
         context,
@@ -45,6 +50,10 @@ pub fn step(
         numbers,
         decisions: Vec::new(),
     };
+    let moved = step.rows.threads_moved(STEP_THREADS)?;
+    for thread in moved {
+        step.moved(thread)?;
+    }
     let events = step.rows.events_after(numbers.cursor, STEP_EVENTS)?;
     for event in &events {
         step.event(event)?;
@@ -79,10 +88,12 @@ pub fn step(
 /// # Errors
 /// [`StoreError`].
 pub fn has_work(rows: &mut dyn AllRows, now: WallTime) -> Result<bool, StoreError> {
-    let cursor = rows.numbers()?.cursor;
-    Ok(!rows.events_after(cursor, 1)?.is_empty()
+    let numbers = rows.numbers()?;
+    Ok(!rows.events_after(numbers.cursor, 1)?.is_empty()
         || !rows.threads_due(now, 1)?.is_empty()
-        || !rows.lists_due(now)?.is_empty())
+        || !rows.lists_due(now)?.is_empty()
+        || !rows.threads_moved(1)?.is_empty()
+        || super::stepped::was_set_back(&numbers, now))
 }
 
 impl Step<'_> {

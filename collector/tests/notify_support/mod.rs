@@ -35,13 +35,18 @@ pub const SECOND: u64 = 1000;
 pub const MINUTE: u64 = 60 * SECOND;
 pub const HOUR: u64 = 60 * MINUTE;
 
-/// Sato is on duty, Suzuki second, Tanaka third; the list gets a copy; a hook and Alertmanager where the system is `hooked`.
+/// Sato is on duty, Suzuki second, Tanaka third; the list gets a copy; a hook where the system is `hooked`, an Alertmanager
+/// where it is `managed`.
 pub struct Team {
     pub repeat_ms: Option<u64>,
     pub escalate_ms: u64,
     pub ceiling: u64,
     pub digest_every_ms: u64,
     pub nobody: bool,
+    /// Ranks on duty that have no receiver.
+    pub unreachable: Vec<u8>,
+    /// Who is told where no rank has a receiver.
+    pub fallback: Option<&'static str>,
     /// A receiver that was taken out of the configuration.
     pub gone: Option<&'static str>,
 }
@@ -54,6 +59,8 @@ impl Default for Team {
             ceiling: 1000,
             digest_every_ms: 8 * HOUR,
             nobody: false,
+            unreachable: Vec::new(),
+            fallback: None,
             gone: None,
         }
     }
@@ -75,7 +82,7 @@ pub fn receiver(name: &str, ceiling: u64) -> Receiver {
 
 impl Directory for Team {
     fn route(&self, about: &About, rank: u8, _at: WallTime) -> Routing {
-        if self.nobody {
+        if self.nobody || self.unreachable.contains(&rank) {
             return Routing::default();
         }
         let mut names: Vec<&str> = match rank {
@@ -87,6 +94,9 @@ impl Directory for Team {
         if rank == 1 && about.system() == "hooked" {
             names.push("hook");
         }
+        if rank == 1 && about.system() == "managed" {
+            names.push("manager");
+        }
         if about.alert.identity.code == outbox::UNDELIVERED {
             names.push("suzuki");
         }
@@ -95,6 +105,13 @@ impl Directory for Team {
                 .iter()
                 .map(|name| receiver(name, self.ceiling))
                 .collect(),
+        }
+    }
+
+    fn fallback(&self, _about: &About) -> Routing {
+        let receivers = self.fallback.iter();
+        Routing {
+            receivers: receivers.map(|name| receiver(name, self.ceiling)).collect(),
         }
     }
 
@@ -186,10 +203,15 @@ pub fn worlds() -> Vec<World> {
 
 impl World {
     pub fn of(store: Box<dyn Store>, folder: Option<Folder>) -> Self {
-        for id in 1..=3 {
+        for id in 1..=4 {
             let mut agent = new_agent(id, &format!("web{id:02}"));
             agent.customer = "mirai".to_owned();
-            agent.system = if id == 3 { "hooked" } else { "order" }.to_owned();
+            agent.system = match id {
+                3 => "hooked",
+                4 => "managed",
+                _ => "order",
+            }
+            .to_owned();
             store.add_agent(&agent, WallTime::from_millis(NOW)).unwrap();
         }
         let mut world = Self {
@@ -380,6 +402,7 @@ impl World {
     pub fn take(&mut self, id: AlertId, by: &str) {
         let taken = Taken {
             by: by.to_owned(),
+            receiver: by.to_owned(),
             at: self.now(),
             note: None,
             recovery_expected: None,
