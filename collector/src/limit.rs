@@ -228,6 +228,11 @@ pub const GROUP_SPAN_MS: u64 = 60_000;
 pub const GROUP_WAIT_MS: u64 = 10_000;
 /// Span over which the ceiling of a receiver counts messages: as it is configured, an hour.
 pub const CEILING_SPAN_MS: u64 = 60 * 60 * 1000;
+/// Decisions kept of a thread that stands open: a page of an alert that nobody can read through. Of those before, what changed
+/// nothing for people is a number (its count, its messages).
+pub const THREAD_DECISIONS: usize = 500;
+/// So many more are put together at once: each time costs a walk through the thread.
+pub const THREAD_SLACK: usize = 100;
 /// How often what a ceiling held back is summed up.
 pub const STORM_WAIT_MS: u64 = 10 * 60 * 1000;
 /// A thread that is kept quiet is looked at again after this: silences and windows can be ended early.

@@ -421,6 +421,28 @@ fn a_real_alertmanager_takes_an_alert_and_its_end() {
     );
     assert!(matches!(outcome, Outcome::Accepted { .. }), "{outcome}");
     running.alerts(0);
+    // What stands open is renewed before its hold ends: the same alert, open for as long from then on.
+    let ends = |running: &Running| running.alerts(1)[0]["endsAt"].as_str().unwrap().to_owned();
+    let hold_ms = hansho_collector::limit::ALERTMANAGER_HOLD_MS;
+    let mut before = String::new();
+    for hours in [0, 6] {
+        let later = WallTime::from_millis(now + hours * 3_600_000);
+        let outcome = to.post(&client, &notice, &render(&notice), later);
+        assert!(matches!(outcome, Outcome::Accepted { .. }), "{outcome}");
+        let until = WallTime::from_millis(later.as_millis() + hold_ms);
+        let until = hansho_collector::zone::Zone::utc().rfc3339(until);
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !ends(&running).starts_with(&until[..19]) {
+            assert!(
+                Instant::now() < deadline,
+                "{} is not {until}",
+                ends(&running)
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert_ne!(ends(&running), before);
+        before = ends(&running);
+    }
     // A list is none.
     let digest = example("digest", Language::Ja, 1002).unwrap();
     assert!(

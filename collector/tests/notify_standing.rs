@@ -10,7 +10,7 @@
 
 mod notify_support;
 
-use hansho_collector::limit::GIVE_UP_MS;
+use hansho_collector::limit::{GIVE_UP_MS, THREAD_DECISIONS, THREAD_SLACK};
 use hansho_collector::store::*;
 use notify_support::{HOUR, MINUTE, SECOND, World, mail, worlds};
 
@@ -248,6 +248,49 @@ fn of_an_alertmanager_that_is_away_one_renewal_waits_and_the_end_does_not_wait_f
             0
         );
         assert_eq!(waits(world), []);
+    });
+}
+
+#[test]
+fn of_an_alert_that_stands_open_for_months_what_was_only_counted_becomes_a_number() {
+    each(|world| {
+        world.team.escalate_ms = 100_000 * HOUR;
+        let id = world.at(SECOND).raise(1, 1002);
+        world.at(2 * SECOND).deliver();
+        for hour in 1..=30 {
+            for _ in 0..25 {
+                world.event(id, EventKind::Repeated);
+            }
+            world.at(hour * HOUR + MINUTE).deliver();
+        }
+        world.event(id, EventKind::Unknown);
+        world.step();
+        let reasons = world.reasons(id);
+        assert!(
+            reasons.len() <= THREAD_DECISIONS + THREAD_SLACK,
+            "{}",
+            reasons.len()
+        );
+        assert!(reasons.len() >= THREAD_DECISIONS);
+        // The first stays, and the newest; what a repeat is counted by too.
+        assert_eq!(reasons[0], Reason::First);
+        assert_eq!(reasons.last(), Some(&Reason::BecameUnknown));
+        assert!(reasons.contains(&Reason::Repeat { nth: 31 }), "{reasons:?}");
+        let messages = world.outbox(id);
+        assert!((4..62).contains(&messages.len()), "{}", messages.len());
+        assert_eq!(messages[0].reason, Reason::First);
+        let events = world.with(|rows| rows.events_after(0, 10_000));
+        assert!(
+            events.len() <= THREAD_DECISIONS + THREAD_SLACK + 1,
+            "{}",
+            events.len()
+        );
+        // Whoever was told hears of the end, in the thread of the first message.
+        world.resolve(id);
+        let mails = world.at(31 * HOUR).deliver();
+        assert_eq!(mails.len(), 2);
+        let end = world.outbox(id).pop().unwrap();
+        assert_eq!(end.references.len(), 2);
     });
 }
 

@@ -1,7 +1,7 @@
 //! One step of the notifier: events are decided on, what time asks for is done, lists are sent; all in one transaction.
 
 use super::context::{About, Context};
-use crate::limit::{STEP_EVENTS, STEP_THREADS};
+use crate::limit::{STEP_EVENTS, STEP_THREADS, THREAD_DECISIONS, THREAD_SLACK};
 use crate::store::rows::AllRows;
 use crate::store::{
     AlertId, Decision, Event, EventKind, Numbers, Outcome, Reason, StoreError, StoredAlert,
@@ -177,6 +177,11 @@ impl Step<'_> {
 
     pub(super) fn keep(&mut self, decision: Decision) -> Result<(), StoreError> {
         self.rows.put_decision(&decision)?;
+        if let Some(thread) = decision.thread.filter(|_| decision.folds())
+            && self.rows.decided_in(thread)? > THREAD_DECISIONS.saturating_add(THREAD_SLACK)
+        {
+            self.rows.fold(thread, THREAD_DECISIONS)?;
+        }
         self.decisions.push(decision);
         Ok(())
     }

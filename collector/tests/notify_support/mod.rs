@@ -22,6 +22,8 @@ pub mod support;
 use hansho::clock::{Uptime, WallTime};
 use hansho::code::Urgency;
 use hansho::frame::kind::{AgentId, RunId};
+use hansho_collector::notify::handled::StoredHandling;
+use hansho_collector::notify::who::Configured;
 use hansho_collector::notify::{
     self, About, Context, Directory, Handled, Hush, Policy, Receiver, Routing, Taken, outbox,
 };
@@ -180,6 +182,8 @@ pub struct World {
     pub store: Box<dyn Store>,
     pub team: Team,
     pub people: People,
+    /// In place of team and people, where it is given: a configuration, and what is stored.
+    pub configured: Option<Configured>,
     pub policy: Policy,
     pub now_ms: u64,
     pub fence: u64,
@@ -218,6 +222,7 @@ impl World {
             store,
             team: Team::default(),
             people: People::default(),
+            configured: None,
             policy: Policy::of("hansho.example.jp"),
             now_ms: 0,
             fence: 0,
@@ -283,10 +288,18 @@ impl World {
         let mut decisions = Vec::new();
         loop {
             let mut stepped = notify::Stepped::default();
-            let context = Context {
-                directory: &self.team,
-                handled: &self.people,
-                policy: &self.policy,
+            let stored = StoredHandling::default();
+            let context = match &self.configured {
+                Some(configured) => Context {
+                    directory: configured,
+                    handled: &stored,
+                    policy: &self.policy,
+                },
+                None => Context {
+                    directory: &self.team,
+                    handled: &self.people,
+                    policy: &self.policy,
+                },
             };
             self.store
                 .transact(&mut |rows| {

@@ -4,7 +4,7 @@ use super::super::StoreError;
 use super::super::rows::NotifyRows;
 use super::super::rows::notify::{farthest, longest_claim};
 use super::super::types::{
-    AlertId, Decision, ListOf, Numbers, Outgoing, Reason, Sending, Strand, Thread, Waiting,
+    AlertId, Decision, ListOf, Numbers, Outgoing, Reason, Sending, Strand, Thread, Waiting, needed,
 };
 use super::Tables;
 use hansho::clock::WallTime;
@@ -130,6 +130,44 @@ impl NotifyRows for Tables {
             .decisions
             .insert(decision.number, decision.clone());
         Ok(())
+    }
+
+    fn decided_in(&mut self, thread: AlertId) -> Result<usize, StoreError> {
+        let decisions = self.told.decisions.values();
+        Ok(decisions
+            .filter(|decision| decision.thread == Some(thread))
+            .count())
+    }
+
+    fn fold(&mut self, thread: AlertId, keep: usize) -> Result<usize, StoreError> {
+        let messages = self.outgoing_of_thread(thread)?;
+        let needed = needed(&messages);
+        let mut all = self.decisions_of(thread)?;
+        all.retain(|decision| decision.thread == Some(thread));
+        all.truncate(all.len().saturating_sub(keep));
+        let newest = self.events.last().map_or(0, |event| event.number);
+        let mut gone = 0_usize;
+        for decision in all.iter().filter(|decision| decision.folds()) {
+            let of_it = || {
+                messages
+                    .iter()
+                    .filter(|one| one.decision == decision.number)
+            };
+            let mut waiting = self.told.waiting.values();
+            if waiting.any(|one| one.decision == decision.number)
+                || of_it().any(|one| needed.contains(&one.number))
+            {
+                continue;
+            }
+            for one in of_it() {
+                self.told.outbox.remove(&one.number);
+            }
+            self.told.decisions.remove(&decision.number);
+            self.events
+                .retain(|event| Some(event.number) != decision.event || event.number == newest);
+            gone = gone.saturating_add(1);
+        }
+        Ok(gone)
     }
 
     fn decisions_of(&mut self, alert: AlertId) -> Result<Vec<Decision>, StoreError> {

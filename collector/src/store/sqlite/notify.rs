@@ -5,7 +5,7 @@ use super::super::rows::NotifyRows;
 use super::super::rows::notify::{farthest, longest_claim};
 use super::super::types::{
     AlertId, Channel, Decision, ListOf, Numbers, Outcome, Outgoing, Reason, Sending, Strand,
-    Thread, Waiting, signed,
+    Thread, Waiting, needed, signed,
 };
 use super::rows::{SqlRows, unsigned, wall};
 use hansho::clock::WallTime;
@@ -297,6 +297,51 @@ impl NotifyRows for SqlRows<'_> {
             ms(decision.at)
         ])?;
         Ok(())
+    }
+
+    fn decided_in(&mut self, thread: AlertId) -> Result<usize, StoreError> {
+        let mut statement = self
+            .main
+            .prepare_cached("SELECT COUNT(*) FROM decisions WHERE thread = ?1")?;
+        let many: i64 = statement.query_row(params![id(thread)], |row| row.get(0))?;
+        Ok(usize::try_from(many).unwrap_or(usize::MAX))
+    }
+
+    fn fold(&mut self, thread: AlertId, keep: usize) -> Result<usize, StoreError> {
+        let messages = self.outgoing_of_thread(thread)?;
+        let needed = needed(&messages);
+        let mut all = self.decisions_of(thread)?;
+        all.retain(|decision| decision.thread == Some(thread));
+        all.truncate(all.len().saturating_sub(keep));
+        let mut gone = 0_usize;
+        for decision in all.iter().filter(|decision| decision.folds()) {
+            let number = signed(decision.number);
+            let of_it = || {
+                messages
+                    .iter()
+                    .filter(|one| one.decision == decision.number)
+            };
+            let waits: bool = self
+                .main
+                .prepare_cached(
+                    "SELECT EXISTS (SELECT 1 FROM waiting WHERE alert = ?1 AND decision = ?2)",
+                )?
+                .query_row(params![decision.alert.map(id), number], |row| row.get(0))?;
+            if waits || of_it().any(|one| needed.contains(&one.number)) {
+                continue;
+            }
+            self.main
+                .prepare_cached("DELETE FROM outbox WHERE decision = ?1")?
+                .execute(params![number])?;
+            self.main
+                .prepare_cached("DELETE FROM decisions WHERE shard = ?1 AND decision = ?2")?
+                .execute(params![decision.alert.map_or(0, AlertId::shard), number])?;
+            self.main
+                .prepare_cached("DELETE FROM events WHERE event = ?1 AND event < (SELECT MAX(event) FROM events)")?
+                .execute(params![decision.event.map(signed)])?;
+            gone = gone.saturating_add(1);
+        }
+        Ok(gone)
     }
 
     fn decisions_of(&mut self, alert: AlertId) -> Result<Vec<Decision>, StoreError> {

@@ -3,6 +3,7 @@
 use super::AlertId;
 use hansho::clock::WallTime;
 use hansho::frame::kind::AgentId;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Why somebody is told something, or is not. Reaches log, page and message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -262,6 +263,42 @@ pub struct Decision {
     pub outcome: Outcome,
     /// When.
     pub at: WallTime,
+}
+
+impl Decision {
+    /// Whether of an alert that stands open for long a number says as much: it was only counted, or said again to those who knew.
+    #[must_use]
+    pub const fn folds(&self) -> bool {
+        match self.reason {
+            Reason::Counted | Reason::BecameUnknown | Reason::KnownAgain | Reason::NoNews => true,
+            Reason::Repeat { .. }
+            | Reason::Digest
+            | Reason::Grouped
+            | Reason::Storm
+            | Reason::Silenced { .. }
+            | Reason::InWindow { .. }
+            | Reason::Suppressed { .. }
+            | Reason::QuietEnded => self.event.is_none(),
+            _ => false,
+        }
+    }
+}
+
+/// Messages that a thread cannot do without: the first and the newest of each receiver, and what is not settled.
+#[must_use]
+pub fn needed(messages: &[Outgoing]) -> BTreeSet<u64> {
+    let mut ends: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    for one in messages {
+        let known = ends.entry(&one.receiver);
+        known
+            .and_modify(|(_, newest)| *newest = one.number)
+            .or_insert((one.number, one.number));
+    }
+    let waits = messages.iter().filter(|one| !one.state.is_final());
+    let ends = ends
+        .into_values()
+        .flat_map(|(first, newest)| [first, newest]);
+    ends.chain(waits.map(|one| one.number)).collect()
 }
 
 /// What a thread is about: all codes of one family, of one subject of one agent.
