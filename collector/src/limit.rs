@@ -382,10 +382,11 @@ pub const EVENTS_DAYS: u32 = 366;
 pub const OUTBOX_DAYS: u32 = 366;
 /// Days that the audit is kept, by default: five years, as contracts of operation ask for records of work.
 pub const AUDIT_DAYS: u32 = 1827;
-/// Rows that one transaction of the retention forgets at most of a table, with what belongs to each: batches wait some milliseconds for it.
-pub const FORGET_ROWS: usize = 500;
+/// Rows that one transaction of the retention forgets at most of a table, with what belongs to each: batches wait for it, some
+/// milliseconds, 20 in an unoptimised build with a million rows of each table.
+pub const FORGET_ROWS: usize = 200;
 /// Such transactions in a row before the retention rests.
-pub const FORGET_ROUNDS: u32 = 200;
+pub const FORGET_ROUNDS: u32 = 500;
 /// Pause between two of them: batches go first.
 pub const FORGET_PAUSE_MS: u64 = 20;
 /// A daily mail that could not be decided at its time, because no collector ran, is sent up to so long after it.

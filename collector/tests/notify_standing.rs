@@ -11,6 +11,7 @@
 mod notify_support;
 
 use hansho_collector::limit::{GIVE_UP_MS, THREAD_DECISIONS, THREAD_SLACK};
+use hansho_collector::notify::{Context, stepped};
 use hansho_collector::store::*;
 use notify_support::{HOUR, MINUTE, SECOND, World, mail, worlds};
 
@@ -310,6 +311,48 @@ fn a_clock_set_back_delays_no_repeat_and_no_escalation() {
         assert_eq!(got(&mails, "sato"), ["escalated", "repeat"]);
         assert_eq!(world.reasons(id).len(), 4);
     });
+}
+
+/// The clock steps under a running notifier, which knows by how much.
+fn steps(world: &mut World, by_ms: i64) {
+    world.now_ms = world.now_ms.checked_add_signed(by_ms).unwrap();
+    let now = world.now();
+    world.with(|rows| {
+        let context = Context {
+            directory: &world.team,
+            handled: &world.people,
+            policy: &world.policy,
+        };
+        stepped::go_on(rows, &context, by_ms, now)
+    });
+}
+
+#[test]
+fn a_clock_that_steps_under_a_running_notifier_changes_no_interval() {
+    let hours = |many: i64| many * i64::try_from(HOUR).unwrap();
+    // Ahead and back again too: nothing comes twice, nothing late.
+    for by_ms in [vec![hours(-5)], vec![hours(5)], vec![hours(5), hours(-5)]] {
+        each(|world| {
+            world.team.escalate_ms = 20 * MINUTE;
+            world.at(10 * HOUR).raise(1, 1002);
+            world.at(10 * HOUR + 2 * SECOND).deliver();
+            world.at(10 * HOUR + 10 * MINUTE);
+            for by_ms in &by_ms {
+                steps(world, *by_ms);
+                world.step();
+                assert_eq!(world.deliver(), []);
+            }
+            let begun = world.now_ms - 10 * MINUTE;
+            assert_eq!(world.at(begun + 20 * MINUTE).deliver(), []);
+            let mails = world.at(begun + 20 * MINUTE + 2 * SECOND).deliver();
+            assert_eq!(got(&mails, "suzuki"), ["escalated"]);
+            let mails = world.at(begun + 40 * MINUTE + 2 * SECOND).deliver();
+            assert_eq!(got(&mails, "tanaka"), ["escalated"]);
+            assert_eq!(world.at(begun + 100 * MINUTE).deliver(), []);
+            let mails = world.at(begun + 100 * MINUTE + 4 * SECOND).deliver();
+            assert_eq!(got(&mails, "sato"), ["repeat"]);
+        });
+    }
 }
 
 #[test]
