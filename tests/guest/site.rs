@@ -253,6 +253,13 @@ impl Site {
         frames
     }
 
+    /// Frames that came again, or were another machine's under the same name and number.
+    pub(crate) fn duplicates(&self) -> Value {
+        let stats = said(&mut collector(&self.folder, &["stats", "--json"]));
+        let stats: Value = serde_json::from_str(&stats).unwrap();
+        stats["duplicates"].clone()
+    }
+
     /// Waits until the agent is there and the sweep has judged.
     pub(crate) fn wait_until_present(&self) {
         until("the agent is present", PATIENCE, || {

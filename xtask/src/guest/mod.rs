@@ -26,7 +26,7 @@ system's choice. Without --scenario all are played, at once: 20 to 30 minutes on
                    clone    a copy of the disk boots beside the original
                    twin     a copy of memory and disk goes on beside the original
                    oom      a leak up to the kernel's OOM kill, with mails in a Maildir
-                   clock    64 MiB, and a clock that begins at 1970 and is set later
+                   clock    less than 64 MiB, and a clock that begins at 1970 and is set later
   --json           the last line of the output is one object: a member a scenario, with what was seen
 
 Needs Debian's packages qemu-system-x86 and qemu-utils, for oom postfix and python3 (and root, which
