@@ -38,6 +38,10 @@ pub const EVENT_CLEAR_MS: u32 = 30 * 60 * 1000;
 
 /// Longest agent.toml: the parsed form takes a multiple of it, and no honest one comes near.
 pub const CONFIG_BYTES: usize = 1024 * 1024;
+/// Files of agent.d: more than any tool that writes one a service leaves there; [`CONFIG_BYTES`] holds for all together.
+pub const CONFIG_FILES: usize = 1024;
+/// Longest name of a file in agent.d: it stands in the origin of a rule, which must fit an element of a frame.
+pub const CONFIG_FILE_NAME_BYTES: usize = 64;
 /// Faults of agent.toml that are told at once; more are counted in a last one.
 pub const CONFIG_ERRORS: usize = 100;
 /// Longest quotation of what was found, in characters, so that a fault stays one readable line.
