@@ -1,15 +1,4 @@
--- Schema 11: messages of a thread in their order, threads whose agent went to another customer, clocks that were set back,
--- and what is past its retention found without walking through what is not.
+-- Schema 11: what `restore` notes in a store that it made of a backup.
 
-ALTER TABLE threads ADD COLUMN told_from INTEGER NOT NULL DEFAULT 0; -- messages up to this one were to people of another customer
-ALTER TABLE threads ADD COLUMN moved_from TEXT; -- CUSTOMER/SYSTEM/NAME that its agent left: to be decided on; NULL otherwise
-CREATE INDEX threads_moved ON threads (root) WHERE moved_from IS NOT NULL;
-CREATE INDEX threads_by_end ON threads (ended_ms) WHERE ended_ms IS NOT NULL;
-
-ALTER TABLE notify_numbers ADD COLUMN seen_ms INTEGER NOT NULL DEFAULT 0; -- newest moment of a step: a clock before it was set back
-
--- The unsettled messages of a thread to a receiver: a later one waits for an earlier one.
-CREATE INDEX outbox_behind ON outbox (receiver, thread, outgoing) WHERE state IN ('queued', 'claimed');
-
-CREATE INDEX decisions_by_time ON decisions (at_ms);
-CREATE INDEX events_by_time ON events (at_ms);
+ALTER TABLE upkeep ADD COLUMN restored_ms INTEGER;   -- when; NULL where the store was never a backup
+ALTER TABLE upkeep ADD COLUMN told_until_ms INTEGER; -- until when people had been told by the collector that the backup is of, though the backup does not know what

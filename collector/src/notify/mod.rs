@@ -1,6 +1,7 @@
 //! Who is told what: decisions on what happened to alerts, and the outbox.
 //!
 //! [`step`] is one transaction of decisions: [`decide`] on events, [`look`] on what is due, [`lists`] on digests and summaries;
+//! [`before`] says what people were told before a restore;
 //! [`thread`] says which alerts belong together, [`returned`] what tells of a host that is back, [`tell`] fills the [`outbox`]. [`context`] is what they are told beside rows:
 //! [`who`] is responsible, who is reached at which [`rank`], what people [`handled`]. What stands open is [`renew`]ed for
 //! Alertmanagers; what [`moved`] is another's; after a [`stepped`] clock intervals go on. [`compose`] makes a [`notice`] of a row of the outbox: what a message says, as
@@ -9,6 +10,7 @@
 //! [`notifier`] is the thread that does all this. docs/NOTIFY.md has the rules and the crash cases.
 
 pub mod alertmanager;
+pub mod before;
 pub mod compose;
 pub mod context;
 pub mod courier;

@@ -218,7 +218,9 @@ impl Step<'_> {
             let quiet = (Reason::NoReceiver, Outcome::Quiet);
             return self.conclude_as(number, event, about, thread, quiet);
         }
-        let group = self.is_crowded(about, reason, &routing)?;
+        // What was told before a restore crowds nobody now.
+        let told_before = self.told_before;
+        let group = told_before.is_none() && self.is_crowded(about, reason, &routing)?;
         let mut now = Vec::new();
         let mut later_on = None;
         for receiver in &routing.receivers {
@@ -228,7 +230,7 @@ impl Step<'_> {
                 let due = later(self.now, GROUP_WAIT_MS);
                 self.wait(ListOf::Group, &about.place(), about, (number, due))?;
                 later_on = Some(ListOf::Group);
-            } else if self.is_over_ceiling(about, receiver)? {
+            } else if told_before.is_none() && self.is_over_ceiling(about, receiver)? {
                 let due = later(self.now, STORM_WAIT_MS);
                 self.wait(ListOf::Storm, &receiver.name, about, (number, due))?;
                 later_on = later_on.or(Some(ListOf::Storm));
@@ -237,7 +239,9 @@ impl Step<'_> {
             }
         }
         if alarm {
-            thread.first_told.get_or_insert(self.now);
+            thread
+                .first_told
+                .get_or_insert(told_before.unwrap_or(self.now));
             thread.last_told = Some(self.now);
             thread.untaken = thread.untaken.or(Some(self.now));
             thread.level = thread.level.max(1);
@@ -320,7 +324,7 @@ impl Step<'_> {
                 let first = earlier.find(|one| one.number > thread.told_from);
                 references.extend(first.map(|first| first.message_id.clone()));
             }
-            let outgoing = Outgoing {
+            let mut outgoing = Outgoing {
                 number: self.next_outgoing(),
                 decision,
                 reason,
@@ -334,7 +338,7 @@ impl Step<'_> {
                 message_id: message_id(
                     &name,
                     thread.messages,
-                    &receiver.name,
+                    &format!("{}{}", receiver.name, self.life(thread.messages)),
                     &self.context.policy.domain,
                 ),
                 references,
@@ -351,6 +355,7 @@ impl Step<'_> {
                 served: Vec::new(),
                 subject: String::new(),
             };
+            self.hold_back(&mut outgoing);
             self.rows.put_outgoing(&outgoing)?;
         }
         Ok(())
