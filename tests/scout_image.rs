@@ -13,8 +13,8 @@ use hansho::sys::Mapping;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
+use std::cell::Cell;
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 fn any_text<const N: usize>() -> impl Strategy<Value = Text<N>> {
     vec(any::<u8>(), 0..=N).prop_map(|bytes| Text::cut(&bytes))
@@ -186,39 +186,109 @@ fn a_writer_that_died_spoils_one_seat_until_the_next_writes_it() {
     assert_eq!(next.processes().count(), 3);
 }
 
+/// A table of one process, all of whose values are `number`.
+fn one(number: u64) -> Box<Table> {
+    let mut table = Table::boxed();
+    table.offer(&look(1, number));
+    let particulars = Particulars {
+        unit: Some(Text::cut(number.to_string().as_bytes())),
+        ..Particulars::default()
+    };
+    table.describe(0, &particulars);
+    table
+}
+
+/// Memory in which something happens while a copy is half done.
+struct Held<'a> {
+    memory: &'a Mapping,
+    in_read: &'a dyn Fn(),
+    in_write: &'a dyn Fn(),
+}
+
+impl Memory for Held<'_> {
+    fn len(&self) -> usize {
+        self.memory.len()
+    }
+
+    fn read(&self, offset: usize, into: &mut [u8]) -> bool {
+        let (first, second) = into.split_at_mut(into.len() / 2);
+        let behind = offset.saturating_add(first.len());
+        let half = self.memory.read(offset, first);
+        (self.in_read)();
+        half && self.memory.read(behind, second)
+    }
+
+    fn write(&self, offset: usize, bytes: &[u8]) -> bool {
+        let (first, second) = bytes.split_at(bytes.len() / 2);
+        let behind = offset.saturating_add(first.len());
+        let half = self.memory.write(offset, first);
+        (self.in_write)();
+        half && self.memory.write(behind, second)
+    }
+
+    fn load(&self, offset: usize) -> Option<u64> {
+        self.memory.load(offset)
+    }
+
+    fn store(&self, offset: usize, value: u64) -> bool {
+        self.memory.store(offset, value)
+    }
+}
+
 #[test]
-fn nobody_reads_half_a_change() {
-    const ROUNDS: u64 = 300;
+fn a_reader_that_is_held_up_reads_again() {
     let memory = Mapping::anonymous(u64::try_from(IMAGE_BYTES).unwrap()).unwrap();
-    let done = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            let image = Image::create(&memory).unwrap();
-            for number in 1..=ROUNDS {
-                let mut table = Table::boxed();
-                for pid in 1..=64 {
-                    table.offer(&look(pid, number));
-                    let seat = table.seat_of(pid).unwrap();
-                    let particulars = Particulars {
-                        unit: Some(Text::cut(number.to_string().as_bytes())),
-                        ..Particulars::default()
-                    };
-                    table.describe(seat, &particulars);
-                }
-                image.publish(&table, Some(&coverage(u32::try_from(number).unwrap())));
+    let writer = Image::create(&memory).unwrap();
+    writer.publish(&one(1000), Some(&coverage(1000)));
+    for changes in [1_u32, 3, 7, 8, 1000] {
+        let (number, left) = (Cell::new(1000_u64), Cell::new(changes));
+        let change = || {
+            if left.get() > 0 {
+                left.set(left.get().saturating_sub(1));
+                number.set(number.get().saturating_add(1));
+                let counted = coverage(u32::try_from(number.get()).unwrap());
+                writer.publish(&one(number.get()), Some(&counted));
             }
-            done.store(true, Ordering::Release);
-        });
-        let image = Image::of(&memory).unwrap();
-        let mut seen = 0_u64;
-        while !done.load(Ordering::Acquire) || seen == 0 {
-            for process in image.processes() {
-                assert!(is_of_one_look(&process), "{process:?}");
-                seen = seen.saturating_add(1);
-            }
-            if let Some(found) = image.coverage() {
-                assert_eq!(found, coverage(found.seen));
-            }
+        };
+        let held = Held {
+            memory: &memory,
+            in_read: &change,
+            in_write: &|| {},
+        };
+        let reader = Image::of(held).unwrap();
+        // Eight times it tries, and then goes on without.
+        let found: Vec<Process> = reader.processes().collect();
+        assert_eq!(found.len(), usize::from(changes < 8), "{changes}");
+        assert!(found.iter().all(is_of_one_look), "{found:?}");
+        left.set(changes);
+        let found = reader.coverage();
+        assert_eq!(found.is_some(), changes < 8);
+        assert!(found.is_none_or(|found| found == coverage(found.seen)));
+    }
+}
+
+#[test]
+fn nobody_reads_what_is_half_written() {
+    let memory = Mapping::anonymous(u64::try_from(IMAGE_BYTES).unwrap()).unwrap();
+    let reader = Image::of(&memory).unwrap();
+    let looked = Cell::new(0);
+    let look_now = || {
+        assert!(reader.processes().all(|process| is_of_one_look(&process)));
+        if let Some(found) = reader.coverage() {
+            assert_eq!(found, coverage(found.seen));
         }
-    });
+        looked.set(looked.get() + 1);
+    };
+    let held = Held {
+        memory: &memory,
+        in_read: &|| {},
+        in_write: &look_now,
+    };
+    let writer = Image::create(held).unwrap();
+    for number in [1000, 2000, 3000] {
+        let counted = coverage(u32::try_from(number).unwrap());
+        assert!(writer.publish(&one(number), Some(&counted)));
+        assert_eq!(reader.processes().next().unwrap().id.start_ticks, number);
+    }
+    assert_eq!(looked.get(), 6);
 }
