@@ -146,16 +146,16 @@ fn host(sample: &Sample, lines: &mut Vec<String>) {
         size(memory.shmem_kib),
     ));
     lines.push(format!(
-        "           slab {} and {} fixed, dirty {}, committed {}",
+        "           slab {} and {} fixed, dirty {}",
         size(memory.slab_reclaimable_kib),
         size(memory.slab_unreclaimable_kib),
         size(memory.dirty_kib),
-        size(memory.committed_kib),
     ));
     lines.push(format!(
-        "swap       used {} of {}",
+        "swap       used {} of {}, committed {}",
         size(memory.swap_used_kib),
         size(memory.swap_total_kib),
+        size(memory.committed_kib),
     ));
     if memory.zfs_arc_kib.is_some() || memory.hugetlb_total_kib.is_some_and(|kib| kib > 0) {
         lines.push(format!(
@@ -202,7 +202,7 @@ fn processes(seen: &Seen, lines: &mut Vec<String>) {
         coverage.seen, coverage.read, coverage.threads
     ));
     let others: Vec<String> = [
-        (coverage.refused, "not allowed"),
+        (coverage.refused, "not allowed (run it as root)"),
         (coverage.gone, "ended meanwhile"),
         (coverage.failed, "unreadable"),
     ]
@@ -469,13 +469,13 @@ agent      not known: its configuration cannot be read
            /etc/hansho/agent.toml: not\\u{1b} allowed
 memory     used - of - (-), available -
            anonymous -, page cache -, shared -
-           slab - and - fixed, dirty -, committed -
-swap       used - of -
+           slab - and - fixed, dirty -
+swap       used - of -, committed -
 pressure   cpu -, memory - (all -), io - (all -)
 cpu        busy - (system -, steal -), iowait -
            - processors, - runnable, load -
 processes  5000 seen, 4000 read, 0 threads
-           900 not allowed, 90 ended meanwhile, 10 unreadable
+           900 not allowed (run it as root), 90 ended meanwhile, 10 unreadable
            others are hidden from this user (hidepid): run it as root
            /proc could not be read to its end
            2 of them were followed: the largest, and who ran
