@@ -214,9 +214,11 @@ pub const STATE_PARTS: u8 = 16;
 /// Two readings further apart than this many intervals start timers anew; windows go on ([`WINDOW_FILLED_PART`]).
 pub const GAP_INTERVALS: u32 = 2;
 
-/// Processes that the scout's table holds: as many as a large host of today runs, in some 300 KiB. Of more, those that
-/// matter stay (`src/scout/table.rs`).
+/// Processes that the scout's table holds: as many as a large host of today runs. Of more, those that matter stay
+/// (`src/scout/table.rs`).
 pub const PROCESSES: usize = 1024;
+/// The table itself, whatever there is to hold: a seventh of what all processes of the agent together may take.
+pub const PROCESS_TABLE_BYTES: usize = 384 * 1024;
 /// A process's name: the kernel keeps 15 bytes and a zero; what its own workers have more is cut.
 pub const PROCESS_NAME_BYTES: usize = 16;
 /// The unit of a process: as long as a subject, since alerts of services have it there.
@@ -238,9 +240,9 @@ pub const PROCESS_MARKS: usize = 4;
 pub const PROCESS_GROWTH_SHORT_MS: u64 = 10 * 60 * 1000;
 /// What "about a day" of growth is.
 pub const PROCESS_GROWTH_LONG_MS: u64 = 24 * 60 * 60 * 1000;
-/// Processes of the table that a step of the scout looks at again, and entries of `/proc` that it goes on by: at some 20 µs
-/// each a step of every second costs about a hundredth of one processor, whatever number of processes there is. The table is
-/// then at most 8 s old, and a host of 50,000 processes is gone through in less than seven minutes.
+/// Processes of the table that a step of the scout looks at again, and entries of `/proc` that it goes on by: at some 4 µs
+/// each (benches/README.md) a step of every second costs a thousandth of one processor, whatever number of processes there is.
+/// The table is then at most 8 s old, and a host of 50,000 processes is gone through in less than seven minutes.
 pub const PROCESSES_PER_STEP: usize = 128;
 /// Shortest time over which a process's CPU share is told: a clock tick is 10 ms, so that one is a twentieth of it.
 pub const PROCESS_CPU_MIN_MS: u64 = 200;

@@ -20,8 +20,8 @@ use super::process::{Growth, Identity, Process, Text};
 use crate::clock::Uptime;
 use crate::limit::{
     PROCESS_CPU_MIN_MS, PROCESS_GROWTH_LONG_MS, PROCESS_GROWTH_SHORT_MS, PROCESS_MARKS,
-    PROCESS_NAME_BYTES, PROCESS_SEATS_ON_TRIAL, PROCESS_SEATS_PER_LIST, PROCESS_UNIT_BYTES,
-    PROCESSES,
+    PROCESS_NAME_BYTES, PROCESS_SEATS_ON_TRIAL, PROCESS_SEATS_PER_LIST, PROCESS_TABLE_BYTES,
+    PROCESS_UNIT_BYTES, PROCESSES,
 };
 use crate::sample::process_group::CONTAINER_DIGITS;
 
@@ -117,8 +117,25 @@ pub enum Seen {
     Replaced,
 }
 
-/// Memory at the marks, newest first; absent where the process was not in the table, or could not be read, then.
-type Marks = [Option<u64>; PROCESS_MARKS];
+/// Memory at a mark; absent where the process was not in the table, or could not be read, then. Half as long as an option, of
+/// which a table would have 64 KiB more.
+#[derive(Clone, Copy, Debug)]
+struct Mark(u64);
+
+impl Mark {
+    const ABSENT: Self = Self(u64::MAX);
+
+    fn of(memory_kib: Option<u64>) -> Self {
+        memory_kib.map_or(Self::ABSENT, Self)
+    }
+
+    fn kib(self) -> Option<u64> {
+        (self.0 != Self::ABSENT.0).then_some(self.0)
+    }
+}
+
+/// Memory at the marks, newest first.
+type Marks = [Mark; PROCESS_MARKS];
 /// When the marks were set, newest first.
 type MarkTimes = [Option<Uptime>; PROCESS_MARKS];
 
@@ -154,7 +171,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// An empty one, on the heap since it is some 300 KiB.
+    /// An empty one, on the heap since it is long ([`PROCESS_TABLE_BYTES`]).
     #[must_use]
     pub fn boxed() -> Box<Self> {
         Box::new(Self {
@@ -298,13 +315,13 @@ impl Table {
         if is_due(&self.short_at, PROCESS_GROWTH_SHORT_MS, now) {
             push(&mut self.short_at, Some(now));
             for seat in self.seats.iter_mut().flatten() {
-                push(&mut seat.short, seat.process.memory_kib);
+                push(&mut seat.short, Mark::of(seat.process.memory_kib));
             }
         }
         if is_due(&self.long_at, PROCESS_GROWTH_LONG_MS, now) {
             push(&mut self.long_at, Some(now));
             for seat in self.seats.iter_mut().flatten() {
-                push(&mut seat.long, seat.process.memory_kib);
+                push(&mut seat.long, Mark::of(seat.process.memory_kib));
             }
         }
         self.known_smallest = None;
@@ -396,8 +413,8 @@ impl Table {
                 entered_at: look.at,
             },
             entered: look.memory_kib.map(|kib| (look.at, kib)),
-            short: [None; PROCESS_MARKS],
-            long: [None; PROCESS_MARKS],
+            short: [Mark::ABSENT; PROCESS_MARKS],
+            long: [Mark::ABSENT; PROCESS_MARKS],
             cpu_ms: look.cpu_ms,
             cpu_at: look.at,
             on_trial,
@@ -429,7 +446,7 @@ fn growth(
     marks: &Marks,
     times: &MarkTimes,
 ) -> Option<Growth> {
-    let oldest = marks.last().copied().flatten();
+    let oldest = marks.last().and_then(|mark| mark.kib());
     let oldest = times.last().copied().flatten().zip(oldest);
     let (at, before) = oldest.or(entered)?;
     let over_ms = look.at.since(at);
@@ -461,3 +478,4 @@ fn push<T: Copy>(values: &mut [T; PROCESS_MARKS], value: T) {
 }
 
 const _: () = assert!(PROCESS_MARKS == 4, "a mark each third");
+const _: () = assert!(size_of::<Table>() <= PROCESS_TABLE_BYTES);
