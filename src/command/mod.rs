@@ -25,6 +25,7 @@ mod status_told;
 mod status_words;
 mod test;
 mod top;
+mod top_json;
 mod top_words;
 
 use args::Args;
