@@ -142,7 +142,7 @@ fn cache() -> [Rule; 2] {
     ]
 }
 
-fn agent() -> [Rule; 10] {
+fn agent() -> [Rule; 11] {
     let hourly = |code, quantity| {
         let mut rule = event(code, quantity, 1);
         rule.clear_after_ms = HOUR_MS;
@@ -153,6 +153,7 @@ fn agent() -> [Rule; 10] {
         event(8002, Quantity::AlertsLost, 1),
         event(8003, Quantity::ClockStep, 2000),
         event(8004, Quantity::TickLate, 30_000),
+        level(8006, Quantity::ConfigurationRefused, LAST).between(amount(1), amount(0)),
         hourly(8007, Quantity::FramesRefused),
         level(8008, Quantity::ForwardSilence, LAST).between(amount(300), amount(299)),
         event(8009, Quantity::TickLate, 5000),
@@ -279,7 +280,7 @@ mod tests {
                 assert_eq!(rule.quantity(), known.quantity, "{}", known.number);
             }
         }
-        assert_eq!(rules.len(), 36);
+        assert_eq!(rules.len(), 37);
         assert!(rules.iter().all(|rule| entry(rule.code).is_some()));
     }
 

@@ -158,6 +158,7 @@ pub fn quantity(quantity: Quantity, language: Language) -> &'static str {
         ),
         Quantity::PostsRefused => ("posts refused", "拒否された送信"),
         Quantity::DiskRingFault => ("fault of the disk ring", "ディスクリングの異常"),
+        Quantity::ConfigurationRefused => ("configuration refused", "設定の拒否"),
         Quantity::HostSilence => ("time without a sign of life", "連絡のない時間"),
         Quantity::Reboots => ("reboots", "サーバーの再起動"),
         Quantity::AgentsSilent => ("silent agents of the site", "拠点の無応答の台数"),
