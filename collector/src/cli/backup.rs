@@ -1,5 +1,6 @@
 //! `backup`, `restore`, `migrate`: a copy of the store beside a running `serve`, the way back, and the way to a new version.
 
+use super::line::{Command, flag};
 use super::{print, store_failure};
 use crate::clock;
 use crate::config::Config;
@@ -8,6 +9,31 @@ use crate::keys::Masters;
 use crate::store::sqlite::backup::{self, Copied};
 use crate::store::{SqliteStore, Store as _};
 use std::path::Path;
+
+pub(super) const COMMANDS: &[Command] = &[
+    Command {
+        words: "migrate",
+        options: &[],
+        run: |line| migrate(&line.configuration()?),
+    },
+    Command {
+        words: "backup DIRECTORY",
+        options: &[flag("without-keys")],
+        run: |line| {
+            let directory = Path::new(line.need("DIRECTORY")?);
+            backup(
+                &line.configuration()?,
+                directory,
+                !line.flag("without-keys"),
+            )
+        },
+    },
+    Command {
+        words: "restore DIRECTORY",
+        options: &[],
+        run: |line| restore(&line.configuration()?, Path::new(line.need("DIRECTORY")?)),
+    },
+];
 
 /// Copies the store, and the masters unless told not to.
 pub(super) fn backup(config: &Config, target: &Path, with_keys: bool) -> Result<(), Failure> {
