@@ -188,7 +188,7 @@ fn burning_one(view: &View, said: &Words, live: &directory::Live, burning: &Burn
                 span { (pieces::place(view, live, alert, burning.agent)) }
                 span { (words.since) " " (values::dated(view, alert.occurred.or(alert.detected))) }
                 @if let Some(value) = alert.value {
-                    span { span.dim { (words.value) } " " strong { (values::value(alert.quantity, value, alert.total)) } }
+                    span { span.dim { (words.value) } " " strong { (values::value(words.language, alert.quantity, value, alert.total)) } }
                 }
             }
             p {

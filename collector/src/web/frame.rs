@@ -294,7 +294,7 @@ pub fn class(view: &View, alert: &StoredAlert, silent: Option<WallTime>) -> Stri
 
 /// Why it was raised or how it ended, value, level, worst and count, where they are known.
 pub fn judged(words: &Words, alert: &StoredAlert) -> Markup {
-    let shown = |number: u64| values::value(alert.quantity, number, alert.total);
+    let shown = |number: u64| values::value(words.language, alert.quantity, number, alert.total);
     html! {
         @match Ending::of(alert) {
             None => { @if let Some(why) = reason::raised(words, alert) { dt { (words.reason) } dd { (why) } } }
