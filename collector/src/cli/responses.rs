@@ -4,9 +4,9 @@ use super::line::{Command, Line, flag, text};
 use super::{print, reader, store_failure};
 use crate::api::told;
 use crate::api::uncovered::{self, Raised};
+use crate::codes;
 use crate::directory::Directory;
 use crate::exit::{FAILURE, Failure, USAGE};
-use crate::web::codes;
 use crate::zone::Zone;
 use serde_json::Value;
 

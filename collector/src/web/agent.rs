@@ -1,7 +1,6 @@
 //! The page of one agent: inventory, latest reading, rules that differ from the defaults, lost ranges.
 
 use super::charts::{self, Span};
-use super::codes::{self, Language};
 use super::forms::{Sent, Told, carry_out};
 use super::frame::{self, Live, View};
 use super::life::{self, Life};
@@ -10,6 +9,7 @@ use super::overview::Burning;
 use super::system::{notes, short, windows_now};
 use super::words_fleet::{self as words_fleet, Words};
 use super::{Site, fleet, forms, pieces, values, visible_agent};
+use crate::codes::{self, Language};
 use crate::handling::Refused;
 use crate::limit::{CHART_ROWS, PAGE_RESOLVED};
 use crate::notify::render::numbers;

@@ -1,12 +1,12 @@
 //! The first page: the fleet by customer. What burns, what is silent, what is taken and by whom until when; all else is counted.
 
-use super::codes::Severity;
 use super::frame::{self, Live, View};
 use super::life::{self, Life};
 use super::overview::{Burning, Known, Overview, SystemLine};
 use super::words_fleet::{self as words, Words};
 use super::{Site, pieces, values};
 use crate::clock::DAY_MS;
+use crate::codes::Severity;
 use crate::directory;
 use crate::limit::{PAGE_ALERTS, PAGE_OPEN, PAGE_RESOLVED, PAGE_SILENT};
 use crate::people::Scope;

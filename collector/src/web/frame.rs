@@ -1,13 +1,13 @@
 //! What is around every page, and the pieces that several pages share.
 
 use super::assets;
-use super::codes::{self, Severity, Text};
 use super::guard::{Entered, Way};
 use super::reason::{self, Ending};
 use super::values;
 use super::words::Words;
 use super::words_fleet;
 use super::words_people;
+use crate::codes::{self, Severity, Text};
 use crate::people::{Action, Viewer};
 use crate::plain::shown;
 use crate::store::{Agent, StoredAlert};

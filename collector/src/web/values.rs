@@ -1,8 +1,8 @@
 //! Numbers with their units.
 
-use super::codes::Language;
 use super::frame::View;
 use super::names;
+use crate::codes::Language;
 use crate::notify::render::numbers;
 use crate::store::{ClockQuality, Dated};
 use hansho::rule::{Quantity, Unit};

@@ -1,7 +1,7 @@
 //! The words of the fleet, of systems and of agents.
 
 use super::bilingual::bilingual;
-use super::codes::Language;
+use crate::codes::Language;
 
 bilingual! {
     skip: "本文へ", "Skip to the content";

@@ -2,8 +2,9 @@
 
 use super::super::frame::{self, View};
 use super::super::reason::Ending;
-use super::super::{codes, pieces, values, words_fleet, words_plan};
+use super::super::{pieces, values, words_fleet, words_plan};
 use super::Scene;
+use crate::codes;
 use crate::config::Response;
 use maud::{Markup, html};
 

@@ -1,4 +1,4 @@
-//! The registry of codes, as pages and commands ask for it: the one place of the collector that knows its shape.
+//! The registry of codes, as API, pages and commands ask for it.
 
 pub use hansho::code::{Language, Severity, Text};
 use hansho::code::{entry, text as registry_text};
