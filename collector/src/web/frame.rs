@@ -117,7 +117,10 @@ fn whole(
                 }
             } }
             div.aside {
-                @if live != Live::No { span #live-lost .live-lost role="status" hidden { (said.live_lost) } }
+                @if live != Live::No {
+                    span #live-lost .live-lost role="status" hidden data-page=(path) { (said.live_lost) }
+                    span #live-out .live-lost role="status" hidden { (said.live_out) " " a href=(path) { (said.live_again) } }
+                }
                 span #now data-live { (view.time(view.now)) }
                 (who(view))
                 a href={ (path) "?lang=" (words.other) } lang=(words.other) {
