@@ -7,7 +7,7 @@ use crate::directory::Directory;
 use crate::exit::{CONFIG, Failure};
 use crate::ingest::tls;
 use crate::keys::Masters;
-use crate::store::sqlite::MAIN_FILE;
+use crate::store::sqlite::{MAIN_FILE, mark};
 use crate::store::{SqliteStore, Store as _};
 use crate::zone::Zone;
 
@@ -37,6 +37,11 @@ fn check(line: &Line) -> Result<(), Failure> {
     let store =
         SqliteStore::open_reader(&config.directory).map_err(|error| store_failure(&error))?;
     store.check().map_err(|error| store_failure(&error))?;
+    if mark::clear(&config.directory).map_err(|error| store_failure(&error))? {
+        log::warn!(
+            "a collector had found the store damaged; all of it is whole, so that the mark is taken away"
+        );
+    }
     let totals = store.totals().map_err(|error| store_failure(&error))?;
     print(&format!(
         "configuration good; masters good; store good: {} agents, {} frames stored\n",

@@ -10,7 +10,10 @@ usage: hansho-collector COMMAND [--config FILE] [options]
   migrate                     bring the store of an older version up to date, as serve does when it starts
   backup DIRECTORY [--without-keys]
                               copy store and masters, also beside a running serve
-  restore DIRECTORY           bring a backup back; there must be no store yet
+  restore DIRECTORY [--told-until TIME]
+                              bring a backup back; there must be no store yet. What agents send again and happened until
+                              TIME is not mailed once more; without it that is the last sign of life of the store that was
+                              there, where it is in a directory beside it, else the moment of the backup
   check                       check configuration, certificate, masters and store
   agent add NAME --system CUSTOMER/SYSTEM [--key-file PATH]
                               add an agent; its key goes to PATH (mode 0600) or stdout
@@ -76,7 +79,7 @@ usage: hansho-collector COMMAND [--config FILE] [options]
   token revoke NAME           revoke an API token
 
 ROLE is viewer, operator or admin.
-TIME is 2026-11-24T03:20+09:00, 2026-11-24T03:20, 03:20 (the next one) or +30m, +2h, +1d.
+TIME is 2026-11-24T03:20+09:00, 2026-11-24T03:20, 03:20 (the next one, of --told-until the last) or +30m, +2h, +1d.
 AGENT is NAME, CUSTOMER/SYSTEM/NAME, or the agent's 16 hexadecimal digits.
 --config FILE is ./collector.toml where it is not given. Every command takes --help.
 Reading commands work beside a running serve.

@@ -92,7 +92,7 @@ fn print(text: &str) -> Result<(), Failure> {
 /// The exit code of a store's error.
 pub(crate) fn store_failure(error: &StoreError) -> Failure {
     let code = match error {
-        StoreError::Corrupt(_) | StoreError::Newer(_) => DATA,
+        StoreError::Corrupt(_) | StoreError::DayCorrupt(_) | StoreError::Newer(_) => DATA,
         StoreError::Full(_) | StoreError::Io(_) | StoreError::Busy => IO,
         StoreError::Taken(_)
         | StoreError::Older(_)

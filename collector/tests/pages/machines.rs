@@ -19,6 +19,16 @@ fn healthz_is_what_the_writer_says() {
     writer.join().unwrap();
     // The writer is gone.
     assert!(pages.get("/healthz", "").0.starts_with("http/1.1 503"));
+    pages
+        .metrics
+        .damage
+        .note("database disk image is malformed");
+    let (head, body) = pages.get("/healthz", "");
+    assert!(head.starts_with("http/1.1 503"));
+    assert_eq!(
+        body,
+        "the store is damaged: database disk image is malformed\n"
+    );
 }
 
 #[test]

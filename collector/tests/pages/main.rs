@@ -41,6 +41,7 @@ struct Pages {
     token: String,
     store: Arc<MemoryStore>,
     signs: Arc<SignsOfLife>,
+    metrics: Arc<Metrics>,
     jobs: Option<Receiver<Job>>,
     _stop: watch::Sender<bool>,
     _runtime: Runtime,
@@ -52,6 +53,7 @@ fn start() -> Pages {
 
 fn start_at(now: fn() -> WallTime) -> Pages {
     let signs = Arc::new(SignsOfLife::default());
+    let metrics = Arc::new(Metrics::default());
     let store = Arc::new(MemoryStore::default());
     let (queue, jobs) = sync_channel(4);
     let gate = gate(&store);
@@ -62,7 +64,7 @@ fn start_at(now: fn() -> WallTime) -> Pages {
         gate,
         writing: Arc::clone(&store) as Arc<dyn Store>,
         queue,
-        metrics: Arc::new(Metrics::default()),
+        metrics: Arc::clone(&metrics),
         signs: Arc::clone(&signs),
         now,
         zone: Zone::fixed("+09:00").unwrap(),
@@ -91,6 +93,7 @@ fn start_at(now: fn() -> WallTime) -> Pages {
         token,
         store,
         signs,
+        metrics,
         jobs: Some(jobs),
         _stop: stop,
         _runtime: runtime,
