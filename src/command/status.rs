@@ -190,7 +190,7 @@ fn run(args: &mut Args, out: &mut Output) -> Outcome {
 }
 
 /// The configuration of the agent, and the first fault of the one that the host has now.
-fn plan(named: Option<&Path>) -> Result<(Plan, Option<String>), Stop> {
+pub(crate) fn plan(named: Option<&Path>) -> Result<(Plan, Option<String>), Stop> {
     match named {
         Some(path) => of_running_and_why(path),
         None => match of_running_and_why(Path::new(CONFIG)) {
@@ -200,7 +200,11 @@ fn plan(named: Option<&Path>) -> Result<(Plan, Option<String>), Stop> {
     }
 }
 
-fn look(plan: &Plan, refused: Option<String>, language: Language) -> Result<Status, Stop> {
+pub(crate) fn look(
+    plan: &Plan,
+    refused: Option<String>,
+    language: Language,
+) -> Result<Status, Stop> {
     let memory_path = memory_path(plan);
     let disk_path = plan.spool.directory.join(DISK_FILE);
     let (memory_file, mut memory_ring) = open(&memory_path);

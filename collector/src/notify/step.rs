@@ -53,8 +53,8 @@ pub fn step(
     }
     let mut numbers = rows.numbers()?;
     let before = numbers;
-    let restored = rows.upkeep()?.restored;
     numbers.seen = now;
+    let restored = rows.upkeep()?.restored;
     let mut step = Step {
         rows,
         context,

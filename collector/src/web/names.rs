@@ -1,6 +1,6 @@
 //! Names of what is measured and lost, in both languages, in the words of docs/GLOSSARY.ja.md and of the codes' texts.
 
-use super::codes::Language;
+use crate::codes::Language;
 use crate::store::LostReason;
 use hansho::frame::kind::Stream;
 use hansho::rule::Quantity;
