@@ -10,6 +10,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::directory::Current;
 use crate::exit::{CONFIG, Failure, IO};
+use crate::ingest::tls::Certificates;
 use crate::limit::SIGNAL_MS;
 use crate::notify::http::Client;
 use crate::store::{SqliteStore, Store};
@@ -85,14 +86,18 @@ pub(super) struct Living {
 
 impl Living {
     /// Starts it once the listeners are bound.
-    pub(super) fn start(config: &Config, ingest: SocketAddr, site: &Site) -> Result<Self, Failure> {
+    pub(super) fn start(
+        config: &Config,
+        ingest: SocketAddr,
+        certificates: Option<&Arc<Certificates>>,
+        site: &Site,
+    ) -> Result<Self, Failure> {
         let refused = |said: String| Failure::new(CONFIG, said);
-        let certificate = config.ingest.tls.as_ref().map(|(chain, _)| chain.as_path());
         let manager = Arc::new(Manager::of_environment());
         let look = Look {
             metrics: Arc::clone(&site.metrics),
             queue: site.queue.clone(),
-            door: Door::new(ingest, certificate).map_err(refused)?,
+            door: Door::new(ingest, certificates).map_err(refused)?,
             manager: Arc::clone(&manager),
         };
         let watch = config.watch.as_ref();

@@ -10,7 +10,8 @@ use crate::handling;
 use crate::ingest::join::JoinGate;
 use crate::ingest::request::{Intake, Patience};
 use crate::ingest::server::Server;
-use crate::ingest::{Keys, Metrics, Refusal, SignsOfLife, tls};
+use crate::ingest::tls::Certificates;
+use crate::ingest::{Keys, Metrics, Refusal, SignsOfLife};
 use crate::keys::Masters;
 use crate::limit::{
     KEY_CACHE, KEY_CHANGES_MS, KEY_FRESH_MS, QUEUE_BATCHES, SETUP_MS, STANDBY_POLL_MS, STOP_MS,
@@ -135,10 +136,11 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
     clock::start();
     let masters = Masters::read_or_create(&config.masters)?;
     let tls = config.ingest.tls.as_ref();
-    let acceptor = tls.map(|(certificate, key)| tls::acceptor(certificate, key));
-    let acceptor = acceptor
+    let certificates = tls.map(|(certificate, key)| Certificates::read(certificate, key));
+    let certificates = certificates
         .transpose()
-        .map_err(|said| Failure::new(CONFIG, said))?;
+        .map_err(|said| Failure::new(CONFIG, said))?
+        .map(Arc::new);
     // A mail that cannot be written by a site's own template is found out now, not at night.
     mail::check(config)?;
     let open = |error: StoreError| store_failure(&error);
@@ -211,7 +213,7 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
     };
     let outcome = runtime.block_on(listen(
         config,
-        acceptor,
+        certificates.as_ref(),
         intake,
         site,
         newest_known,
@@ -311,7 +313,7 @@ async fn bind(what: &str, address: SocketAddr) -> Result<(TcpListener, SocketAdd
 
 async fn listen(
     config: &Config,
-    tls: Option<tokio_rustls::TlsAcceptor>,
+    certificates: Option<&Arc<Certificates>>,
     intake: Arc<Intake>,
     site: web::Site,
     newest_known: watch::Sender<u64>,
@@ -321,6 +323,8 @@ async fn listen(
     let mut terminate = signal(SignalKind::terminate()).map_err(no_signal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signal)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(no_signal)?;
+    let acceptor = certificates.map(Certificates::acceptor).transpose();
+    let tls = acceptor.map_err(|said| Failure::new(CONFIG, said))?;
     let (ingest, ingest_address) = bind("ingest", config.ingest.listen).await?;
     let (pages, pages_address) = bind("pages", config.pages.listen).await?;
     let (stop, stopping) = watch::channel(false);
@@ -339,7 +343,7 @@ async fn listen(
     offer_setup(&site.gate, &base)?;
     let ingest = tokio::spawn(server.run());
     let site = Arc::new(site);
-    let living = Living::start(config, ingest_address, &site)?;
+    let living = Living::start(config, ingest_address, certificates, &site)?;
     let looking = web::live::watch(Arc::clone(&site), newest_known, stopping.clone());
     tokio::spawn(looking);
     let pages = tokio::spawn(web::serve(pages, site, stopping));
@@ -357,7 +361,7 @@ async fn listen(
                 log::info!("SIGINT: stopping");
                 break;
             }
-            _ = hangup.recv() => reload::reload(&config.file, current),
+            _ = hangup.recv() => reload::reload(&config.file, current, certificates.map(Arc::as_ref)),
         }
     }
     drop(living);

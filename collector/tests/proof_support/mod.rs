@@ -16,6 +16,7 @@
     reason = "a test: what goes wrong fails it, as it should"
 )]
 
+pub mod faketime;
 #[path = "../mail_common/mod.rs"]
 pub mod mail_common;
 #[path = "../support/mod.rs"]
@@ -85,6 +86,16 @@ impl Serving {
 
     /// Starts one and does not wait.
     pub fn begin(here: &Path, config: &str, arguments: &[&str]) -> Self {
+        Self::begin_in(here, config, arguments, &[])
+    }
+
+    /// The same with these variables in its environment.
+    pub fn begin_in(
+        here: &Path,
+        config: &str,
+        arguments: &[&str],
+        environment: &[(&str, String)],
+    ) -> Self {
         let log = fs::File::options()
             .create(true)
             .append(true)
@@ -93,6 +104,7 @@ impl Serving {
         let child = Command::new(COLLECTOR)
             .args(arguments)
             .args(["--config", config])
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .current_dir(here)
             .stdout(Stdio::piped())
             .stderr(log)
@@ -204,6 +216,11 @@ impl Played {
 
     /// A Hello that promises a post each second.
     pub fn hello(&self, host: &str) -> Vec<u8> {
+        self.hello_promising(host, 1000)
+    }
+
+    /// A Hello that promises a post each so many milliseconds.
+    pub fn hello_promising(&self, host: &str, post_interval_ms: u32) -> Vec<u8> {
         let hello = Hello {
             version: "0.1.0",
             host,
@@ -214,7 +231,7 @@ impl Played {
             run_number: self.run,
             sample_interval_ms: 1000,
             report_interval_ms: 10_000,
-            post_interval_ms: 1000,
+            post_interval_ms,
             registry_version: 1,
             registry_hash: 2,
             config_hash: 3,

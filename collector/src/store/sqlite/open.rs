@@ -14,8 +14,8 @@ pub const MAIN_FILE: &str = "collector.sqlite";
 /// Name of the file that the writer locks.
 const LOCK_FILE: &str = "collector.lock";
 /// Newest `PRAGMA user_version` of either file: the number of its migrations that were run.
-const SCHEMA: u32 = 10;
-const MAIN: [&str; 10] = [
+const SCHEMA: u32 = 11;
+const MAIN: [&str; 11] = [
     include_str!("../../../migrations/0001_main.sql"),
     include_str!("../../../migrations/0002_main.sql"),
     include_str!("../../../migrations/0003_main.sql"),
@@ -26,6 +26,7 @@ const MAIN: [&str; 10] = [
     include_str!("../../../migrations/0008_main.sql"),
     include_str!("../../../migrations/0009_main.sql"),
     include_str!("../../../migrations/0010_main.sql"),
+    include_str!("../../../migrations/0011_main.sql"),
 ];
 const DAY_1: &str = include_str!("../../../migrations/0001_day.sql");
 
