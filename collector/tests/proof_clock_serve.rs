@@ -17,7 +17,7 @@ use proof_support::faketime::Clock;
 use proof_support::mail_common::{Postfix, certificate, parsed};
 use proof_support::support::{Event, Folder, alert, event};
 use proof_support::{
-    Played, Serving, add, alerts, alerts_of, decisions, http, log, mails, outbox, own_codes, store,
+    Played, Serving, alerts, alerts_of, decisions, http, log, mails, outbox, own_codes, store,
     until,
 };
 use std::collections::BTreeSet;
@@ -69,7 +69,7 @@ struct Site<'h> {
 impl<'h> Site<'h> {
     fn start(here: &'h Path, clock: Clock) -> Self {
         let mut agents =
-            ["web01", "web02", "web03"].map(|name| add(here, CONFIG, name, "mirai/order"));
+            ["web01", "web02", "web03"].map(|name| clock.add(CONFIG, name, "mirai/order"));
         let serving = clock.serve(CONFIG);
         for agent in &mut agents {
             let hello = agent.hello_promising("web", 30_000);

@@ -1,12 +1,11 @@
 //! A clock that the test sets while the collector runs: libfaketime (Debian's package `faketime`), preloaded into it. Only the wall clock
 //! is another; what measures how long something took goes on as ever.
 
-use super::{COLLECTOR, Serving, skip};
+use super::{Played, Serving, add_in, skip};
 use hansho_collector::clock::{DAY_MS, Date};
 use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 use std::time::SystemTime;
 
 /// The clock of the collectors of one folder.
@@ -87,15 +86,9 @@ impl Clock {
         Serving::begin_in(&self.here, config, &["serve"], &environment).listening(&self.here)
     }
 
-    /// Runs a command of the collector that sees it.
-    pub fn run(&self, config: &str, arguments: &[&str]) -> Output {
-        Command::new(COLLECTOR)
-            .args(["--config", config])
-            .args(arguments)
-            .envs(self.environment())
-            .current_dir(&self.here)
-            .output()
-            .unwrap()
+    /// Adds an agent by a command that sees it.
+    pub fn add(&self, config: &str, name: &str, system: &str) -> Played {
+        add_in(&self.here, config, name, system, &self.environment())
     }
 }
 

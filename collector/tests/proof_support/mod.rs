@@ -63,9 +63,20 @@ pub fn signal(pid: u32, signal: &str) {
 
 /// Runs a command of the collector.
 pub fn run(here: &Path, config: &str, arguments: &[&str]) -> Output {
+    run_in(here, config, arguments, &[])
+}
+
+/// The same with these variables in its environment.
+pub fn run_in(
+    here: &Path,
+    config: &str,
+    arguments: &[&str],
+    environment: &[(&str, String)],
+) -> Output {
     Command::new(COLLECTOR)
         .args(["--config", config])
         .args(arguments)
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .current_dir(here)
         .output()
         .unwrap()
@@ -170,8 +181,19 @@ pub struct Played {
 
 /// Adds an agent; its key is in `NAME.key`.
 pub fn add(here: &Path, config: &str, name: &str, system: &str) -> Played {
+    add_in(here, config, name, system, &[])
+}
+
+/// The same with these variables in the environment of the command.
+pub fn add_in(
+    here: &Path,
+    config: &str,
+    name: &str,
+    system: &str,
+    environment: &[(&str, String)],
+) -> Played {
     let file = format!("{name}.key");
-    let added = run(
+    let added = run_in(
         here,
         config,
         &[
@@ -183,6 +205,7 @@ pub fn add(here: &Path, config: &str, name: &str, system: &str) -> Played {
             "--key-file",
             &file,
         ],
+        environment,
     );
     assert!(
         added.status.success(),
