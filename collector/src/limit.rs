@@ -61,6 +61,8 @@ pub const REFUSAL_MS: u64 = 2_000;
 /// Without an authenticated post within this a connection is closed: strangers hold no place. It is the agent's own
 /// limit for a whole post.
 pub const STRANGER_MS: u64 = 10_000;
+/// A certificate that ends within this is told each day: a fortnight, after those that renew themselves have.
+pub const CERTIFICATE_ENDS_MS: u64 = 14 * 24 * 60 * 60 * 1000;
 /// A TLS handshake ends within this.
 pub const HANDSHAKE_MS: u64 = 10_000;
 /// The body of a request is complete within this: the agent's own limit for a whole post is 10 s.

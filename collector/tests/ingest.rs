@@ -14,6 +14,7 @@ mod support;
 use hansho::frame::answer::Answer;
 use hansho::frame::kind::{AgentId, Stream};
 use hansho::frame::seal::AgentKey;
+use hansho_collector::alive::door::Door;
 use hansho_collector::clock;
 use hansho_collector::ingest::join::{JoinGate, token_hash, token_text};
 use hansho_collector::ingest::request::{Intake, Patience};
@@ -596,6 +597,33 @@ fn tls_takes_batches_and_plain_text_does_not_get_through() {
     let _ = plain.read_to_end(&mut rest);
     assert!(!rest.starts_with(b"HTTP"));
     assert!(tls::acceptor(&private, &certificate).is_err());
+}
+
+/// Whoever asks the own listener whether it lives knows the certificate that it shows now.
+#[test]
+fn the_collector_knows_its_own_listener_by_a_certificate_that_was_replaced() {
+    let folder = support::Folder::new("own-door");
+    let files = [folder.path().join("c.pem"), folder.path().join("k.pem")];
+    let replace = || {
+        let made = rcgen::generate_simple_self_signed(["collector.test".to_owned()]).unwrap();
+        std::fs::write(&files[0], made.cert.pem()).unwrap();
+        std::fs::write(&files[1], made.signing_key.serialize_pem()).unwrap();
+    };
+    replace();
+    let certificates = Arc::new(tls::Certificates::read(&files[0], &files[1]).unwrap());
+    let collector = start(Setting {
+        tls: Some(certificates.acceptor().unwrap()),
+        ..Setting::default()
+    });
+    let door = Door::new(collector.address, Some(&certificates)).unwrap();
+    assert_eq!(door.ask(), Ok(()));
+    assert_eq!(certificates.renew(), Ok(false));
+    replace();
+    let others = Arc::new(tls::Certificates::read(&files[0], &files[1]).unwrap());
+    let stranger = Door::new(collector.address, Some(&others)).unwrap();
+    assert!(stranger.ask().is_err());
+    assert_eq!(certificates.renew(), Ok(true));
+    assert_eq!((door.ask(), stranger.ask()), (Ok(()), Ok(())));
 }
 
 fn join(collector: &Collector, token: &str, name: &str) -> (u16, serde_json::Value) {

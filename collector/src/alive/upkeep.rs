@@ -5,6 +5,7 @@ use super::forget;
 use crate::clock::{DAY_MS, Moment};
 use crate::config::{DailyMail, Keep};
 use crate::directory::Current;
+use crate::ingest::tls::Certificates;
 use crate::limit::{FORGET_PAUSE_MS, FORGET_ROUNDS, SWEEP_MS, UPKEEP_MS, VOUCH_FAR_MS};
 use crate::store::{Forget, Store, StoreError};
 use crate::zone::Zone;
@@ -25,6 +26,8 @@ pub struct Upkeep {
     pub daily: Option<DailyMail>,
     /// How long rows are kept.
     pub keep: Keep,
+    /// The listener's certificates, where it speaks TLS.
+    pub certificates: Option<Arc<Certificates>>,
     /// Zone of the daily mail's time.
     pub zone: Zone,
     /// The clock.
@@ -46,11 +49,15 @@ impl Upkeep {
     /// Works until the sender of `stop` is gone.
     pub fn run(&self, stop: &Receiver<()>) {
         let mut failing: Option<StoreError> = None;
-        let mut done_day: Option<u64> = None;
+        let (mut done_day, mut seen_day): (Option<u64>, Option<u64>) = (None, None);
         let mut retention = Retention::default();
         while stop.recv_timeout(Duration::from_millis(UPKEEP_MS)) == Err(RecvTimeoutError::Timeout)
         {
             let today = (self.now)().as_millis() / DAY_MS;
+            if seen_day != Some(today) {
+                seen_day = Some(today);
+                self.certificate();
+            }
             let mut outcome = self.mail().and_then(|()| self.look(&mut retention));
             if outcome.is_ok() && done_day != Some(today) {
                 outcome = self.forget(stop).map(|all| {
@@ -68,6 +75,23 @@ impl Upkeep {
                     failing = Some(error);
                 }
             }
+        }
+    }
+
+    /// Warns of a certificate before it cuts every agent off.
+    fn certificate(&self) {
+        let now = (self.now)();
+        let certificates = self.certificates.as_ref();
+        match certificates.and_then(|certificates| certificates.ends_soon(now)) {
+            Some(ends) if ends <= now => log::error!(
+                "[ingest] certificate ended {}: agents that do not pin it refuse it; replace it and send SIGHUP",
+                self.zone.show(ends)
+            ),
+            Some(ends) => log::warn!(
+                "[ingest] certificate ends {}: replace it before, and send SIGHUP",
+                self.zone.show(ends)
+            ),
+            None => {}
         }
     }
 

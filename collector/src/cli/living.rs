@@ -62,7 +62,7 @@ pub(super) fn upkeep(
     config: &Config,
     store: Arc<dyn Store>,
     current: &Arc<Current>,
-    zone: &Zone,
+    (zone, certificates): (&Zone, Option<&Arc<Certificates>>),
 ) -> Result<Thread, Failure> {
     let reading = SqliteStore::open_reader(&config.directory);
     let upkeep = Upkeep {
@@ -71,6 +71,7 @@ pub(super) fn upkeep(
         current: Arc::clone(current),
         daily: config.watch.as_ref().and_then(|watch| watch.daily.clone()),
         keep: config.keep,
+        certificates: certificates.map(Arc::clone),
         zone: zone.clone(),
         now: clock::now,
     };

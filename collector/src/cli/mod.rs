@@ -375,8 +375,12 @@ fn check(config: &Config) -> Result<(), Failure> {
         log::warn!("{warning}");
     }
     if let Some((certificate, key)) = &config.ingest.tls {
-        crate::ingest::tls::acceptor(certificate, key)
+        let certificates = crate::ingest::tls::Certificates::read(certificate, key)
             .map_err(|said| Failure::new(CONFIG, said))?;
+        if let Some(ends) = certificates.ends_soon(clock::now()) {
+            let ends = utc(ends.as_millis());
+            log::warn!("[ingest] certificate ends {ends}: replace it before, and send SIGHUP");
+        }
     }
     mail::check(config)?;
     let main = config.directory.join(crate::store::sqlite::MAIN_FILE);

@@ -135,12 +135,7 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
     // The first to ask: the daily mail says since when it runs.
     clock::start();
     let masters = Masters::read_or_create(&config.masters)?;
-    let tls = config.ingest.tls.as_ref();
-    let certificates = tls.map(|(certificate, key)| Certificates::read(certificate, key));
-    let certificates = certificates
-        .transpose()
-        .map_err(|said| Failure::new(CONFIG, said))?
-        .map(Arc::new);
+    let certificates = certificates(config)?;
     // A mail that cannot be written by a site's own template is found out now, not at night.
     mail::check(config)?;
     let open = |error: StoreError| store_failure(&error);
@@ -196,7 +191,12 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         .spawn(move || watcher.run(&watching))
         .map_err(|error| Failure::new(IO, format!("presence cannot be started: {error}")))?;
     let telling = telling::start(config, Arc::clone(&writing), &current, &metrics)?;
-    let upkeep = living::upkeep(config, Arc::clone(&writing), &current, &zone)?;
+    let upkeep = living::upkeep(
+        config,
+        Arc::clone(&writing),
+        &current,
+        (&zone, certificates.as_ref()),
+    )?;
     let (newest_known, newest) = watch::channel(0);
     let site = web::Site {
         store: reading,
@@ -231,6 +231,16 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         return Err(Failure::new(IO, "the writer failed"));
     }
     outcome
+}
+
+/// Those of the ingest listener, where it speaks TLS.
+fn certificates(config: &Config) -> Result<Option<Arc<Certificates>>, Failure> {
+    let tls = config.ingest.tls.as_ref();
+    let read = tls.map(|(certificate, key)| Certificates::read(certificate, key));
+    let read = read.transpose();
+    Ok(read
+        .map_err(|said| Failure::new(CONFIG, said))?
+        .map(Arc::new))
 }
 
 /// A thread a processor for connections, within reason.

@@ -54,9 +54,10 @@ impl Clock {
         fs::rename(new, self.here.join("clock")).unwrap();
     }
 
-    /// Sets it to a moment.
+    /// Sets it to a moment, or less than a second after it.
     pub fn set(&self, wall_ms: u64) {
-        self.step((wall_ms.div_ceil(1000) as i64) - (self.now_ms().div_ceil(1000) as i64));
+        let ahead_ms = wall_ms.cast_signed() - self.now_ms().cast_signed();
+        self.step((ahead_ms + 999).div_euclid(1000));
     }
 
     /// What it shows.
