@@ -251,7 +251,7 @@ pub const CLAIM_MS: u64 = 2 * SMTP_MAIL_MS + 60_000;
 pub const RETRY_MS: [u64; 6] = [30_000, 90_000, 300_000, 600_000, 1_200_000, 1_800_000];
 /// The longest of them: a message whose next try lies further ahead waits since before the clock was set back, and is tried now.
 pub const RETRY_LONGEST_MS: u64 = 1_800_000;
-/// A message that no server took in this time is given up. RFC 5321 (4.5.4.1) asks mail hosts for four to five days; an alarm of
+/// A message that no server took in this time since it was first tried is given up. RFC 5321 (4.5.4.1) asks mail hosts for four to five days; an alarm of
 /// yesterday wakes nobody, and another receiver was told long ago.
 pub const GIVE_UP_MS: u64 = 24 * 60 * 60 * 1000;
 /// Tries after which an undelivered message is told to somebody else; with [`RETRY_MS`] the third ends two minutes after the
