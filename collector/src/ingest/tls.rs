@@ -148,7 +148,7 @@ mod tests {
         let key = KeyPair::generate().unwrap();
         let authority = Issuer::new(params(2040), KeyPair::generate().unwrap());
         // date -u -d 2031-02-03 +%s
-        let expected = Some(WallTime::from_millis(1_927_929_600_000));
+        let expected = Some(WallTime::from_millis(1_927_843_200_000));
         let own = params(2031).self_signed(&key).unwrap();
         assert_eq!(ends(own.der()), expected);
         let issued = params(2031).signed_by(&key, &authority).unwrap();
