@@ -75,8 +75,7 @@ impl Clock {
             ("FAKETIME_TIMESTAMP_FILE", text(&self.here.join("clock"))),
             ("FAKETIME_NO_CACHE", "1".to_owned()),
             ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
-            // Nothing is shared with other processes, and files keep their own times.
-            ("FAKETIME_DISABLE_SHM", "1".to_owned()),
+            // Files keep their own times.
             ("NO_FAKE_STAT", "1".to_owned()),
         ]
     }
@@ -90,6 +89,14 @@ impl Clock {
     /// Adds an agent by a command that sees it.
     pub fn add(&self, config: &str, name: &str, system: &str) -> Played {
         add_in(&self.here, config, name, system, &self.environment())
+    }
+}
+
+/// Removes what a process that was killed leaves of libfaketime in shared memory.
+pub fn forget(pid: u32) {
+    for name in ["faketime_shm", "sem.faketime_sem"] {
+        // Most have none.
+        let _ = fs::remove_file(Path::new("/dev/shm").join(format!("{name}_{pid}")));
     }
 }
 

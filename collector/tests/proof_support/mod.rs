@@ -159,6 +159,7 @@ impl Drop for Serving {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        faketime::forget(self.child.id());
     }
 }
 
