@@ -368,6 +368,17 @@ pub const LINK_FORM_BYTES: usize = 16 * 1024;
 /// Entries of the audit that are read at once.
 pub const AUDIT_PAGE: usize = 1_000;
 
+/// So long after a restore it is asked of what agents send whether it was told before: they send again within minutes. Who comes
+/// later was cut off, and of that nobody was told.
+pub const TOLD_BEFORE_MS: u64 = 24 * 60 * 60 * 1000;
+/// What happened so shortly before the last sign of life of a collector may not have been told any more: a batch, a decision and a
+/// mail take seconds, an agent posts each 20 s. A mail twice is better than none.
+pub const TOLD_MARGIN_MS: u64 = 60_000;
+/// Directories beside the store's that `restore` looks into for the store that was there before.
+pub const DIRECTORIES_BESIDE: usize = 256;
+/// Where for so long nothing was held back as told before a restore, the log says how much it was.
+pub const TOLD_QUIET_MS: u64 = 30_000;
+
 /// Workers that hand messages over: one slow server holds up one of them, and there are two or three servers.
 pub const NOTIFIER_WORKERS: usize = 4;
 /// How often the notifier looks whether anything was stored or is due: a mail is to be out within two seconds.
@@ -398,6 +409,15 @@ pub const BACKUP_OLD_MS: u64 = 7 * 24 * 60 * 60 * 1000;
 pub const DISK_LOW_PERMILLE: u64 = 100;
 /// A message that waits for so long stands there too: the mail server answers within minutes.
 pub const WAITING_OLD_MS: u64 = 60 * 60 * 1000;
+
+/// How long after its start a collector has its store looked through first: the rush of agents is over.
+pub const INSPECT_FIRST_MS: u64 = 15 * 60 * 1000;
+/// How often after that: once a day, so that of a week of backups most are of before the damage.
+pub const INSPECT_EVERY_MS: u64 = 24 * 60 * 60 * 1000;
+/// A look is given up after this: while it lasts, the write-ahead log cannot be begun anew and grows.
+pub const INSPECT_LONGEST_MS: u64 = 10 * 60 * 1000;
+/// How often a look is asked whether it may go on.
+pub const INSPECT_POLL_MS: u64 = 100;
 
 /// How often is looked at what made progress.
 pub const ALIVE_MS: u64 = 1_000;

@@ -4,7 +4,6 @@ use super::context::{About, Routing};
 use super::returned::reason_of;
 use super::step::Step;
 use super::thread::{rank, strand_of};
-use crate::limit::LATE_WAIT_MS;
 use crate::store::{
     Channel, ClockQuality, Event, EventKind, ListOf, Outcome, Reason, StoreError, StoredAlert,
     Thread, Waiting,
@@ -26,7 +25,8 @@ pub fn is_late(alert: &StoredAlert, now: WallTime, late_ms: u64) -> bool {
 
 impl Step<'_> {
     fn late(&self, alert: &StoredAlert) -> bool {
-        is_late(alert, self.now, self.context.policy.late_ms)
+        // What people were told before a restore came in time then.
+        self.told_before.is_none() && is_late(alert, self.now, self.context.policy.late_ms)
     }
 
     pub(super) fn urgency(&self, about: &About) -> Urgency {
@@ -177,10 +177,7 @@ impl Step<'_> {
         thread: &mut Thread,
     ) -> Result<(), StoreError> {
         let number = self.next_decision();
-        let due = self
-            .context
-            .directory
-            .next_digest(about.customer(), self.now);
+        let due = self.next_digest(about.customer());
         self.wait(ListOf::Digest, about.customer(), about, (number, due))?;
         let routing = self.routing(about, 1);
         self.tell_machines(number, about, thread, (Reason::Digest, routing))?;
@@ -197,7 +194,7 @@ impl Step<'_> {
         thread: &mut Thread,
     ) -> Result<(), StoreError> {
         let number = self.next_decision();
-        let due = later(self.now, LATE_WAIT_MS);
+        let due = self.next_late_list();
         self.wait(ListOf::Late, about.customer(), about, (number, due))?;
         thread.listed = Some(ListOf::Late);
         let listed = (Reason::Late, Outcome::Listed);
@@ -282,10 +279,7 @@ impl Step<'_> {
         thread: &mut Thread,
     ) -> Result<(), StoreError> {
         let number = self.next_decision();
-        let due = self
-            .context
-            .directory
-            .next_digest(about.customer(), self.now);
+        let due = self.next_digest(about.customer());
         self.wait(ListOf::Digest, about.customer(), about, (number, due))?;
         if thread.messages > 0 {
             let receivers = self.told_in(thread)?;
@@ -327,13 +321,10 @@ impl Step<'_> {
         let (reason, list, due) = match self.urgency(about) {
             Urgency::Record => return self.over(number, event, about, None),
             Urgency::WorkingHours => {
-                let due = self
-                    .context
-                    .directory
-                    .next_digest(about.customer(), self.now);
+                let due = self.next_digest(about.customer());
                 (Reason::Digest, ListOf::Digest, due)
             }
-            Urgency::Now => (Reason::Late, ListOf::Late, later(self.now, LATE_WAIT_MS)),
+            Urgency::Now => (Reason::Late, ListOf::Late, self.next_late_list()),
         };
         self.wait(list, about.customer(), about, (number, due))?;
         self.over(number, event, about, Some(reason))

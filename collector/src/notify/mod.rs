@@ -1,6 +1,7 @@
 //! Who is told what: decisions on what happened to alerts, and the outbox.
 //!
 //! [`step`] is one transaction of decisions: [`decide`] on events, [`look`] on what is due, [`lists`] on digests and summaries;
+//! [`before`] says what people were told before a restore;
 //! [`thread`] says which alerts belong together, [`returned`] what tells of a host that is back, [`tell`] fills the [`outbox`]. [`context`] is what they are told beside rows:
 //! [`who`] is responsible, what people [`handled`]. [`compose`] makes a [`notice`] of a row of the outbox: what a message says, as
 //! plain values; [`render`] writes it, or a site's own [`template`] does. [`courier`] takes it to its receiver: [`letter`] makes a mail
@@ -8,6 +9,7 @@
 //! [`notifier`] is the thread that does all this. docs/NOTIFY.md has the rules and the crash cases.
 
 pub mod alertmanager;
+pub mod before;
 pub mod compose;
 pub mod context;
 pub mod courier;

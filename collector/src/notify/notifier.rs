@@ -8,9 +8,10 @@ use super::handled::StoredHandling;
 use super::outbox::{Attempt, InHand, Marked, Tried, begin, claim, finish};
 use super::step::{has_work, step};
 use super::who::Configured;
+use crate::clock::Moment;
 use crate::directory::Current;
 use crate::ingest::Metrics;
-use crate::limit::{NOTIFIER_PAUSE_MS, NOTIFIER_WORKERS};
+use crate::limit::{NOTIFIER_PAUSE_MS, NOTIFIER_WORKERS, TOLD_QUIET_MS};
 use crate::store::{Decision, Outgoing, Store, StoreError};
 use hansho::clock::WallTime;
 use std::sync::Arc;
@@ -64,6 +65,8 @@ struct Shift {
     failing: Option<StoreError>,
     /// What is wrong with `[mail]`, said once.
     refused: Option<String>,
+    /// Messages held back as told before a restore, and when the newest: said once where no more come.
+    held: Option<(u64, Moment)>,
 }
 
 impl Notifier {
@@ -90,6 +93,7 @@ impl Notifier {
             courier: None,
             failing: None,
             refused: None,
+            held: None,
         };
         let mut stopping = false;
         loop {
@@ -106,6 +110,7 @@ impl Notifier {
                     shift.failing = Some(error);
                 }
             }
+            say_held(&mut shift, stopping);
             if stopping && shift.in_hand.is_empty() {
                 return;
             }
@@ -135,11 +140,11 @@ impl Notifier {
         let configured = Configured {
             live: self.current.get(),
         };
-        self.decisions(&configured)?;
+        self.decisions(shift, &configured)?;
         self.hand_out(shift, &configured, errands)
     }
 
-    fn decisions(&self, configured: &Configured) -> Result<(), StoreError> {
+    fn decisions(&self, shift: &mut Shift, configured: &Configured) -> Result<(), StoreError> {
         let policy = configured.policy();
         loop {
             let context = Context {
@@ -162,6 +167,10 @@ impl Notifier {
                 Ok(())
             })?;
             stepped.decisions.iter().for_each(log_one);
+            if stepped.held > 0 {
+                let before = shift.held.map_or(0, |(held, _)| held);
+                shift.held = Some((before.saturating_add(stepped.held), Moment::now()));
+            }
             if !stepped.more {
                 return Ok(());
             }
@@ -295,6 +304,20 @@ fn courier_of(
             }
             before.map(Arc::clone)
         }
+    }
+}
+
+/// One line for all that agents sent again, once no more of it comes.
+fn say_held(shift: &mut Shift, stopping: bool) {
+    let quiet = Duration::from_millis(TOLD_QUIET_MS);
+    if let Some((held, newest)) = shift.held
+        && (stopping || newest.elapsed() >= quiet)
+    {
+        shift.held = None;
+        log::warn!(
+            "after the restore: {held} messages to people are not sent, since what they tell happened before --told-until; \
+             the pages of their alerts name them"
+        );
     }
 }
 

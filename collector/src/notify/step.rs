@@ -4,7 +4,8 @@ use super::context::{About, Context};
 use crate::limit::{STEP_EVENTS, STEP_THREADS};
 use crate::store::rows::AllRows;
 use crate::store::{
-    AlertId, Decision, Event, EventKind, Numbers, Outcome, Reason, StoreError, StoredAlert,
+    AlertId, Decision, Event, EventKind, Numbers, Outcome, Reason, Restored, StoreError,
+    StoredAlert,
 };
 use hansho::clock::WallTime;
 
@@ -15,6 +16,8 @@ pub struct Stepped {
     pub decisions: Vec<Decision>,
     /// There may be more to do at once.
     pub more: bool,
+    /// Messages that are not sent, since people were told before a restore.
+    pub held: u64,
 }
 
 /// A step under way.
@@ -24,6 +27,14 @@ pub(super) struct Step<'s> {
     pub(super) now: WallTime,
     pub(super) numbers: Numbers,
     pub(super) decisions: Vec<Decision>,
+    /// Where the store was a backup.
+    pub(super) restored: Option<Restored>,
+    /// When what is decided on now happened, where people were told of it before the restore.
+    pub(super) told_before: Option<WallTime>,
+    /// It happened before the restore.
+    pub(super) known_before: bool,
+    /// Messages held back as told before.
+    pub(super) held: u64,
 }
 
 /// Decides on the events after the cursor and on what is due; writes decisions, threads, outbox and cursor. To be run in one
@@ -38,18 +49,24 @@ pub fn step(
 ) -> Result<Stepped, StoreError> {
     let numbers = rows.numbers()?;
     let before = numbers;
+    let restored = rows.upkeep()?.restored;
     let mut step = Step {
         rows,
         context,
         now,
         numbers,
         decisions: Vec::new(),
+        restored,
+        told_before: None,
+        known_before: false,
+        held: 0,
     };
     let events = step.rows.events_after(numbers.cursor, STEP_EVENTS)?;
     for event in &events {
         step.event(event)?;
         step.numbers.cursor = event.number;
     }
+    step.look_ahead();
     let due = step.rows.threads_due(now, STEP_THREADS)?;
     for thread in &due {
         // An event of this step, or a thread before, may have changed it.
@@ -63,7 +80,10 @@ pub fn step(
         step.send_list(list, &key)?;
     }
     let Step {
-        numbers, decisions, ..
+        numbers,
+        decisions,
+        held,
+        ..
     } = step;
     if numbers != before {
         rows.put_numbers(&numbers)?;
@@ -71,6 +91,7 @@ pub fn step(
     Ok(Stepped {
         more: events.len() == STEP_EVENTS || due.len() == STEP_THREADS,
         decisions,
+        held,
     })
 }
 
@@ -100,6 +121,7 @@ impl Step<'_> {
                 at: self.now,
             });
         };
+        self.look_back(event, &alert);
         let about = self.about(alert)?;
         match event.kind {
             EventKind::Raised | EventKind::Reopened => self.raised(event, &about),

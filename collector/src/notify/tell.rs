@@ -183,7 +183,9 @@ impl Step<'_> {
             let quiet = (Reason::NoReceiver, Outcome::Quiet);
             return self.conclude_as(number, event, about, thread, quiet);
         }
-        let group = self.is_crowded(about, reason, &routing)?;
+        // What was told before a restore crowds nobody now.
+        let told_before = self.told_before;
+        let group = told_before.is_none() && self.is_crowded(about, reason, &routing)?;
         let mut now = Vec::new();
         let mut later_on = None;
         for receiver in &routing.receivers {
@@ -193,7 +195,7 @@ impl Step<'_> {
                 let due = later(self.now, GROUP_WAIT_MS);
                 self.wait(ListOf::Group, &about.place(), about, (number, due))?;
                 later_on = Some(ListOf::Group);
-            } else if self.is_over_ceiling(about, receiver)? {
+            } else if told_before.is_none() && self.is_over_ceiling(about, receiver)? {
                 let due = later(self.now, STORM_WAIT_MS);
                 self.wait(ListOf::Storm, &receiver.name, about, (number, due))?;
                 later_on = later_on.or(Some(ListOf::Storm));
@@ -202,7 +204,9 @@ impl Step<'_> {
             }
         }
         if alarm {
-            thread.first_told.get_or_insert(self.now);
+            thread
+                .first_told
+                .get_or_insert(told_before.unwrap_or(self.now));
             thread.last_told = Some(self.now);
             thread.untaken = thread.untaken.or(Some(self.now));
             thread.level = thread.level.max(1);
@@ -270,7 +274,7 @@ impl Step<'_> {
                 // New in the thread: a shared mailbox still shows it where it belongs.
                 references.extend(earlier.first().map(|first| first.message_id.clone()));
             }
-            let outgoing = Outgoing {
+            let mut outgoing = Outgoing {
                 number: self.next_outgoing(),
                 decision,
                 reason,
@@ -284,7 +288,7 @@ impl Step<'_> {
                 message_id: message_id(
                     &name,
                     thread.messages,
-                    &receiver.name,
+                    &format!("{}{}", receiver.name, self.life(thread.messages)),
                     &self.context.policy.domain,
                 ),
                 references,
@@ -301,6 +305,7 @@ impl Step<'_> {
                 served: Vec::new(),
                 subject: String::new(),
             };
+            self.hold_back(&mut outgoing);
             self.rows.put_outgoing(&outgoing)?;
         }
         Ok(())

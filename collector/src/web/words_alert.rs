@@ -25,6 +25,7 @@ bilingual! {
     by_alertmanager: "Alertmanager", "Alertmanager";
     attempts: "試行", "attempts";
     said_so: "最後の結果", "outcome so far";
+    told_before: "復元前に通知済みとみなし、送信していません", "taken for told before the restore, not sent";
     known: "分かっていること", "What is known";
     presumed: "推定(未確定)", "Presumed, not confirmed";
     last_sign: "最後の受信", "last heard";

@@ -22,7 +22,7 @@ pub use presence::{
     AgentFacts, AlertCause, BackCause, BootReason, CollectorLife, DoubleSign, Presence, Presumed,
     Rebooted, Rival, SilenceCause, SilentSite, Standing, StoredGoodbye,
 };
-pub use upkeep::{Daily, Forget, Tally, Upkeep};
+pub use upkeep::{Daily, Forget, Restored, Tally, Upkeep};
 pub use window::{
     Days, Occurrence, Place, Schedule, Texts, Weekly, Window, WindowKind, WindowScope,
 };

@@ -420,6 +420,15 @@ pub struct Outgoing {
     pub subject: String,
 }
 
+impl Outgoing {
+    /// True where it was never sent: the collector that the restored backup is of had told it. `created` and `done` are then when
+    /// what it tells happened.
+    #[must_use]
+    pub const fn told_before(&self) -> bool {
+        matches!(self.state, Sending::Delivered) && self.attempts == 0
+    }
+}
+
 /// Which list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ListOf {
