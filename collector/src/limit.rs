@@ -238,6 +238,11 @@ pub const GROUP_SPAN_MS: u64 = 60_000;
 pub const GROUP_WAIT_MS: u64 = 10_000;
 /// Span over which the ceiling of a receiver counts messages: as it is configured, an hour.
 pub const CEILING_SPAN_MS: u64 = 60 * 60 * 1000;
+/// Decisions kept of a thread that stands open: a page of an alert that nobody can read through. Of those before, what changed
+/// nothing for people is a number (its count, its messages).
+pub const THREAD_DECISIONS: usize = 500;
+/// So many more are put together at once: each time costs a walk through the thread.
+pub const THREAD_SLACK: usize = 100;
 /// How often what a ceiling held back is summed up.
 pub const STORM_WAIT_MS: u64 = 10 * 60 * 1000;
 /// A thread that is kept quiet is looked at again after this: silences and windows can be ended early.
@@ -306,6 +311,11 @@ pub const TEMPLATE_FUEL: u64 = 200_000;
 /// How long an Alertmanager keeps an alert that it hears nothing more of: it would end after five minutes by default
 /// (`resolve_timeout`), while a collector tells it of changes and repeats only.
 pub const ALERTMANAGER_HOLD_MS: u64 = 24 * 60 * 60 * 1000;
+/// How often an Alertmanager hears again of what stands open and changes nothing, taken or silenced: three of four may fail.
+pub const ALERTMANAGER_RENEW_MS: u64 = ALERTMANAGER_HOLD_MS / 4;
+/// Difference between wall clock and monotonic clock from one round of the notifier to the next that is a step of the clock:
+/// `adjtime` slews by half a millisecond a second, NTP steps from 128 ms (and hardly ever below a second).
+pub const CLOCK_STEPPED_MS: u64 = 1_000;
 
 /// Bytes of collector.toml at most: 10,000 rows of 400 bytes.
 pub const CONFIG_BYTES: usize = 4 * 1024 * 1024;
@@ -393,10 +403,11 @@ pub const EVENTS_DAYS: u32 = 366;
 pub const OUTBOX_DAYS: u32 = 366;
 /// Days that the audit is kept, by default: five years, as contracts of operation ask for records of work.
 pub const AUDIT_DAYS: u32 = 1827;
-/// Rows that one transaction of the retention forgets at most of a table, with what belongs to each: batches wait some milliseconds for it.
-pub const FORGET_ROWS: usize = 500;
+/// Rows that one transaction of the retention forgets at most of a table, with what belongs to each: batches wait for it, some
+/// milliseconds, 20 in an unoptimised build with a million rows of each table.
+pub const FORGET_ROWS: usize = 200;
 /// Such transactions in a row before the retention rests.
-pub const FORGET_ROUNDS: u32 = 200;
+pub const FORGET_ROUNDS: u32 = 500;
 /// Pause between two of them: batches go first.
 pub const FORGET_PAUSE_MS: u64 = 20;
 /// A daily mail that could not be decided at its time, because no collector ran, is sent up to so long after it.

@@ -171,7 +171,7 @@ fn once_a_reader_found_it_damaged_nothing_is_written_any_more() {
     assert_eq!(store.accept(&[], at(2)).map(drop), damaged());
     assert_eq!(store.alive(&[]), damaged());
     assert_eq!(
-        store.transact(&mut |_| unreachable!("nothing is decided on it")),
+        store.transact(&mut |_| panic!("nothing is decided on it")),
         damaged()
     );
     // What can be read is read.

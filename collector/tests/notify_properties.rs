@@ -242,6 +242,20 @@ fn check(world: &World, known: &Known) {
     for (_, name) in &world.taken_by_servers {
         assert!(names.contains(name));
     }
+    // A thread arrives in its order: what a receiver got for the first time, it got after all that came before.
+    let mut order: BTreeMap<(String, AlertId), u64> = BTreeMap::new();
+    let mut got = BTreeSet::new();
+    for (receiver, name) in &world.taken_by_servers {
+        let message = messages
+            .values()
+            .find(|one| one.message_id == *name)
+            .unwrap();
+        if let Some(thread) = message.thread.filter(|_| got.insert(message.number)) {
+            let newest = order.entry((receiver.clone(), thread)).or_default();
+            assert!(*newest < message.number, "{message:?} came after {newest}");
+            *newest = message.number;
+        }
+    }
     // Every decision to tell has its messages.
     for decision in decisions.values() {
         let of = messages

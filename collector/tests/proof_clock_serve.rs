@@ -310,7 +310,6 @@ fn the_clock_of_a_running_collector_steps() {
 }
 
 #[test]
-#[ignore = "the notifier's intervals are counted by the clock: a step back of an hour delays them by an hour"]
 fn a_step_back_delays_no_escalation() {
     let own = certificate(&["localhost"]);
     let folder = Folder::new("proof-clock-back");

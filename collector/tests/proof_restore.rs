@@ -152,6 +152,19 @@ fn arrived(postfix: &Postfix, many: usize) {
     });
 }
 
+/// What was not sent stands in the threads.
+fn held_stand_in_their_threads(here: &Path) {
+    let held = outbox(here).into_iter().filter(|one| one.told_before());
+    let held: Vec<_> = held.collect();
+    assert_eq!(held.len(), 5, "{held:?}");
+    assert!(
+        held.iter().all(|one| one
+            .said
+            .starts_with("told before the restore (--told-until ")),
+        "{held:?}"
+    );
+}
+
 #[test]
 fn a_collector_restored_from_a_backup_mails_nothing_twice() {
     let own = certificate(&["localhost"]);
@@ -236,16 +249,7 @@ fn a_collector_restored_from_a_backup_mails_nothing_twice() {
     assert!(ids.values().all(|many| *many == 1), "{ids:?}");
     assert!(told.values().all(|many| *many == 1), "{told:?}");
     assert_eq!(ids.len(), before.0.len() + 2);
-    // What was not sent stands in the threads.
-    let held = outbox(here).into_iter().filter(|one| one.told_before());
-    let held: Vec<_> = held.collect();
-    assert_eq!(held.len(), 5, "{held:?}");
-    assert!(
-        held.iter().all(|one| one
-            .said
-            .starts_with("told before the restore (--told-until ")),
-        "{held:?}"
-    );
+    held_stand_in_their_threads(here);
     let (open, _) = alerts(here, 5001)
         .into_iter()
         .find(|(alert, _)| alert.identity.subject == "open")

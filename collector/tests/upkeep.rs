@@ -130,6 +130,8 @@ fn thread(root: AlertId, ended: Option<WallTime>) -> Thread {
         reminded_report: None,
         quiet: None,
         due: None,
+        told_from: 0,
+        moved_from: None,
     }
 }
 

@@ -179,7 +179,7 @@ impl Step<'_> {
         let number = self.next_decision();
         let due = self.next_digest(about.customer());
         self.wait(ListOf::Digest, about.customer(), about, (number, due))?;
-        let routing = self.routing(about, 1);
+        let routing = self.routing(about);
         self.tell_machines(number, about, thread, (Reason::Digest, routing))?;
         thread.listed = Some(ListOf::Digest);
         thread.last_told = Some(self.now);
@@ -241,7 +241,7 @@ impl Step<'_> {
         if thread.listed == Some(ListOf::Digest) && !mailed {
             return self.end_in_digest(event, about, &mut thread);
         }
-        if thread.messages > 0 {
+        if thread.messages > 0 && !self.unheard_here(&thread)? {
             return self.tell_end(event, about, &mut thread);
         }
         let outcome = match thread.listed {
@@ -253,11 +253,17 @@ impl Step<'_> {
         self.conclude(Some(event), about, &mut thread, outcome)
     }
 
+    /// Whether its agent came from another customer, and nobody here was told yet.
+    fn unheard_here(&mut self, thread: &Thread) -> Result<bool, StoreError> {
+        Ok(thread.told_from > 0 && thread.listed.is_none() && self.told_in(thread)?.is_empty())
+    }
+
     /// Whether a message of the thread itself went to people; a list is not one.
     fn people_were_told(&mut self, thread: &Thread) -> Result<bool, StoreError> {
         let messages = self.rows.outgoing_of_thread(thread.root)?;
         Ok(messages
             .iter()
+            .filter(|message| message.number > thread.told_from)
             .any(|message| message.channel == Channel::Mail))
     }
 

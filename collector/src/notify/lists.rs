@@ -76,7 +76,7 @@ impl Step<'_> {
             let about = self.about(alert)?;
             // Machines were told by themselves, except of what was over when it came.
             let machines = list == ListOf::Late;
-            let mut receivers = self.routing(&about, 1).receivers;
+            let mut receivers = self.routing(&about).receivers;
             if let Some(thread) = self.earlier_thread(&about.alert)? {
                 receivers.extend(self.told_in(&thread)?);
             }

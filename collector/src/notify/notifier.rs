@@ -7,6 +7,7 @@ use super::courier::Courier;
 use super::handled::StoredHandling;
 use super::outbox::{Attempt, InHand, Marked, Tried, begin, claim, finish};
 use super::step::{has_work, step};
+use super::stepped;
 use super::who::Configured;
 use crate::clock::Moment;
 use crate::directory::Current;
@@ -62,6 +63,8 @@ struct Shift {
     /// Messages that workers have in hand.
     in_hand: Vec<InHand>,
     courier: Option<(Configured, Arc<Courier>)>,
+    /// Both clocks at the round before.
+    clocks: Option<(WallTime, Moment)>,
     failing: Option<StoreError>,
     /// What is wrong with `[mail]`, said once.
     refused: Option<String>,
@@ -91,6 +94,7 @@ impl Notifier {
             fence: 0,
             in_hand: Vec::new(),
             courier: None,
+            clocks: None,
             failing: None,
             refused: None,
             held: None,
@@ -140,8 +144,38 @@ impl Notifier {
         let configured = Configured {
             live: self.current.get(),
         };
+        self.go_on_if_stepped(shift, &configured)?;
         self.decisions(shift, &configured)?;
         self.hand_out(shift, &configured, errands)
+    }
+
+    /// Notices a step of the clock since the round before.
+    fn go_on_if_stepped(
+        &self,
+        shift: &mut Shift,
+        configured: &Configured,
+    ) -> Result<(), StoreError> {
+        let (wall, moment) = ((self.now)(), Moment::now());
+        let Some((wall_before, before)) = shift.clocks else {
+            shift.clocks = Some((wall, moment));
+            return Ok(());
+        };
+        let elapsed_ms = u64::try_from(before.elapsed().as_millis()).unwrap_or(u64::MAX);
+        if let Some(by_ms) = stepped::step_of((wall_before, wall), elapsed_ms) {
+            log::warn!(
+                "the clock stepped by {by_ms} ms: repeats and escalation go on as if it had not"
+            );
+            let policy = configured.policy();
+            let context = Context {
+                directory: configured,
+                handled: &StoredHandling::default(),
+                policy: &policy,
+            };
+            self.store
+                .transact(&mut |rows| stepped::go_on(rows, &context, by_ms, wall))?;
+        }
+        shift.clocks = Some((wall, moment));
+        Ok(())
     }
 
     fn decisions(&self, shift: &mut Shift, configured: &Configured) -> Result<(), StoreError> {

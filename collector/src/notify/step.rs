@@ -1,7 +1,7 @@
 //! One step of the notifier: events are decided on, what time asks for is done, lists are sent; all in one transaction.
 
 use super::context::{About, Context};
-use crate::limit::{STEP_EVENTS, STEP_THREADS};
+use crate::limit::{STEP_EVENTS, STEP_THREADS, THREAD_DECISIONS, THREAD_SLACK};
 use crate::store::rows::AllRows;
 use crate::store::{
     AlertId, Decision, Event, EventKind, Numbers, Outcome, Reason, Restored, StoreError,
@@ -47,9 +47,14 @@ pub fn step(
     context: &Context<'_>,
     now: WallTime,
 ) -> Result<Stepped, StoreError> {
-    let numbers = rows.numbers()?;
+    let set_back = super::stepped::was_set_back(&rows.numbers()?, now);
+    if set_back {
+        super::stepped::go_on(rows, context, 0, now)?;
+    }
+    let mut numbers = rows.numbers()?;
     let before = numbers;
     let restored = rows.upkeep()?.restored;
+    numbers.seen = now;
     let mut step = Step {
         rows,
         context,
@@ -61,6 +66,10 @@ pub fn step(
         known_before: false,
         held: 0,
     };
+    let moved = step.rows.threads_moved(STEP_THREADS)?;
+    for thread in moved {
+        step.moved(thread)?;
+    }
     let events = step.rows.events_after(numbers.cursor, STEP_EVENTS)?;
     for event in &events {
         step.event(event)?;
@@ -100,10 +109,12 @@ pub fn step(
 /// # Errors
 /// [`StoreError`].
 pub fn has_work(rows: &mut dyn AllRows, now: WallTime) -> Result<bool, StoreError> {
-    let cursor = rows.numbers()?.cursor;
-    Ok(!rows.events_after(cursor, 1)?.is_empty()
+    let numbers = rows.numbers()?;
+    Ok(!rows.events_after(numbers.cursor, 1)?.is_empty()
         || !rows.threads_due(now, 1)?.is_empty()
-        || !rows.lists_due(now)?.is_empty())
+        || !rows.lists_due(now)?.is_empty()
+        || !rows.threads_moved(1)?.is_empty()
+        || super::stepped::was_set_back(&numbers, now))
 }
 
 impl Step<'_> {
@@ -188,6 +199,11 @@ impl Step<'_> {
 
     pub(super) fn keep(&mut self, decision: Decision) -> Result<(), StoreError> {
         self.rows.put_decision(&decision)?;
+        if let Some(thread) = decision.thread.filter(|_| decision.folds())
+            && self.rows.decided_in(thread)? > THREAD_DECISIONS.saturating_add(THREAD_SLACK)
+        {
+            self.rows.fold(thread, THREAD_DECISIONS)?;
+        }
         self.decisions.push(decision);
         Ok(())
     }

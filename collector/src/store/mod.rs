@@ -16,6 +16,7 @@ pub mod decode;
 pub mod facts;
 pub mod losses;
 pub mod memory;
+pub mod moved;
 pub mod news;
 pub mod raise;
 pub mod rows;

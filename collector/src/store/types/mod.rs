@@ -16,7 +16,8 @@ pub use handling::{
     NoteOn, Silence, Via,
 };
 pub use notify::{
-    Channel, Decision, ListOf, Numbers, Outcome, Outgoing, Reason, Sending, Strand, Thread, Waiting,
+    Channel, Decision, ListOf, Numbers, Outcome, Outgoing, Reason, Sending, Strand, Thread,
+    Waiting, needed,
 };
 pub use presence::{
     AgentFacts, AlertCause, BackCause, BootReason, CollectorLife, DoubleSign, Presence, Presumed,
