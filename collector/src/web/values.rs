@@ -4,6 +4,7 @@ use super::codes::Language;
 use super::frame::View;
 use super::names;
 use crate::store::{ClockQuality, Dated};
+use hansho::limit::TIME_LEFT_NEVER_S;
 use hansho::rule::{Quantity, Unit};
 use hansho::sample::{Field, Reading};
 
@@ -53,6 +54,9 @@ pub fn value(quantity: u8, value: u64, total: Option<u64>) -> String {
         Unit::Centi => format!("{}.{:02}", value / 100, value % 100),
         Unit::Milliseconds => format!("{value} ms"),
         Unit::Seconds => format!("{value} s"),
+        // Nothing grows.
+        Unit::TimeLeft if value >= TIME_LEFT_NEVER_S => "∞".to_owned(),
+        Unit::TimeLeft => format!("{} h {} min", value / 3600, value / 60 % 60),
     }
 }
 

@@ -5,6 +5,7 @@ use crate::store::{ClockQuality, Dated};
 use crate::zone::Local;
 use hansho::clock::WallTime;
 use hansho::code::{Language, name};
+use hansho::limit::TIME_LEFT_NEVER_S;
 use hansho::rule::{Level, Quantity, Unit};
 
 const SECOND_MS: u64 = 1000;
@@ -220,7 +221,18 @@ pub fn value(language: Language, measured: Measured) -> String {
             Language::Ja => format!("{value}ミリ秒"),
             Language::En => format!("{value} ms"),
         },
+        Unit::TimeLeft if value >= TIME_LEFT_NEVER_S => match language {
+            Language::Ja => "増加なし".to_owned(),
+            Language::En => "no growth".to_owned(),
+        },
         Unit::Seconds => duration(language, value.saturating_mul(SECOND_MS)),
+        Unit::TimeLeft => {
+            let time = duration(language, value.saturating_mul(SECOND_MS));
+            match language {
+                Language::Ja => format!("残り{time}"),
+                Language::En => format!("{time} left"),
+            }
+        }
     }
 }
 
@@ -364,6 +376,14 @@ mod tests {
             what(Language::Ja, 1003, Some(full)),
             "メモリ逼迫による停滞 6.2%"
         );
+        let left = of(Quantity::MemoryRunsOut, 65_100, None);
+        assert_eq!(value(Language::En, left), "18 h 5 min left");
+        assert_eq!(
+            what(Language::Ja, 1004, Some(left)),
+            "メモリ枯渇予測(24時間) 残り18時間5分"
+        );
+        let never = of(Quantity::MemoryRunsOut, TIME_LEFT_NEVER_S, None);
+        assert_eq!(value(Language::Ja, never), "増加なし");
         assert_eq!(what(Language::En, 1999, None), "HNS1999");
         assert_eq!(share(of(Quantity::MemoryUsed, 1, Some(0))), None);
         assert_eq!(
