@@ -25,6 +25,8 @@ pub mod limit;
 pub mod machine;
 pub mod rule;
 pub mod sample;
+#[cfg(feature = "std")]
+pub mod scout;
 pub mod spool;
 #[cfg(feature = "std")]
 pub mod sys;

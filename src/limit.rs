@@ -167,7 +167,8 @@ pub const UNREADABLE_LOSS_MS: u64 = 10 * 60 * 1000;
 pub const ANCHOR_STEP_MS: u64 = 1000;
 
 /// Longest Checkpoint: [`RULES`] rules with the longest subjects and [`WINDOWS`] windows, every number at its
-/// greatest, need 15,009 bytes; the built-in rules fit into one block (`src/rule/checkpoint.rs` and
+/// greatest, need 15,009 bytes, the
+/// trackers of growth and what else the machine keeps 764 (`src/machine/growth.rs`); the built-in rules fit into one block (`src/rule/checkpoint.rs` and
 /// `tests/rule_checkpoint.rs` prove it), and whoever writes a Checkpoint writes the blocks in use, not the whole slot.
 pub const CHECKPOINT_BYTES: usize = 4 * BLOCK_PAYLOAD_BYTES;
 
@@ -227,3 +228,39 @@ pub const STATE_PARTS: u8 = 16;
 
 /// Two readings further apart than this many intervals start timers anew; windows go on ([`WINDOW_FILLED_PART`]).
 pub const GAP_INTERVALS: u32 = 2;
+
+/// Processes that the scout's table holds: as many as a large host of today runs. Of more, those that matter stay
+/// (`src/scout/table.rs`).
+pub const PROCESSES: usize = 1024;
+/// The table itself, whatever there is to hold: a seventh of what all processes of the agent together may take.
+pub const PROCESS_TABLE_BYTES: usize = 384 * 1024;
+/// A process's name: the kernel keeps 15 bytes and a zero; what its own workers have more is cut.
+pub const PROCESS_NAME_BYTES: usize = 16;
+/// The unit of a process: as long as a subject, since alerts of services have it there.
+pub const PROCESS_UNIT_BYTES: usize = SUBJECT_BYTES;
+/// Processes in each list of suspects: what somebody woken at night reads, and some lists fit a frame.
+pub const SUSPECTS: usize = 8;
+/// Processes of the table that keep their seat for each of CPU, growth over ten minutes, growth over a day, and swap: several
+/// times a list, so that one that drops out of it for a while keeps its history.
+pub const PROCESS_SEATS_PER_LIST: usize = 64;
+/// Seats of the table on trial: processes that ran when they were seen, until a second look tells how much. A fork bomb takes
+/// these and no other.
+pub const PROCESS_SEATS_ON_TRIAL: usize = 64;
+// Most of the table is for the largest.
+const _: () = assert!((4 * PROCESS_SEATS_PER_LIST + PROCESS_SEATS_ON_TRIAL) * 3 <= PROCESSES);
+/// Growth of a process is kept over so many marks, set each third of the time asked for; so it is over one to one and a third
+/// of it.
+pub const PROCESS_MARKS: usize = 4;
+/// What "about ten minutes" of growth is.
+pub const PROCESS_GROWTH_SHORT_MS: u64 = 10 * 60 * 1000;
+/// What "about a day" of growth is.
+pub const PROCESS_GROWTH_LONG_MS: u64 = 24 * 60 * 60 * 1000;
+/// Processes of the table that a step of the scout looks at again, and entries of `/proc` that it goes on by: at some 4 µs
+/// each (benches/README.md) a step of every second costs a thousandth of one processor, whatever number of processes there is.
+/// The table is then at most 8 s old, and a host of 50,000 processes is gone through in less than seven minutes.
+pub const PROCESSES_PER_STEP: usize = 128;
+/// Shortest time over which a process's CPU share is told: a clock tick is 10 ms, so that one is a twentieth of it.
+pub const PROCESS_CPU_MIN_MS: u64 = 200;
+/// Time between the two looks of `hansho top`: a tick of the kernel's clock must be a small part of it, and nobody waits
+/// longer than a minute.
+pub const TOP_FOR_MS: RangeInclusive<u64> = PROCESS_CPU_MIN_MS..=60_000;

@@ -11,7 +11,7 @@ mod machine_support;
 use hansho::code::builtin_rules;
 use hansho::frame::body::transition_to_u8;
 use hansho::limit::{BLOCK_PAYLOAD_BYTES, CHECKPOINT_BYTES, TIME_LEFT_NEVER_S};
-use hansho::machine::{Input, Journal, Machine, TakeOver, Tick};
+use hansho::machine::{HostGrowth, Input, Journal, Machine, TakeOver, Tick};
 use hansho::rule::TransitionKind::{Firing, Resolved};
 use hansho::rule::{CheckpointFault, Phase, Quantity};
 use hansho::sample::Snapshot;
@@ -198,6 +198,10 @@ fn with_the_built_in_rules_it_fits_into_one_block() {
         machine.step(snapshot.uptime, Input::Tick(&tick), &mut out);
     }
     let length = kept(&machine).len();
-    println!("{length} bytes");
+    println!(
+        "{length} bytes; growth takes {} in memory",
+        size_of::<HostGrowth>()
+    );
+    assert!(size_of::<HostGrowth>() <= 1024);
     assert!(length <= BLOCK_PAYLOAD_BYTES, "{length}");
 }

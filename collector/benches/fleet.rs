@@ -2,8 +2,8 @@
 //! connection, as agents do.
 //!
 //! `cargo bench -p hansho-collector --bench fleet -- throughput [--agents 1000] [--frames 6] [--seconds 60]`: every agent posts
-//! again as soon as it is answered. `... -- load [--agents 10000] [--frames 2] [--every-s 20] [--seconds 300]`: each posts in its interval. In
-//! the end the collector is killed, and what its store then holds is compared with what was acknowledged.
+//! again as soon as it is answered. `... -- load [--agents 10000] [--frames 2] [--every-s 20] [--seconds 300]`: each posts in its interval, and
+//! meanwhile somebody opens the page of the whole fleet every ten seconds. In the end the collector is killed, and what its store then holds is compared with what was acknowledged.
 #![expect(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
@@ -21,7 +21,8 @@ use hansho_collector::store::{SqliteStore, Store, shard};
 use rustls::pki_types::{CertificateDer, ServerName};
 use shared::{EPOCH, MASTER, Sender, body_of, fdatasync, millis, per, percentile, request};
 use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream as Plain;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -35,6 +36,9 @@ use tokio_rustls::client::TlsStream;
 
 /// Handshakes at once while the fleet connects.
 const CONNECTING: usize = 64;
+
+/// Who looks at the pages, as a single sign-on proxy would say.
+const LOOKER: &str = "bench";
 
 /// What is asked.
 #[derive(Clone, Copy, Debug)]
@@ -88,6 +92,7 @@ fn main() {
     );
     let certificate = certificate(&folder);
     populate(&folder, plan.agents);
+    add_looker(&folder);
     let mut collector = Collector::start(&folder);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -113,6 +118,8 @@ struct Outcome {
     connected: Duration,
     /// By agent: all frames below are acknowledged.
     acknowledged: Vec<(AgentId, u64)>,
+    /// How long the page of the fleet took, and its bytes.
+    looks: Vec<(Duration, usize)>,
 }
 
 async fn drive(plan: Plan, collector: &Collector, certificate: CertificateDer<'static>) -> Outcome {
@@ -152,6 +159,10 @@ async fn drive(plan: Plan, collector: &Collector, certificate: CertificateDer<'s
         let stop = Arc::clone(&stop);
         running.push(tokio::spawn(poster.run(plan, index as u64, stop)));
     }
+    let looker = {
+        let (pages, stop) = (collector.pages.clone(), Arc::clone(&stop));
+        std::thread::spawn(move || look(&pages, &stop))
+    };
     tokio::time::sleep(plan.length).await;
     stop.store(true, Ordering::Relaxed);
     let elapsed = begun.elapsed();
@@ -163,6 +174,7 @@ async fn drive(plan: Plan, collector: &Collector, certificate: CertificateDer<'s
         used,
         connected,
         acknowledged: Vec::new(),
+        looks: looker.join().unwrap(),
     };
     for poster in running {
         let (poster, times, late) = poster.await.unwrap();
@@ -173,7 +185,31 @@ async fn drive(plan: Plan, collector: &Collector, certificate: CertificateDer<'s
             .push((poster.sender.agent, poster.sender.next));
     }
     outcome.times.sort_unstable();
+    outcome.looks.sort_unstable();
     outcome
+}
+
+/// Opens the page of the fleet each ten seconds, once at least.
+fn look(pages: &str, stop: &AtomicBool) -> Vec<(Duration, usize)> {
+    let mut looks = Vec::new();
+    while !stop.load(Ordering::Relaxed) || looks.is_empty() {
+        let begun = Instant::now();
+        let mut connection = Plain::connect(pages).unwrap();
+        let asked = format!(
+            "GET / HTTP/1.1\r\nHost: localhost\r\nX-Remote-User: {LOOKER}\r\nConnection: close\r\n\r\n"
+        );
+        connection.write_all(asked.as_bytes()).unwrap();
+        let mut page = Vec::new();
+        connection.read_to_end(&mut page).unwrap();
+        looks.push((begun.elapsed(), page.len()));
+        assert!(
+            page.starts_with(b"HTTP/1.1 200"),
+            "{}",
+            String::from_utf8_lossy(&page)
+        );
+        std::thread::sleep(Duration::from_secs(10));
+    }
+    looks
 }
 
 fn report(plan: Plan, outcome: &Outcome, usage: &str) {
@@ -194,6 +230,19 @@ fn report(plan: Plan, outcome: &Outcome, usage: &str) {
         millis(percentile(&outcome.times, 99)),
         millis(percentile(&outcome.times, 100)),
         outcome.late
+    );
+    let times: Vec<Duration> = outcome.looks.iter().map(|(took, _)| *took).collect();
+    println!(
+        "page of the fleet, {} times: p50 {:.0} ms, longest {:.0} ms, at most {} bytes",
+        times.len(),
+        millis(percentile(&times, 50)),
+        millis(percentile(&times, 100)),
+        outcome
+            .looks
+            .iter()
+            .map(|(_, bytes)| *bytes)
+            .max()
+            .unwrap_or(0)
     );
     println!(
         "collector: {:.1} us of CPU a frame, {:.0} % of one processor; {usage}",
@@ -232,6 +281,7 @@ fn compare(folder: &Path, outcome: &Outcome) -> u64 {
 struct Collector {
     child: Child,
     ingest: String,
+    pages: String,
 }
 
 impl Collector {
@@ -251,10 +301,11 @@ impl Collector {
         let rest = line
             .strip_prefix("listening ingest=")
             .unwrap_or_else(|| panic!("{}", fs::read_to_string(folder.join("serve.log")).unwrap()));
-        let (ingest, _) = rest.trim_end().split_once(" pages=").unwrap();
+        let (ingest, pages) = rest.trim_end().split_once(" pages=").unwrap();
         Self {
             child,
             ingest: ingest.to_owned(),
+            pages: pages.to_owned(),
         }
     }
 
@@ -377,7 +428,7 @@ fn certificate(folder: &Path) -> CertificateDer<'static> {
         folder.join("collector.toml"),
         "config_version = 1\n[ingest]\nlisten = \"127.0.0.1:0\"\ncertificate = \"certificate.pem\"\nkey = \"key.pem\"\n\
          max_connections = 20000\nmax_connections_per_address = 20000\n[pages]\nlisten = \"127.0.0.1:0\"\n\
-         [store]\ndirectory = \"data\"\n",
+         trusted_proxy = { address = \"127.0.0.1\", header = \"X-Remote-User\" }\n[store]\ndirectory = \"data\"\n",
     )
     .unwrap();
     made.cert.der().clone()
@@ -391,6 +442,22 @@ fn write_secret(path: &Path, text: &str) {
         .open(path)
         .unwrap();
     file.write_all(text.as_bytes()).unwrap();
+}
+
+fn add_looker(folder: &Path) {
+    let added = Command::new(env!("CARGO_BIN_EXE_hansho-collector"))
+        .args([
+            "account",
+            "add",
+            LOOKER,
+            "--role",
+            "viewer",
+            "--no-password",
+        ])
+        .current_dir(folder)
+        .status()
+        .unwrap();
+    assert!(added.success(), "account add: {added}");
 }
 
 /// Adds all agents in one transaction; `agent add` would sync 10,000 times.

@@ -228,6 +228,11 @@ pub const GROUP_SPAN_MS: u64 = 60_000;
 pub const GROUP_WAIT_MS: u64 = 10_000;
 /// Span over which the ceiling of a receiver counts messages: as it is configured, an hour.
 pub const CEILING_SPAN_MS: u64 = 60 * 60 * 1000;
+/// Decisions kept of a thread that stands open: a page of an alert that nobody can read through. Of those before, what changed
+/// nothing for people is a number (its count, its messages).
+pub const THREAD_DECISIONS: usize = 500;
+/// So many more are put together at once: each time costs a walk through the thread.
+pub const THREAD_SLACK: usize = 100;
 /// How often what a ceiling held back is summed up.
 pub const STORM_WAIT_MS: u64 = 10 * 60 * 1000;
 /// A thread that is kept quiet is looked at again after this: silences and windows can be ended early.
@@ -241,7 +246,7 @@ pub const CLAIM_MS: u64 = 2 * SMTP_MAIL_MS + 60_000;
 pub const RETRY_MS: [u64; 6] = [30_000, 90_000, 300_000, 600_000, 1_200_000, 1_800_000];
 /// The longest of them: a message whose next try lies further ahead waits since before the clock was set back, and is tried now.
 pub const RETRY_LONGEST_MS: u64 = 1_800_000;
-/// A message that no server took in this time is given up. RFC 5321 (4.5.4.1) asks mail hosts for four to five days; an alarm of
+/// A message that no server took in this time since it was first tried is given up. RFC 5321 (4.5.4.1) asks mail hosts for four to five days; an alarm of
 /// yesterday wakes nobody, and another receiver was told long ago.
 pub const GIVE_UP_MS: u64 = 24 * 60 * 60 * 1000;
 /// Tries after which an undelivered message is told to somebody else; with [`RETRY_MS`] the third ends two minutes after the
@@ -296,6 +301,11 @@ pub const TEMPLATE_FUEL: u64 = 200_000;
 /// How long an Alertmanager keeps an alert that it hears nothing more of: it would end after five minutes by default
 /// (`resolve_timeout`), while a collector tells it of changes and repeats only.
 pub const ALERTMANAGER_HOLD_MS: u64 = 24 * 60 * 60 * 1000;
+/// How often an Alertmanager hears again of what stands open and changes nothing, taken or silenced: three of four may fail.
+pub const ALERTMANAGER_RENEW_MS: u64 = ALERTMANAGER_HOLD_MS / 4;
+/// Difference between wall clock and monotonic clock from one round of the notifier to the next that is a step of the clock:
+/// `adjtime` slews by half a millisecond a second, NTP steps from 128 ms (and hardly ever below a second).
+pub const CLOCK_STEPPED_MS: u64 = 1_000;
 
 /// Bytes of collector.toml at most: 10,000 rows of 400 bytes.
 pub const CONFIG_BYTES: usize = 4 * 1024 * 1024;
@@ -358,6 +368,17 @@ pub const LINK_FORM_BYTES: usize = 16 * 1024;
 /// Entries of the audit that are read at once.
 pub const AUDIT_PAGE: usize = 1_000;
 
+/// So long after a restore it is asked of what agents send whether it was told before: they send again within minutes. Who comes
+/// later was cut off, and of that nobody was told.
+pub const TOLD_BEFORE_MS: u64 = 24 * 60 * 60 * 1000;
+/// What happened so shortly before the last sign of life of a collector may not have been told any more: a batch, a decision and a
+/// mail take seconds, an agent posts each 20 s. A mail twice is better than none.
+pub const TOLD_MARGIN_MS: u64 = 60_000;
+/// Directories beside the store's that `restore` looks into for the store that was there before.
+pub const DIRECTORIES_BESIDE: usize = 256;
+/// Where for so long nothing was held back as told before a restore, the log says how much it was.
+pub const TOLD_QUIET_MS: u64 = 30_000;
+
 /// Workers that hand messages over: one slow server holds up one of them, and there are two or three servers.
 pub const NOTIFIER_WORKERS: usize = 4;
 /// How often the notifier looks whether anything was stored or is due: a mail is to be out within two seconds.
@@ -372,10 +393,11 @@ pub const EVENTS_DAYS: u32 = 366;
 pub const OUTBOX_DAYS: u32 = 366;
 /// Days that the audit is kept, by default: five years, as contracts of operation ask for records of work.
 pub const AUDIT_DAYS: u32 = 1827;
-/// Rows that one transaction of the retention forgets at most of a table, with what belongs to each: batches wait some milliseconds for it.
-pub const FORGET_ROWS: usize = 500;
+/// Rows that one transaction of the retention forgets at most of a table, with what belongs to each: batches wait for it, some
+/// milliseconds, 20 in an unoptimised build with a million rows of each table.
+pub const FORGET_ROWS: usize = 200;
 /// Such transactions in a row before the retention rests.
-pub const FORGET_ROUNDS: u32 = 200;
+pub const FORGET_ROUNDS: u32 = 500;
 /// Pause between two of them: batches go first.
 pub const FORGET_PAUSE_MS: u64 = 20;
 /// A daily mail that could not be decided at its time, because no collector ran, is sent up to so long after it.
@@ -388,6 +410,15 @@ pub const BACKUP_OLD_MS: u64 = 7 * 24 * 60 * 60 * 1000;
 pub const DISK_LOW_PERMILLE: u64 = 100;
 /// A message that waits for so long stands there too: the mail server answers within minutes.
 pub const WAITING_OLD_MS: u64 = 60 * 60 * 1000;
+
+/// How long after its start a collector has its store looked through first: the rush of agents is over.
+pub const INSPECT_FIRST_MS: u64 = 15 * 60 * 1000;
+/// How often after that: once a day, so that of a week of backups most are of before the damage.
+pub const INSPECT_EVERY_MS: u64 = 24 * 60 * 60 * 1000;
+/// A look is given up after this: while it lasts, the write-ahead log cannot be begun anew and grows.
+pub const INSPECT_LONGEST_MS: u64 = 10 * 60 * 1000;
+/// How often a look is asked whether it may go on.
+pub const INSPECT_POLL_MS: u64 = 100;
 
 /// How often is looked at what made progress.
 pub const ALIVE_MS: u64 = 1_000;

@@ -651,7 +651,17 @@ fn a_rolled_back_host_is_heard_again_and_a_straggler_is_not_taken_for_it() {
     on_both(|store| {
         let seen = || store.agents().unwrap()[0].last_seen;
         let current = || store.agents().unwrap()[0].current_run;
-        send(store, &batch(5, 4_000_000, &[]), at(4_000_000));
+        let before = part(5, Stream::Readings, 0, &[readings(3_990_000, &[7])]);
+        send(store, &batch(5, 4_000_000, &[before]), at(4_000_000));
+        let told = || {
+            let stored = store.readings(AGENT, &Range::all(10)).unwrap();
+            let first = stored.iter().find(|reading| reading.run == RunId(5));
+            first.map(|reading| reading.dated).unwrap()
+        };
+        assert_eq!(
+            (told().wall, told().quality),
+            (at(3_990_000), ClockQuality::Exact)
+        );
         // Stragglers of a run that never was heard: between them the current run speaks.
         for n in 0..6 {
             send(store, &batch(4, 100 + n, &[]), at(4_000_100 + n));
@@ -674,6 +684,11 @@ fn a_rolled_back_host_is_heard_again_and_a_straggler_is_not_taken_for_it() {
         let latest = store.latest(AGENT).unwrap().unwrap();
         assert_eq!(latest.dated.wall, at(4_019_000));
         assert_eq!(latest.dated.quality, ClockQuality::Exact);
+        // What was read before the host went back was not read after it was received.
+        assert_eq!(
+            (told().wall, told().quality),
+            (at(4_000_000), ClockQuality::Unknown)
+        );
         send(store, &batch(5, 4_100_000, &[]), at(4_100_000));
         send(store, &batch(5, 4_100_001, &[]), at(4_100_001));
         send(store, &batch(5, 4_100_002, &[]), at(4_100_002));

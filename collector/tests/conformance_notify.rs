@@ -40,6 +40,14 @@ fn fails(store: &dyn Store, mut work: impl FnMut(&mut dyn AllRows) -> Result<(),
     assert!(store.transact(&mut |rows| work(rows)).is_err());
 }
 
+/// What the retention takes at once of what people were told.
+fn forget(store: &dyn Store, before: u64) -> usize {
+    with(store, |rows| {
+        let events = rows.forget(Forget::Events, at(before), 99)?;
+        Ok(events + rows.forget(Forget::Outbox, at(before), 99)?)
+    })
+}
+
 fn thread(root: u64, subject: &str) -> Thread {
     Thread {
         root: AlertId(root),
@@ -62,6 +70,8 @@ fn thread(root: u64, subject: &str) -> Thread {
         reminded_report: Some(at(7)),
         quiet: Some(Reason::Suppressed { by: 9001 }),
         due: Some(at(8)),
+        told_from: 0,
+        moved_from: None,
     }
 }
 
@@ -115,6 +125,7 @@ fn numbers_begin_at_zero_and_stay() {
             decision: 2,
             outgoing: 3,
             fence: 4,
+            seen: at(5),
         };
         with(store, |rows| rows.put_numbers(&numbers));
         assert_eq!(with(store, |rows| rows.numbers()), numbers);
@@ -232,8 +243,216 @@ fn the_outbox_keeps_everything_and_gives_what_may_be_tried() {
         with(store, |rows| rows.put_outgoing(&second));
         assert_eq!(ready(99, 9, 9), [1]);
         assert_eq!(with(store, |rows| rows.undelivered(9)).len(), 1);
-        assert_eq!(with(store, |rows| rows.decided_since("sato", at(1))), 1);
-        assert_eq!(with(store, |rows| rows.decided_since("sato", at(2))), 0);
+        assert_eq!(
+            with(store, |rows| rows.decided_since("sato", at(1), at(99))),
+            1
+        );
+        assert_eq!(
+            with(store, |rows| rows.decided_since("sato", at(2), at(99))),
+            0
+        );
+    });
+}
+
+#[test]
+fn a_message_of_a_thread_waits_for_the_earlier_ones_to_its_receiver() {
+    each(|store| {
+        let put = |number: u64, receiver: &str, more: fn(Outgoing) -> Outgoing| {
+            let one = more(Outgoing {
+                next_try: at(1),
+                ..outgoing(number, number, receiver)
+            });
+            with(store, |rows| rows.put_outgoing(&one));
+        };
+        let ready = || {
+            let ready = with(store, |rows| rows.outgoing_ready(at(10), 5, 9));
+            ready.iter().map(|one| one.number).collect::<Vec<_>>()
+        };
+        // The first is tried again later; the second of its thread waits, that of another thread does not.
+        put(1, "sato", |one| Outgoing {
+            next_try: at(100),
+            ..one
+        });
+        put(2, "sato", |one| one);
+        assert_eq!(ready(), Vec::<u64>::new());
+        put(3, "sato", |one| Outgoing {
+            thread: Some(AlertId(8)),
+            ..one
+        });
+        assert_eq!(ready(), [3]);
+        // Another receiver's, and a list, wait for nothing.
+        put(4, "suzuki", |one| one);
+        put(5, "list", |one| Outgoing {
+            thread: None,
+            ..one
+        });
+        assert_eq!(ready(), [3, 4, 5]);
+        // A renewal stands beside: it lets nobody wait, and waits for nobody.
+        put(6, "manager", |one| Outgoing {
+            reason: Reason::Renewed,
+            next_try: at(100),
+            ..one
+        });
+        put(7, "manager", |one| one);
+        assert_eq!(ready(), [3, 4, 5, 7]);
+        // Claimed is not settled either; refused, given up and delivered are.
+        put(1, "sato", |one| Outgoing {
+            state: Sending::Claimed,
+            fence: 5,
+            until: Some(at(50)),
+            ..one
+        });
+        assert_eq!(ready(), [3, 4, 5, 7]);
+        for state in [Sending::Refused, Sending::GivenUp, Sending::Delivered] {
+            let settled = Outgoing {
+                state,
+                ..outgoing(1, 1, "sato")
+            };
+            with(store, |rows| rows.put_outgoing(&settled));
+            assert_eq!(ready(), [2, 4, 5, 7]);
+        }
+    });
+}
+
+#[test]
+fn a_message_that_is_renewed_keeps_its_number_and_begins_anew() {
+    each(|store| {
+        let first = outgoing(1, 1, "manager");
+        with(store, |rows| rows.put_outgoing(&first));
+        let renewed = Outgoing {
+            alert: Some(AlertId(8)),
+            created: at(99),
+            ..first
+        };
+        with(store, |rows| rows.put_outgoing(&renewed));
+        assert_eq!(with(store, |rows| rows.outgoing(1)), Some(renewed));
+    });
+}
+
+#[test]
+fn what_open_threads_count_from_goes_with_the_clock() {
+    each(|store| {
+        let ended = Thread {
+            ended: Some(at(9)),
+            ..thread(9, "/var")
+        };
+        let waiting = |list, due: u64| Waiting {
+            list,
+            key: "mirai".to_owned(),
+            alert: AlertId(7),
+            decision: 1,
+            since: at(30),
+            due: at(due),
+        };
+        with(store, |rows| {
+            let open = Thread {
+                last_told: Some(at(50)),
+                untaken: Some(at(80)),
+                ..thread(7, "")
+            };
+            rows.put_thread(&open)?;
+            rows.put_thread(&Thread {
+                untaken: None,
+                due: None,
+                ..thread(8, "/data")
+            })?;
+            rows.put_thread(&ended)?;
+            rows.put_waiting(&waiting(ListOf::Late, 60))?;
+            rows.put_waiting(&waiting(ListOf::Digest, 60))?;
+            rows.shift_threads(-20, at(45))
+        });
+        let after = with(store, |rows| rows.thread(AlertId(7))).unwrap();
+        assert_eq!(
+            (after.last_told, after.untaken, after.due),
+            (Some(at(30)), Some(at(45)), Some(at(45)))
+        );
+        let after = with(store, |rows| rows.thread(AlertId(8))).unwrap();
+        assert_eq!((after.untaken, after.due), (None, None));
+        assert_eq!(
+            with(store, |rows| rows.thread(AlertId(9))),
+            Some(ended.clone())
+        );
+        let late = with(store, |rows| rows.waiting(ListOf::Late, "mirai"));
+        assert_eq!((late[0].since, late[0].due), (at(10), at(40)));
+        let lists = with(store, |rows| rows.lists());
+        assert_eq!(lists.len(), 2);
+        let moved = waiting(ListOf::Digest, 90);
+        with(store, |rows| rows.move_waiting(&moved));
+        assert_eq!(
+            with(store, |rows| rows.waiting(ListOf::Digest, "mirai")),
+            [moved]
+        );
+    });
+}
+
+#[test]
+fn threads_are_found_by_their_agent_and_by_what_is_to_be_decided_on_its_move() {
+    each(|store| {
+        let moved = Thread {
+            moved_from: Some("mirai/order/web03".to_owned()),
+            told_from: 17,
+            ..thread(8, "/data")
+        };
+        let all = [thread(7, ""), moved.clone()];
+        with(store, |rows| {
+            all.iter().try_for_each(|thread| rows.put_thread(thread))
+        });
+        assert_eq!(with(store, |rows| rows.threads_moved(9)), [moved]);
+        assert_eq!(with(store, |rows| rows.threads_moved(0)), []);
+        let other = with(store, |rows| rows.threads_of(AgentId(2)));
+        assert_eq!(other, []);
+    });
+}
+
+#[test]
+fn what_was_only_counted_is_folded_and_what_a_thread_needs_stays() {
+    each(|store| {
+        with(store, |rows| {
+            for number in 1..=9 {
+                rows.append_event(AlertId(7), EventKind::Repeated, at(number))?;
+            }
+            for number in 1..=8 {
+                let reason = match number {
+                    1 => Reason::First,
+                    7 => Reason::Acknowledged,
+                    4 | 5 => Reason::Repeat { nth: 3 },
+                    _ => Reason::Counted,
+                };
+                let event = (!matches!(reason, Reason::Repeat { .. })).then_some(number);
+                let one = Decision {
+                    reason,
+                    ..decision(number, event, 7)
+                };
+                rows.put_decision(&one)?;
+            }
+            // The repeats were told: the first of them is between others, the second waits to be sent.
+            for number in [1, 4, 5, 8] {
+                let mut one = outgoing(number, number, "sato");
+                one.state = Sending::Delivered;
+                if number == 5 {
+                    one.state = Sending::Queued;
+                }
+                rows.put_outgoing(&one)?;
+            }
+            Ok(())
+        });
+        assert_eq!(with(store, |rows| rows.decided_in(AlertId(7))), 8);
+        assert_eq!(with(store, |rows| rows.fold(AlertId(7), 2)), 4);
+        let left: Vec<u64> = with(store, |rows| rows.decisions_of(AlertId(7)))
+            .iter()
+            .map(|one| one.number)
+            .collect();
+        assert_eq!(left, [1, 5, 7, 8]);
+        let messages: Vec<u64> = with(store, |rows| rows.outgoing_of_thread(AlertId(7)))
+            .iter()
+            .map(|one| one.number)
+            .collect();
+        assert_eq!(messages, [1, 5, 8]);
+        let events: Vec<u64> = with(store, |rows| rows.events_after(0, 99))
+            .iter()
+            .map(|one| one.number)
+            .collect();
+        assert_eq!(events, [1, 4, 5, 7, 8, 9]);
     });
 }
 
@@ -308,7 +527,7 @@ fn what_is_past_goes_and_the_newest_event_never_does() {
             events.iter().map(|event| event.number).collect::<Vec<_>>()
         };
         // Nothing that was not decided on.
-        assert_eq!(with(store, |rows| rows.prune_notify(at(1))), 0);
+        assert_eq!(forget(store, 1), 0);
         with(store, |rows| {
             rows.put_numbers(&Numbers {
                 cursor: 2,
@@ -316,7 +535,7 @@ fn what_is_past_goes_and_the_newest_event_never_does() {
             })
         });
         // Two events, the ended thread, its message with what it listed, its decision; the open thread and what waits stay.
-        assert_eq!(with(store, |rows| rows.prune_notify(at(100))), 6);
+        assert_eq!(forget(store, 100), 6);
         assert_eq!(events(store), [3, 4]);
         assert_eq!(with(store, |rows| rows.thread(AlertId(7))), None);
         assert_eq!(with(store, |rows| rows.decisions_of(AlertId(7))), []);
@@ -331,7 +550,7 @@ fn what_is_past_goes_and_the_newest_event_never_does() {
                 ..Numbers::default()
             })
         });
-        with(store, |rows| rows.prune_notify(at(100)));
+        forget(store, 100);
         assert_eq!(events(store), [4]);
         with(store, |rows| {
             rows.append_event(AlertId(7), EventKind::Resolved, at(9))

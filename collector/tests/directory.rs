@@ -135,6 +135,9 @@ fn config(more: &str) -> Config {
     let files = |path: &Path, _: usize| {
         let text = match path.file_name().unwrap().to_str().unwrap() {
             "order.csv" => ROSTER,
+            "duty.csv" => {
+                "from,to,first,second,third\n2026-11-01 00:00,2026-12-01 00:00,sato,hook,\n"
+            }
             "holidays.csv" => HOLIDAYS,
             _ => return Err(std::io::ErrorKind::NotFound.into()),
         };
@@ -616,6 +619,47 @@ fn what_has_no_response_is_named_with_its_hosts() {
         ]
     );
     assert_eq!(directory.uncovered("mirai", "x", &raises).len(), 1);
+}
+
+#[test]
+fn whoever_has_mail_only_cannot_be_told_where_no_mail_is_sent() {
+    let tables = r#"
+[notify]
+fallback = ["hook"]
+[[receiver]]
+id = "sato"
+mail = "sato@example.jp"
+[[receiver]]
+id = "hook"
+alertmanager = { url = "http://127.0.0.1:1" }
+[[team]]
+id = "mixed"
+roster = "duty.csv"
+[[team]]
+id = "mailed"
+receivers = ["sato"]
+"#;
+    let mailed = "[mail]\nhost = \"127.0.0.1\"\nfrom = \"hansho@example.jp\"\n";
+    let said = |head: &str| {
+        let directory = Directory::new(&config(&format!("{head}{tables}")), jst());
+        let warnings = directory.warnings(tokyo("2026-11-10 03:00"));
+        let said = warnings.iter().filter(|warning| {
+            matches!(
+                warning,
+                Warning::DutyUnreachable { .. } | Warning::TeamUnreachable { .. }
+            )
+        });
+        said.map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(said(mailed), Vec::<String>::new());
+    assert_eq!(
+        said(""),
+        [
+            "[[team]] mailed: all its receivers have mail only, and [mail] is not configured: [notify] fallback is told",
+            "/etc/h/duty.csv:2: number 1 on duty, sato, has mail only, and [mail] is not configured: the next who can be \
+             told is told in their place, at once",
+        ]
+    );
 }
 
 #[test]

@@ -374,7 +374,12 @@ fn a_real_alertmanager_takes_an_alert_and_its_end() {
         .as_millis();
     let by_ms = i64::try_from(now).unwrap() - i64::try_from(written).unwrap();
     let notice = moved("raised", by_ms);
-    let outcome = to.post(&client, &notice, &render(&notice));
+    let outcome = to.post(
+        &client,
+        &notice,
+        &render(&notice),
+        WallTime::from_millis(now),
+    );
     assert!(matches!(outcome, Outcome::Accepted { .. }), "{outcome}");
     let known = running.alerts(1);
     assert_eq!(known[0]["labels"]["alertname"], "HNS1002");
@@ -393,7 +398,12 @@ fn a_real_alertmanager_takes_an_alert_and_its_end() {
     // Another message about it is the same alert; its end takes it away.
     let repeated = moved("repeated", by_ms);
     assert!(matches!(
-        to.post(&client, &repeated, &render(&repeated)),
+        to.post(
+            &client,
+            &repeated,
+            &render(&repeated),
+            WallTime::from_millis(now)
+        ),
         Outcome::Accepted { .. }
     ));
     running.alerts(1);
@@ -403,13 +413,40 @@ fn a_real_alertmanager_takes_an_alert_and_its_end() {
         panic!("an alert")
     };
     alert.identity.started = WallTime::from_millis(now - 62_000);
-    let outcome = to.post(&client, &resolved, &render(&resolved));
+    let outcome = to.post(
+        &client,
+        &resolved,
+        &render(&resolved),
+        WallTime::from_millis(now),
+    );
     assert!(matches!(outcome, Outcome::Accepted { .. }), "{outcome}");
     running.alerts(0);
+    // What stands open is renewed before its hold ends: the same alert, open for as long from then on.
+    let ends = |running: &Running| running.alerts(1)[0]["endsAt"].as_str().unwrap().to_owned();
+    let hold_ms = hansho_collector::limit::ALERTMANAGER_HOLD_MS;
+    let mut before = String::new();
+    for hours in [0, 6] {
+        let later = WallTime::from_millis(now + hours * 3_600_000);
+        let outcome = to.post(&client, &notice, &render(&notice), later);
+        assert!(matches!(outcome, Outcome::Accepted { .. }), "{outcome}");
+        let until = WallTime::from_millis(later.as_millis() + hold_ms);
+        let until = hansho_collector::zone::Zone::utc().rfc3339(until);
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !ends(&running).starts_with(until.get(..19).unwrap()) {
+            assert!(
+                Instant::now() < deadline,
+                "{} is not {until}",
+                ends(&running)
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert_ne!(ends(&running), before);
+        before = ends(&running);
+    }
     // A list is none.
     let digest = example("digest", Language::Ja, 1002).unwrap();
     assert!(
-        matches!(to.post(&client, &digest, &render(&digest)), Outcome::Accepted { says } if says.contains("nothing"))
+        matches!(to.post(&client, &digest, &render(&digest), WallTime::from_millis(now)), Outcome::Accepted { says } if says.contains("nothing"))
     );
 }
 
@@ -417,7 +454,7 @@ fn a_real_alertmanager_takes_an_alert_and_its_end() {
 fn an_alert_has_the_same_labels_from_first_to_last() {
     let of = |kind: &str| {
         let notice = example(kind, Language::Ja, 1002).unwrap();
-        alerts(&notice, &render(&notice)).remove(0)
+        alerts(&notice, &render(&notice), notice.written).remove(0)
     };
     let first = of("raised");
     for kind in [
@@ -439,7 +476,7 @@ fn an_alert_has_the_same_labels_from_first_to_last() {
     for kind in ["digest", "late", "storm", "mail_failed", "daily"] {
         let notice = example(kind, Language::Ja, 1002).unwrap();
         assert_eq!(
-            alerts(&notice, &render(&notice)),
+            alerts(&notice, &render(&notice), notice.written),
             [] as [serde_json::Value; 0]
         );
     }
@@ -449,7 +486,7 @@ fn an_alert_has_the_same_labels_from_first_to_last() {
 fn the_end_of_a_family_ends_each_of_its_codes() {
     let of = |kind: &str, code| {
         let notice = example(kind, Language::Ja, code).unwrap();
-        alerts(&notice, &render(&notice))
+        alerts(&notice, &render(&notice), notice.written)
     };
     let labels = |alerts: &[serde_json::Value]| {
         let mut all: Vec<String> = alerts
@@ -478,7 +515,7 @@ fn what_had_to_be_tried_again_does_not_begin_anew_after_its_end() {
         panic!("an alert")
     };
     alert.times.resolved = alert.times.detected;
-    let late = alerts(&notice, &render(&notice));
+    let late = alerts(&notice, &render(&notice), notice.written);
     let ends = hansho_collector::zone::Zone::utc().rfc3339(written);
     assert_eq!(late[0]["endsAt"], ends.as_str());
 }

@@ -36,6 +36,7 @@ struct Pages {
     token: String,
     store: Arc<MemoryStore>,
     signs: Arc<SignsOfLife>,
+    metrics: Arc<Metrics>,
     jobs: Option<Receiver<Job>>,
     _stop: watch::Sender<bool>,
     _runtime: Runtime,
@@ -47,6 +48,7 @@ fn start() -> Pages {
 
 fn start_at(now: fn() -> WallTime) -> Pages {
     let signs = Arc::new(SignsOfLife::default());
+    let metrics = Arc::new(Metrics::default());
     let store = Arc::new(MemoryStore::default());
     let (queue, jobs) = sync_channel(4);
     let gate = gate(&store);
@@ -57,7 +59,7 @@ fn start_at(now: fn() -> WallTime) -> Pages {
         gate,
         writing: Arc::clone(&store) as Arc<dyn Store>,
         queue,
-        metrics: Arc::new(Metrics::default()),
+        metrics: Arc::clone(&metrics),
         signs: Arc::clone(&signs),
         now,
         zone: Zone::fixed("+09:00").unwrap(),
@@ -86,6 +88,7 @@ fn start_at(now: fn() -> WallTime) -> Pages {
         token,
         store,
         signs,
+        metrics,
         jobs: Some(jobs),
         _stop: stop,
         _runtime: runtime,
@@ -613,6 +616,16 @@ fn healthz_is_what_the_writer_says() {
     writer.join().unwrap();
     // The writer is gone.
     assert!(pages.get("/healthz", "").0.starts_with("http/1.1 503"));
+    pages
+        .metrics
+        .damage
+        .note("database disk image is malformed");
+    let (head, body) = pages.get("/healthz", "");
+    assert!(head.starts_with("http/1.1 503"));
+    assert_eq!(
+        body,
+        "the store is damaged: database disk image is malformed\n"
+    );
 }
 
 #[test]

@@ -87,6 +87,8 @@ fn thread(tested: AlertId) -> Thread {
         reminded_report: None,
         quiet: None,
         due: None,
+        told_from: 0,
+        moved_from: None,
     }
 }
 

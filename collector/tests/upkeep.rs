@@ -130,6 +130,8 @@ fn thread(root: AlertId, ended: Option<WallTime>) -> Thread {
         reminded_report: None,
         quiet: None,
         due: None,
+        told_from: 0,
+        moved_from: None,
     }
 }
 
@@ -535,6 +537,38 @@ fn each_day_has_one_mail_into_the_outbox_and_says_how_it_stands() {
         assert!(en.contains(line), "{line} in\n{en}");
     }
     assert_eq!(Language::Ja.tag(), "ja");
+}
+
+#[test]
+fn a_restored_collector_does_not_send_the_daily_mail_that_was_sent() {
+    let (live, mail) = configured(CONFIG);
+    let zone = Zone::fixed("+09:00").unwrap();
+    on_both(|store| {
+        let decide = |ms: u64| {
+            within(store, |rows| {
+                daily::decide(rows, (&mail, &live), &zone, (0, 0), at(ms))
+            })
+        };
+        let due = half_past_eight(1);
+        let restored = |told_until: u64| {
+            within(store, |rows| {
+                let mut upkeep = rows.upkeep()?;
+                upkeep.restored = Some(Restored {
+                    at: at(due + HOUR),
+                    told_until: at(told_until),
+                });
+                rows.put_upkeep(&upkeep)?;
+                assert_eq!(rows.upkeep()?, upkeep);
+                Ok(())
+            });
+        };
+        restored(due + MINUTE);
+        assert_eq!(decide(due + HOUR), Decided::Already);
+        // It was not sent any more.
+        restored(due);
+        let told = Decided::Told(vec!["sato".to_owned(), "brown".to_owned()]);
+        assert_eq!(decide(due + HOUR), told);
+    });
 }
 
 #[test]

@@ -7,8 +7,8 @@
 //! - A clear level is always on the healthy side of the raise level, so that a value which swings about one line does not ring.
 //! - Forecasts (1004, 1005, 3001, 3002) count the time left, so they raise at or below a level and clear at twice as much,
 //!   where nothing grows at once. What the catalogue says of windows, warm-up and low-water marks is in the quantity
-//!   (`rule/growth.rs`). The raise time of the slow ones is two judgements of their window, so that one that erred does not
-//!   ring; 1005 has half an hour at most and waits 30 s.
+//!   (`rule/growth.rs`). The raise time of the slow ones is two judgements of their window or three, so that one that erred does
+//!   not ring; 1005 has half an hour at most and waits 30 s.
 //! - 8008 raises at 300 s of silence and clears below it, with no time of its own: the silence grows until an
 //!   authenticated answer comes, so any smaller value proves that one came. A clear level of 0 would miss an answer between
 //!   two ticks. An agent that posts more rarely than every 100 s needs a higher level (three intervals): that is the

@@ -24,6 +24,9 @@ mod status_departed;
 mod status_told;
 mod status_words;
 mod test;
+mod top;
+mod top_json;
+mod top_words;
 
 use args::Args;
 use exit::{Exit, Outcome, Stop};
@@ -49,6 +52,7 @@ const COMMANDS: &[Command] = &[
     join::COMMAND,
     check::COMMAND,
     status::COMMAND,
+    top::COMMAND,
     sample::COMMAND,
     codes::COMMAND,
     explain::COMMAND,

@@ -180,7 +180,8 @@ fn run(args: &mut Args, out: &mut Output) -> Outcome {
     })
 }
 
-fn look(plan: &Plan, language: Language) -> Result<Status, Stop> {
+/// Reads the rings of the configured places, and asks the agent.
+pub(crate) fn look(plan: &Plan, language: Language) -> Result<Status, Stop> {
     let memory_path = memory_path(plan);
     let disk_path = plan.spool.directory.join(DISK_FILE);
     let (memory_file, mut memory_ring) = open(&memory_path);

@@ -293,7 +293,7 @@ pub struct Boot {
     pub last_uptime_ms: Option<u64>,
     /// Whether it ran in this boot: 0 unknown, 1 in this one, 2 in another.
     pub last_boot: u8,
-    /// Dumps of the kernel's log (panic, oops) of the time before this boot that the platform kept (pstore).
+    /// Dumps of the kernel's log (panic, oops) that the platform kept (pstore) of the end that this boot followed.
     pub kernel_dumps: Option<u32>,
     /// `WDIOF_*` of the hardware watchdog (linux/watchdog.h): 0x20 is a reset by it, 0x01 by overheating; 0 nothing.
     pub watchdog_bootstatus: Option<u32>,

@@ -6,7 +6,7 @@
 use crate::rehearsal;
 use crate::scribe::{Handle, Outlets};
 use crate::watch::{Recorder, Watcher, anchor};
-use hansho::clock::Uptime;
+use hansho::clock::{Anchor, AnchorQuality, Uptime, WallTime};
 use hansho::config::Plan;
 use hansho::config::plan::Source;
 use hansho::frame::body::{self, Body, Boot, Hello, LAST_BOOT_OTHER, LAST_BOOT_THIS, LastEnd};
@@ -265,6 +265,8 @@ struct Last {
     goodbye: Option<u8>,
     /// The last that it recorded.
     uptime: Option<Uptime>,
+    /// Where its uptime and the host's clock met.
+    anchor: Anchor,
 }
 
 impl Before {
@@ -345,6 +347,7 @@ impl Last {
         let mut last = Self {
             in_this_boot: Some(newest.boot == boot),
             goodbye: None,
+            anchor: newest.anchor,
             uptime: checkpoint
                 .filter(|(run_number, _)| *run_number == newest.run_number)
                 .map(|(_, uptime)| uptime),
@@ -368,6 +371,17 @@ impl Last {
             });
         }
         last
+    }
+
+    /// When it recorded the last, by the host's clock. `None` where that was not set, or nothing is known.
+    fn lived(&self) -> Option<WallTime> {
+        let since_ms = self.uptime?.since(self.anchor.uptime);
+        let is_set = matches!(
+            self.anchor.quality,
+            AnchorQuality::Host | AnchorQuality::Confirmed
+        );
+        let wall_ms = self.anchor.wall.as_millis().saturating_add(since_ms);
+        is_set.then_some(WallTime::from_millis(wall_ms))
     }
 }
 
@@ -419,7 +433,7 @@ fn boot_of(launch: &Launch, last: &Last) -> Boot {
             Some(true) => LAST_BOOT_THIS,
             Some(false) => LAST_BOOT_OTHER,
         },
-        kernel_dumps: host.kernel_dumps,
+        kernel_dumps: host.dumps_since(last.lived()),
         watchdog_bootstatus: host.watchdog_bootstatus,
     }
 }

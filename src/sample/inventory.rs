@@ -1,5 +1,6 @@
 //! Who this host is: read once at the start, for the Hello frame and for the anchor of a boot.
 
+use crate::clock::WallTime;
 use crate::limit::KERNEL_DUMPS;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -60,10 +61,17 @@ pub struct HostBoot {
     pub init_started_ms: Option<u64>,
     /// Dumps of the kernel's log of the time before this boot. `None` where no store of the platform can be read.
     pub kernel_dumps: Option<u32>,
+    /// How many of them lie in pstore, where each stays through any number of boots until somebody takes it away.
+    pub kept_dumps: u32,
+    /// When the newest of those was written, by the clock of that boot.
+    pub kept_dump_wall_ms: Option<u64>,
     /// `sys/class/watchdog/watchdog0/bootstatus`: why a hardware watchdog says that the host was reset.
     pub watchdog_bootstatus: Option<u32>,
 }
 
+/// A dump written so long before an agent last recorded anything is of an earlier boot: it has its time in seconds, and what is
+/// recorded is dated by an anchor that is renewed only when it is off by more than a little.
+const DUMP_SLACK_MS: u64 = 5_000;
 /// Milliseconds of a clock tick: `USER_HZ` is 100 for every program on Linux (time(7)).
 const TICK_MS: u64 = 10;
 
@@ -73,13 +81,40 @@ impl HostBoot {
     pub fn read(root: &Path) -> Self {
         let booted_s = btime(root);
         let status = word(&root.join("sys/class/watchdog/watchdog0/bootstatus"));
+        let kept = kept_dumps(root);
+        let (kept_dumps, kept_dump_wall_ms) = kept.unwrap_or((0, None));
+        let moved = moved_dumps(root, booted_s);
         Self {
             booted_wall_ms: booted_s.map(|seconds| seconds.saturating_mul(1000)),
             init_started_ms: read_at_start(&root.join("proc/1/stat"))
                 .and_then(|text| start_of(&text)),
-            kernel_dumps: kernel_dumps(root, booted_s),
+            kernel_dumps: (kept.is_some() || moved.is_some()).then(|| {
+                kept_dumps
+                    .saturating_add(moved.unwrap_or(0))
+                    .min(KERNEL_DUMPS)
+            }),
+            kept_dumps,
+            kept_dump_wall_ms,
             watchdog_bootstatus: status.and_then(|status| status.parse().ok()),
         }
+    }
+
+    /// Dumps of the kernel's end that this boot followed. What the run before recorded last, in another boot, was at
+    /// `lived` by the same host's clock: those in pstore that are older ended an earlier boot, and say nothing of this one.
+    #[must_use]
+    pub fn dumps_since(&self, lived: Option<WallTime>) -> Option<u32> {
+        let all = self.kernel_dumps?;
+        let old = self
+            .kept_dump_wall_ms
+            .zip(lived)
+            .is_some_and(|(newest_ms, lived)| {
+                newest_ms.saturating_add(DUMP_SLACK_MS) < lived.as_millis()
+            });
+        Some(if old {
+            all.saturating_sub(self.kept_dumps)
+        } else {
+            all
+        })
     }
 }
 
@@ -102,34 +137,44 @@ fn start_of(stat: &[u8]) -> Option<u64> {
     Some(ticks.saturating_mul(TICK_MS))
 }
 
-/// Dumps that a panic or an oops left: files `dmesg-*` of pstore (Documentation/ABI/testing/pstore), and directories into
-/// which systemd-pstore(8) has moved them since the boot. The console's log beside them is there after every boot.
-fn kernel_dumps(root: &Path, booted_s: Option<u64>) -> Option<u32> {
+/// Dumps that a panic or an oops left in pstore: files `dmesg-*` (Documentation/ABI/testing/pstore), and when the newest was
+/// written, which is its time as a file. The console's log beside them is there after every boot.
+fn kept_dumps(root: &Path) -> Option<(u32, Option<u64>)> {
+    let (mut count, mut newest_s) = (0_u32, None);
+    for entry in std::fs::read_dir(root.join("sys/fs/pstore"))
+        .ok()?
+        .flatten()
+    {
+        if count < KERNEL_DUMPS && entry.file_name().to_string_lossy().starts_with("dmesg-") {
+            count = count.saturating_add(1);
+            newest_s = newest_s.max(changed_s(&entry));
+        }
+    }
+    let newest_ms = newest_s.map(|seconds: u64| seconds.saturating_mul(1000));
+    Some((count, newest_ms))
+}
+
+/// Directories into which systemd-pstore(8) has moved dumps since the boot.
+fn moved_dumps(root: &Path, booted_s: Option<u64>) -> Option<u32> {
+    let mut count = 0_u32;
+    for entry in std::fs::read_dir(root.join("var/lib/systemd/pstore"))
+        .ok()?
+        .flatten()
+    {
+        let since_boot = changed_s(&entry)
+            .zip(booted_s)
+            .is_some_and(|(changed, booted)| changed >= booted);
+        if since_boot && count < KERNEL_DUMPS {
+            count = count.saturating_add(1);
+        }
+    }
+    Some(count)
+}
+
+fn changed_s(entry: &std::fs::DirEntry) -> Option<u64> {
     use std::os::unix::fs::MetadataExt as _;
-    let most = usize::try_from(KERNEL_DUMPS).ok()?;
-    let entries = |place: &str| std::fs::read_dir(root.join(place)).ok();
-    let kept = entries("sys/fs/pstore").map(|entries| {
-        let named = |entry: &std::fs::DirEntry| {
-            let name = entry.file_name();
-            name.to_string_lossy().starts_with("dmesg-")
-        };
-        entries.flatten().filter(named).take(most).count()
-    });
-    let moved = entries("var/lib/systemd/pstore").map(|entries| {
-        let since_boot = |entry: &std::fs::DirEntry| {
-            let changed_s = entry.metadata().ok().map(|found| found.mtime());
-            let changed_s = changed_s.and_then(|seconds| u64::try_from(seconds).ok());
-            changed_s
-                .zip(booted_s)
-                .is_some_and(|(changed, booted)| changed >= booted)
-        };
-        entries.flatten().filter(since_boot).take(most).count()
-    });
-    let count = match (kept, moved) {
-        (None, None) => return None,
-        (kept, moved) => kept.unwrap_or(0).saturating_add(moved.unwrap_or(0)),
-    };
-    Some(u32::try_from(count).unwrap_or(u32::MAX).min(KERNEL_DUMPS))
+    let changed_s = entry.metadata().ok()?.mtime();
+    u64::try_from(changed_s).ok()
 }
 
 /// 32 hexadecimal digits.
@@ -166,6 +211,24 @@ mod tests {
         let boot = HostBoot::read(Path::new("/"));
         assert!(boot.booted_wall_ms > Some(1_000_000_000_000), "{boot:?}");
         assert_eq!(HostBoot::read(Path::new("/nowhere")), HostBoot::default());
+    }
+
+    #[test]
+    fn a_dump_that_stays_in_pstore_ended_one_boot_only() {
+        let boot = HostBoot {
+            kernel_dumps: Some(3),
+            kept_dumps: 2,
+            kept_dump_wall_ms: Some(1_800_000_000_000),
+            ..HostBoot::default()
+        };
+        let lived = |ms| Some(WallTime::from_millis(ms));
+        assert_eq!(boot.dumps_since(None), Some(3));
+        // Written after what was recorded last, or about then.
+        assert_eq!(boot.dumps_since(lived(1_799_999_999_000)), Some(3));
+        assert_eq!(boot.dumps_since(lived(1_800_000_005_000)), Some(3));
+        // A run of a later boot has recorded something since; what systemd moved in this boot still counts.
+        assert_eq!(boot.dumps_since(lived(1_800_000_005_001)), Some(1));
+        assert_eq!(HostBoot::default().dumps_since(lived(1)), None);
     }
 
     #[test]

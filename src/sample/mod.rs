@@ -15,6 +15,8 @@ pub mod interval;
 pub mod loadavg;
 pub mod meminfo;
 pub mod pressure;
+pub mod process;
+pub mod process_group;
 pub mod quantiser;
 pub mod reading;
 pub mod snapshot;

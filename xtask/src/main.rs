@@ -8,6 +8,7 @@ mod codes;
 mod cross;
 mod demo;
 mod footprint;
+mod guest;
 mod kill;
 mod process;
 mod site;
@@ -36,6 +37,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     cross::SUBCOMMAND,
     kill::SUBCOMMAND,
     footprint::SUBCOMMAND,
+    guest::SUBCOMMAND,
 ];
 
 fn main() -> ExitCode {

@@ -3,7 +3,7 @@
 use crate::clock::{DAY_MS, Date};
 use crate::config::{Channel, DailyMail};
 use crate::directory::Live;
-use crate::limit::{DAILIES, DAILY_LATE_MS, NUMBER_LIMIT};
+use crate::limit::{DAILIES, DAILY_LATE_MS, NUMBER_LIMIT, UPKEEP_MS};
 use crate::notify::tell::message_id;
 use crate::notify::who::Configured;
 use crate::store::rows::AllRows;
@@ -56,6 +56,12 @@ pub fn due(
     let kept = usize::try_from(DAILIES).unwrap_or(usize::MAX);
     let known = rows.dailies(END_OF_TIME, kept)?;
     if known.iter().any(|one| one.day == day) {
+        return Ok(Err(Decided::Already));
+    }
+    // The collector that a restored backup is of sent it.
+    let sent_ms = (now.as_millis().saturating_sub(after_ms)).saturating_add(UPKEEP_MS);
+    let restored = rows.upkeep()?.restored;
+    if restored.is_some_and(|restored| sent_ms <= restored.told_until.as_millis()) {
         return Ok(Err(Decided::Already));
     }
     Ok(Ok(day))

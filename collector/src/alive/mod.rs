@@ -6,6 +6,7 @@
 pub mod daily;
 pub mod door;
 pub mod forget;
+pub mod inspect;
 pub mod peer;
 pub mod probe;
 pub mod progress;

@@ -101,6 +101,14 @@ const ITEM: Shape = Shape {
     ],
 };
 
+/// Words of what two agents with one identity were told apart by.
+const DOUBLE_SIGNS: &[&str] = &[
+    DoubleSign::Frames.word(),
+    DoubleSign::Runs.word(),
+    DoubleSign::Machines.word(),
+    DoubleSign::Boots.word(),
+];
+
 const CAUSE: Shape = Shape {
     name: "AlertCause",
     says: "Why an alert of presence was raised, as far as it was known then; all null for other alerts.",
@@ -134,7 +142,7 @@ const CAUSE: Shape = Shape {
         ),
         may(
             "double",
-            Kind::Word(&["frames", "runs", "machines", "boots"]),
+            Kind::Word(DOUBLE_SIGNS),
             "By what two agents with one identity were told apart.",
         ),
         may("seen", Kind::Moment, "Last sign of life before."),

@@ -2,6 +2,7 @@
 
 use super::store_failure;
 use crate::alive::door::Door;
+use crate::alive::inspect::Inspect;
 use crate::alive::probe::Look;
 use crate::alive::signal::Signal;
 use crate::alive::systemd::Manager;
@@ -10,9 +11,10 @@ use crate::clock;
 use crate::config::Config;
 use crate::directory::Current;
 use crate::exit::{CONFIG, Failure, IO};
+use crate::ingest::Metrics;
 use crate::limit::SIGNAL_MS;
 use crate::notify::http::Client;
-use crate::store::{SqliteStore, Store};
+use crate::store::{SqliteStore, Store, Watched};
 use crate::web::Site;
 use crate::zone::Zone;
 use core::net::SocketAddr;
@@ -62,8 +64,10 @@ pub(super) fn upkeep(
     store: Arc<dyn Store>,
     current: &Arc<Current>,
     zone: &Zone,
+    metrics: &Arc<Metrics>,
 ) -> Result<Thread, Failure> {
-    let reading = SqliteStore::open_reader(&config.directory);
+    let reading = SqliteStore::open_reader(&config.directory)
+        .map(|reading| Watched::new(reading, Arc::clone(metrics)));
     let upkeep = Upkeep {
         store,
         reading: Arc::new(reading.map_err(|error| store_failure(&error))?),
@@ -80,6 +84,7 @@ pub(super) fn upkeep(
 pub(super) struct Living {
     manager: Arc<Manager>,
     _look: Thread,
+    _inspect: Thread,
     _signal: Option<Thread>,
 }
 
@@ -110,8 +115,13 @@ impl Living {
                 Some(Thread::start("signal", move |stop| signal.run(stop))?)
             }
         };
+        let inspect = Inspect {
+            directory: config.directory.clone(),
+            metrics: Arc::clone(&site.metrics),
+        };
         Ok(Self {
             manager,
+            _inspect: Thread::start("inspect", move |stop| inspect.run(stop))?,
             _look: Thread::start("alive", move |stop| look.run(stop))?,
             _signal: signal,
         })

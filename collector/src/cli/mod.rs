@@ -25,6 +25,7 @@ use crate::handling::{Fault, transact};
 use crate::keys::{self, Masters};
 use crate::limit::{NAME_CHARACTERS, READINGS};
 use crate::logger;
+use crate::store::sqlite::mark;
 use crate::store::{Agent, AlertFilter, NewAgent, Range, SqliteStore, Store, StoreError};
 use crate::zone::Zone;
 use hansho::clock::WallTime;
@@ -44,7 +45,10 @@ usage: hansho-collector COMMAND [--config FILE] [options]
   migrate                     bring the store of an older version up to date, as serve does when it starts
   backup DIRECTORY [--without-keys]
                               copy store and masters, also beside a running serve
-  restore DIRECTORY           bring a backup back; there must be no store yet
+  restore DIRECTORY [--told-until TIME]
+                              bring a backup back; there must be no store yet. What agents send again and happened until
+                              TIME is not mailed once more; without it that is the last sign of life of the store that was
+                              there, where it is in a directory beside it, else the moment of the backup
   check                       check configuration, certificate, masters and store
   agent add NAME --system CUSTOMER/SYSTEM [--key-file PATH]
                               add an agent; its key goes to PATH (mode 0600) or stdout
@@ -109,7 +113,7 @@ usage: hansho-collector COMMAND [--config FILE] [options]
   token revoke NAME           revoke an API token
 
 ROLE is viewer, operator or admin.
-TIME is 2026-11-24T03:20+09:00, 2026-11-24T03:20, 03:20 (the next one) or +30m, +2h, +1d.
+TIME is 2026-11-24T03:20+09:00, 2026-11-24T03:20, 03:20 (the next one, of --told-until the last) or +30m, +2h, +1d.
 AGENT is NAME, CUSTOMER/SYSTEM/NAME, or the agent's 16 hexadecimal digits.
 --config FILE is ./collector.toml where it is not given. Every command takes --help.
 Reading commands work beside a running serve.
@@ -143,6 +147,7 @@ struct Arguments {
     code: Option<String>,
     subject: Option<String>,
     at: Option<String>,
+    told_until: Option<String>,
 }
 
 /// Runs the command line of this process.
@@ -202,6 +207,7 @@ fn arguments(mut parser: lexopt::Parser) -> Result<Arguments, lexopt::Error> {
             Long("agent") => arguments.agent = Some(parser.value()?.string()?),
             Long("code") => arguments.code = Some(parser.value()?.string()?),
             Long("subject") => arguments.subject = Some(parser.value()?.string()?),
+            Long("told-until") => arguments.told_until = Some(parser.value()?.string()?),
             Long("at") => arguments.at = Some(parser.value()?.string()?),
             Value(word) => arguments.words.push(word.string()?),
             other => return Err(other.unexpected()),
@@ -237,7 +243,11 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
             Path::new(directory),
             !arguments.without_keys,
         ),
-        ["restore", directory] => backup::restore(&configuration(arguments)?, Path::new(directory)),
+        ["restore", directory] => backup::restore(
+            &configuration(arguments)?,
+            Path::new(directory),
+            arguments.told_until.as_deref(),
+        ),
         ["check"] => check(&configuration(arguments)?),
         ["agent", "add", name] => agent_add(arguments, name),
         ["agent", "list"] => agent_list(arguments),
@@ -300,6 +310,10 @@ fn misplaced(arguments: &Arguments, words: &[&str]) -> Result<(), Failure> {
         ),
         ("--at", arguments.at.is_some() && command != "route"),
         (
+            "--told-until",
+            arguments.told_until.is_some() && command != "restore",
+        ),
+        (
             "--key-file",
             arguments.key_file.is_some() && !add && !of("rotate"),
         ),
@@ -352,7 +366,7 @@ fn configuration_of(path: Option<&Path>) -> Result<Config, Failure> {
 /// The exit code of a store's error.
 pub(crate) fn store_failure(error: &StoreError) -> Failure {
     let code = match error {
-        StoreError::Corrupt(_) | StoreError::Newer(_) => DATA,
+        StoreError::Corrupt(_) | StoreError::DayCorrupt(_) | StoreError::Newer(_) => DATA,
         StoreError::Full(_) | StoreError::Io(_) | StoreError::Busy => IO,
         StoreError::Taken(_)
         | StoreError::Older(_)
@@ -390,6 +404,11 @@ fn check(config: &Config) -> Result<(), Failure> {
     let store =
         SqliteStore::open_reader(&config.directory).map_err(|error| store_failure(&error))?;
     store.check().map_err(|error| store_failure(&error))?;
+    if mark::clear(&config.directory).map_err(|error| store_failure(&error))? {
+        log::warn!(
+            "a collector had found the store damaged; all of it is whole, so that the mark is taken away"
+        );
+    }
     let totals = store.totals().map_err(|error| store_failure(&error))?;
     print(&format!(
         "configuration good; masters good; store good: {} agents, {} frames stored\n",

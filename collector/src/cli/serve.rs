@@ -17,8 +17,9 @@ use crate::limit::{
 };
 use crate::people::{Gate, NotDone, Settings, TrustedProxy};
 use crate::presence::watcher::Watcher;
+use crate::store::sqlite::mark;
 use crate::store::writer::Writer;
-use crate::store::{SqliteStore, Store, StoreError};
+use crate::store::{SqliteStore, Store, StoreError, Watched};
 use crate::web;
 use crate::zone::Zone;
 use core::net::SocketAddr;
@@ -142,13 +143,18 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
     // A mail that cannot be written by a site's own template is found out now, not at night.
     mail::check(config)?;
     let open = |error: StoreError| store_failure(&error);
-    let writing: Arc<dyn Store> = Arc::new(writer(config, standby)?);
-    let reading: Arc<dyn Store> =
-        Arc::new(SqliteStore::open_reader(&config.directory).map_err(open)?);
-    let looking_up: Arc<dyn Store> =
-        Arc::new(SqliteStore::open_reader(&config.directory).map_err(open)?);
-    let (queue, jobs) = sync_channel(QUEUE_BATCHES);
     let metrics = Arc::new(Metrics::default());
+    let watched = |store: SqliteStore| -> Arc<dyn Store> {
+        Arc::new(Watched::new(store, Arc::clone(&metrics)))
+    };
+    let writing = watched(writer(config, standby)?);
+    let reader = || {
+        SqliteStore::open_reader(&config.directory)
+            .map(watched)
+            .map_err(open)
+    };
+    let (reading, looking_up) = (reader()?, reader()?);
+    let (queue, jobs) = sync_channel(QUEUE_BATCHES);
     let signs = Arc::new(SignsOfLife::default());
     first_link_secret(&*writing)?;
     let writer = Writer {
@@ -158,10 +164,7 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
         metrics: Arc::clone(&metrics),
         now: clock::now,
     };
-    let thread = std::thread::Builder::new()
-        .name("writer".to_owned())
-        .spawn(move || writer.run(&jobs))
-        .map_err(|error| Failure::new(IO, format!("the writer cannot be started: {error}")))?;
+    let thread = start("writer", move || writer.run(&jobs))?;
     let intake = Arc::new(Intake {
         keys: Arc::new(StoredKeys {
             store: looking_up,
@@ -182,26 +185,23 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
     let gate = Gate::new(Arc::clone(&reading), Arc::clone(&writing), settings(config));
     let watcher = Watcher {
         store: Arc::clone(&writing),
-        reading: Arc::new(SqliteStore::open_reader(&config.directory).map_err(open)?),
+        reading: reader()?,
         signs: Arc::clone(&signs),
         metrics: Arc::clone(&metrics),
         current: Arc::clone(&current),
         now: clock::now,
     };
     let (stop_watching, watching) = sync_channel(0);
-    let watcher = std::thread::Builder::new()
-        .name("presence".to_owned())
-        .spawn(move || watcher.run(&watching))
-        .map_err(|error| Failure::new(IO, format!("presence cannot be started: {error}")))?;
+    let watcher = start("presence", move || watcher.run(&watching))?;
     let telling = telling::start(config, Arc::clone(&writing), &current, &metrics)?;
-    let upkeep = living::upkeep(config, Arc::clone(&writing), &current, &zone)?;
+    let upkeep = living::upkeep(config, Arc::clone(&writing), &current, &zone, &metrics)?;
     let (newest_known, newest) = watch::channel(0);
     let site = web::Site {
         store: reading,
-        writing,
+        writing: Arc::clone(&writing),
         gate,
         queue,
-        metrics,
+        metrics: Arc::clone(&metrics),
         signs,
         now: clock::now,
         zone,
@@ -228,7 +228,36 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
     if thread.join().is_err() {
         return Err(Failure::new(IO, "the writer failed"));
     }
-    outcome
+    match metrics.damage.said() {
+        Some(said) => Err(damaged(config, &*writing, said)),
+        None => outcome,
+    }
+}
+
+/// Starts a thread.
+fn start(
+    name: &'static str,
+    work: impl FnOnce() + Send + 'static,
+) -> Result<std::thread::JoinHandle<()>, Failure> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(work)
+        .map_err(|error| Failure::new(IO, format!("{name} cannot be started: {error}")))
+}
+
+/// The store is marked, so that no standby and no service manager goes on with it.
+fn damaged(config: &Config, store: &dyn Store, said: &str) -> Failure {
+    if let Err(error) = store.leave() {
+        log::error!("what is in the log of the damaged store is not kept: {error}");
+    }
+    let found = format!(
+        "found damaged at {}: {said}",
+        clock::utc(clock::now().as_millis())
+    );
+    if let Err(error) = mark::set(&config.directory, &found) {
+        log::error!("the store cannot be marked as damaged: {error}");
+    }
+    store_failure(&StoreError::Corrupt(found))
 }
 
 /// A thread a processor for connections, within reason.
@@ -340,6 +369,7 @@ async fn listen(
     let ingest = tokio::spawn(server.run());
     let site = Arc::new(site);
     let living = Living::start(config, ingest_address, &site)?;
+    let metrics = Arc::clone(&site.metrics);
     let looking = web::live::watch(Arc::clone(&site), newest_known, stopping.clone());
     tokio::spawn(looking);
     let pages = tokio::spawn(web::serve(pages, site, stopping));
@@ -357,6 +387,7 @@ async fn listen(
                 log::info!("SIGINT: stopping");
                 break;
             }
+            () = metrics.damage.found() => break,
             _ = hangup.recv() => reload::reload(&config.file, current),
         }
     }

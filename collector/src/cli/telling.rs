@@ -8,7 +8,7 @@ use crate::exit::{Failure, IO};
 use crate::ingest::Metrics;
 use crate::notify::Notifier;
 use crate::notify::notifier::{Heard, ears};
-use crate::store::{SqliteStore, Store};
+use crate::store::{SqliteStore, Store, Watched};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
@@ -29,7 +29,8 @@ pub(super) fn start(
     if config.mail.is_none() {
         log::warn!("there is no [mail]: alerts stay on the pages, nobody is mailed");
     }
-    let reading = SqliteStore::open_reader(&config.directory);
+    let reading = SqliteStore::open_reader(&config.directory)
+        .map(|reading| Watched::new(reading, Arc::clone(metrics)));
     let notifier = Notifier {
         store,
         reading: Arc::new(reading.map_err(|error| store_failure(&error))?),

@@ -20,7 +20,7 @@ pub use response::{Raise, Source, Uncovered};
 pub use route::{DeliverWhy, Facts, Problem, Routed, Step, Told, Why};
 pub use warning::Warning;
 
-use crate::config::{Config, Customer, Notify, Receiver, Tables, Team};
+use crate::config::{Channel, Config, Customer, Notify, Receiver, Tables, Team};
 use crate::zone::Zone;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -31,6 +31,8 @@ pub struct Directory {
     file: PathBuf,
     tables: Tables,
     notify: Notify,
+    /// Whether mail is sent at all.
+    mails: bool,
     zone: Zone,
     /// Where the responses of a code stand in the table.
     responses: BTreeMap<u16, Vec<usize>>,
@@ -48,6 +50,7 @@ impl Directory {
             file: config.file.clone(),
             tables: config.tables.clone(),
             notify: config.notify.clone(),
+            mails: config.mail.is_some(),
             zone,
             responses,
         }
@@ -63,6 +66,13 @@ impl Directory {
     #[must_use]
     pub fn receiver(&self, id: &str) -> Option<&Receiver> {
         self.tables.receivers.get(id)
+    }
+
+    /// Whether a receiver can be told: without `[mail]` those of mail cannot.
+    #[must_use]
+    pub fn reaches(&self, id: &str) -> bool {
+        self.receiver(id)
+            .is_some_and(|receiver| self.mails || !matches!(receiver.channel, Channel::Mail(_)))
     }
 
     /// A team.

@@ -122,6 +122,8 @@ pub enum DeliverWhy {
     Urgency(Urgency),
     /// The code is of a newer version of hansho: in the digest, so that somebody sees it.
     UnknownCode,
+    /// A test: told at once whatever its code is, since it proves the way.
+    Drill,
 }
 
 impl core::fmt::Display for DeliverWhy {
@@ -132,6 +134,7 @@ impl core::fmt::Display for DeliverWhy {
                 write!(out, "the urgency of the code is {}", urgency.as_str())
             }
             Self::UnknownCode => out.write_str("the code is of a newer version"),
+            Self::Drill => out.write_str("a test is told at once"),
         }
     }
 }
@@ -201,7 +204,24 @@ impl Directory {
     #[must_use]
     pub fn route(&self, facts: &Facts<'_>, now: WallTime) -> Routed {
         let route = self.tables.routes.iter().find(|route| fits(route, facts));
-        let (deliver, deliver_why) = deliver(route, facts.code);
+        self.routed(facts, route, deliver(route, facts.code), now)
+    }
+
+    /// Who is told of a test: whom its code's route names, at once, also where the code itself goes into the digest or stays on
+    /// the page.
+    #[must_use]
+    pub fn route_drill(&self, facts: &Facts<'_>, now: WallTime) -> Routed {
+        let route = self.tables.routes.iter().find(|route| fits(route, facts));
+        self.routed(facts, route, (Deliver::Now, DeliverWhy::Drill), now)
+    }
+
+    fn routed(
+        &self,
+        facts: &Facts<'_>,
+        route: Option<&Route>,
+        (deliver, deliver_why): (Deliver, DeliverWhy),
+        now: WallTime,
+    ) -> Routed {
         let mut routed = Routed {
             route: route.map(|route| route.line),
             teams: Vec::new(),

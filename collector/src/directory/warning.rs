@@ -2,6 +2,7 @@
 
 use super::Directory;
 use crate::clock::{DAY_MS, Date};
+use crate::config::Team;
 use hansho::clock::WallTime;
 use std::path::PathBuf;
 
@@ -42,6 +43,24 @@ pub enum Warning {
         file: PathBuf,
         /// The last one in it.
         last: Date,
+    },
+    /// Somebody on duty cannot be told: the next rank that can be is told in their place.
+    DutyUnreachable {
+        /// The roster.
+        file: PathBuf,
+        /// The first line with one from now on.
+        line: usize,
+        /// Rank: 1 is the first on duty.
+        rank: usize,
+        /// Id of the receiver.
+        receiver: String,
+    },
+    /// Nobody of a team can be told.
+    TeamUnreachable {
+        /// The team.
+        team: String,
+        /// Whether `[notify] fallback` can be told in its place.
+        fallback: bool,
     },
     /// A system has no team, and there is no default one.
     NoTeam {
@@ -88,6 +107,26 @@ impl core::fmt::Display for Warning {
                 "{}: the holidays end with {last}; the Cabinet Office publishes those of the next year each February",
                 file.display()
             ),
+            Self::DutyUnreachable {
+                file,
+                line,
+                rank,
+                receiver,
+            } => write!(
+                out,
+                "{}:{line}: number {rank} on duty, {receiver}, has mail only, and [mail] is not configured: the next who can be \
+                 told is told in their place, at once",
+                file.display()
+            ),
+            Self::TeamUnreachable { team, fallback } => write!(
+                out,
+                "[[team]] {team}: all its receivers have mail only, and [mail] is not configured: {} told",
+                if *fallback {
+                    "[notify] fallback is"
+                } else {
+                    "nobody is"
+                }
+            ),
             Self::NoTeam { system } => {
                 write!(
                     out,
@@ -111,6 +150,7 @@ impl Directory {
     pub fn warnings(&self, now: WallTime) -> Vec<Warning> {
         let mut warnings = Vec::new();
         for team in self.tables.teams.values() {
+            self.team_warned(team, now, &mut warnings);
             let Some(roster) = &team.roster else {
                 continue;
             };
@@ -140,6 +180,38 @@ impl Directory {
             });
         }
         warnings
+    }
+
+    fn team_warned(&self, team: &Team, now: WallTime, warnings: &mut Vec<Warning>) {
+        let minute = self.zone_of_team(team).local_ms(now) / MINUTE_MS;
+        let roster = team.roster.as_ref();
+        let shifts = roster.map_or(&[][..], |roster| &roster.shifts);
+        let ahead = || shifts.iter().filter(|shift| shift.to > minute);
+        let always = || team.receivers.iter().chain(&team.copy);
+        let on_duty = || ahead().flat_map(|shift| &shift.on_duty);
+        if !always().chain(on_duty()).any(|id| self.reaches(id)) {
+            // That a roster ends, or a team has nobody, is said elsewhere.
+            if always().chain(on_duty()).next().is_some() {
+                warnings.push(Warning::TeamUnreachable {
+                    team: team.id.clone(),
+                    fallback: self.notify.fallback.iter().any(|id| self.reaches(id)),
+                });
+            }
+            return;
+        }
+        let first = ahead().find_map(|shift| {
+            let mut ranks = shift.on_duty.iter().zip(1_usize..);
+            let (receiver, rank) = ranks.find(|(id, _)| !self.reaches(id))?;
+            Some((shift.line, rank, receiver.clone()))
+        });
+        if let (Some((line, rank, receiver)), Some(roster)) = (first, roster) {
+            warnings.push(Warning::DutyUnreachable {
+                file: roster.file.clone(),
+                line,
+                rank,
+                receiver,
+            });
+        }
     }
 
     fn systems_warned(&self, warnings: &mut Vec<Warning>) {

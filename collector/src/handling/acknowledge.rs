@@ -202,7 +202,7 @@ fn detail(how: &TakenHow, row: &Acknowledgement) -> String {
     detail.as_str().to_owned()
 }
 
-fn end(
+pub(super) fn end(
     rows: &mut dyn AllRows,
     holder: &Acknowledgement,
     by: &str,

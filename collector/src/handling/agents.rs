@@ -5,9 +5,9 @@ use super::{Fault, Refused, Who, own_customer};
 use crate::clock::DAY_MS;
 use crate::limit::{JOIN_TOKEN_DAYS, JOIN_TOKEN_USES};
 use crate::store::agents::{self as keys, Rotated};
-use crate::store::raise;
 use crate::store::rows::AllRows;
-use crate::store::{Agent, JoinToken, NewAgent, TokenEnd};
+use crate::store::{AckEnding, Agent, JoinToken, NewAgent, TokenEnd};
+use crate::store::{moved, raise};
 use hansho::clock::WallTime;
 use hansho::frame::kind::AgentId;
 
@@ -155,8 +155,8 @@ pub struct Goes<'g> {
     pub name: Option<&'g str>,
 }
 
-/// Gives an agent another name, or moves it to another system, also of another customer within the same scope. Returns it as
-/// it was.
+/// Gives an agent another name, or moves it to another system, also of another customer within the same scope: then its open
+/// alerts are nobody's, those who were told of them hear nothing more, and those responsible now are told. Returns it as it was.
 ///
 /// # Errors
 /// [`Fault`]; `StoreError::NameTaken` where another agent is called so there.
@@ -175,8 +175,14 @@ pub fn place(
     let mut detail = Detail::default();
     detail.text("to", &format!("{customer}/{system}/{name}"));
     append(rows, who, AGENT_MOVE, &agent, &detail, now)?;
-    // The customer that it comes to reads of it too.
+    // The customer that it comes to reads of it too, and those before read nothing more.
     if customer != agent.customer {
+        moved::away(rows, &agent, (customer, system), now)?;
+        for alert in rows.open_alerts(id)? {
+            if let Some(holder) = rows.acknowledgement(alert.id)? {
+                super::acknowledge::end(rows, &holder, &who.name, AckEnding::Released, now)?;
+            }
+        }
         let on = format!("{customer}/{system}/{name}");
         audit::append(rows, who, AGENT_MOVE, &on, customer, "", now)?;
     }

@@ -11,7 +11,7 @@ use super::audit::{self, Detail};
 use super::{Owner, Who, owner};
 use crate::limit::{LINK_CHARACTERS, LINK_MS, NAME_CHARACTERS};
 use crate::store::rows::AllRows;
-use crate::store::{Acknowledgement, AlertId, LinkSecret, StoreError, StoredAlert};
+use crate::store::{Acknowledgement, AlertId, LinkSecret, Reason, StoreError, StoredAlert, Via};
 use hansho::clock::WallTime;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -49,6 +49,8 @@ pub enum LinkRefused {
     Expired(WallTime),
     /// Its alert is not stored any more.
     NoAlert,
+    /// Its agent went to another customer since, and this receiver was not told of the alert there.
+    Moved,
 }
 
 impl LinkRefused {
@@ -60,6 +62,7 @@ impl LinkRefused {
             Self::Forged => "forged",
             Self::Expired(_) => "expired",
             Self::NoAlert => "no_alert",
+            Self::Moved => "moved",
         }
     }
 }
@@ -75,6 +78,32 @@ pub struct LinkTarget {
     pub owner: Owner,
     /// Who has it.
     pub acknowledgement: Option<Acknowledgement>,
+}
+
+/// Name of whoever acts by a link: its receiver; a name that is given stands before it, since nobody proved it.
+#[must_use]
+pub fn name_of(receiver: &str, name: &str) -> String {
+    let name = name.trim();
+    if name.is_empty() || name == receiver {
+        receiver.to_owned()
+    } else {
+        format!("{name} ({receiver})")
+    }
+}
+
+/// The id of the receiver that took an alert, if a receiver did: by a link that of its receiver, which stands last in the name;
+/// else the name with which somebody logged in, or that a command gave, where it is one. Names as shown are no ids: two
+/// people may have the same.
+#[must_use]
+pub fn receiver_of(held: &Acknowledgement) -> &str {
+    let by_link = || {
+        let (_, receiver) = held.by.strip_suffix(')')?.rsplit_once(" (")?;
+        Some(receiver)
+    };
+    match held.via {
+        Via::Link => by_link().unwrap_or(&held.by),
+        _ => &held.by,
+    }
 }
 
 /// When a link that is made now ends.
@@ -173,6 +202,9 @@ pub fn by_link(
     let Some(alert) = rows.alert(link.alert)? else {
         return Ok(Err(LinkRefused::NoAlert));
     };
+    if moved_away(rows, &link)? {
+        return Ok(Err(LinkRefused::Moved));
+    }
     let owner = owner(rows, &alert)?;
     let acknowledgement = rows.acknowledgement(link.alert)?;
     Ok(Ok(LinkTarget {
@@ -181,6 +213,24 @@ pub fn by_link(
         owner,
         acknowledgement,
     }))
+}
+
+/// Whether the alert is of another customer now than when this receiver was told of it.
+fn moved_away(rows: &mut dyn AllRows, link: &Link) -> Result<bool, StoreError> {
+    let decisions = rows.decisions_of(link.alert)?;
+    let root = decisions.iter().rev().find_map(|decision| decision.thread);
+    let Some(root) = root else {
+        return Ok(false);
+    };
+    let Some(thread) = rows.thread(root)?.filter(|thread| thread.told_from > 0) else {
+        return Ok(false);
+    };
+    let told = rows.outgoing_of_thread(root)?.into_iter().any(|one| {
+        one.receiver == link.receiver
+            && one.number > thread.told_from
+            && one.reason != Reason::MovedAway
+    });
+    Ok(!told)
 }
 
 /// The secret that signs now; `None` before [`ensure`] ran for the first time.

@@ -1,5 +1,6 @@
 //! What ingest and writer count since the start of the process.
 
+use super::damage::Damage;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -52,6 +53,8 @@ pub struct Metrics {
     pub signals_failed: AtomicU64,
     /// Signals held back, since something stood still.
     pub signals_held: AtomicU64,
+    /// Whether the store turned out to be damaged.
+    pub damage: Damage,
 }
 
 impl Metrics {

@@ -1,9 +1,10 @@
 //! Taking batches from the network: mac before decode, bounds on everything, the answer after the commit.
 //!
 //! [`batch`] what passes on; [`server`] connections and their timeouts; [`peers`] how many each address has; [`request`] one post; [`join`] hosts that become agents; [`tls`] certificates;
-//! [`metrics`] what is counted. What stores the batches is on the other end of a bounded queue.
+//! [`metrics`] what is counted, [`damage`] whether the store turned out to be damaged. What stores the batches is on the other end of a bounded queue.
 
 pub mod batch;
+pub mod damage;
 pub mod join;
 pub mod metrics;
 pub mod peers;

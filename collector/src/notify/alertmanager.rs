@@ -32,10 +32,16 @@ impl Alertmanager {
         }
     }
 
-    /// Posts a message about an alert.
+    /// Posts a message about an alert; `now` is when it is sent.
     #[must_use]
-    pub fn post(&self, client: &Client, notice: &Notice, rendered: &Rendered) -> Outcome {
-        let alerts = alerts(notice, rendered);
+    pub fn post(
+        &self,
+        client: &Client,
+        notice: &Notice,
+        rendered: &Rendered,
+        now: WallTime,
+    ) -> Outcome {
+        let alerts = alerts(notice, rendered, now);
         if alerts.is_empty() {
             return Outcome::accepted("a list or report: nothing for an Alertmanager");
         }
@@ -48,7 +54,7 @@ impl Alertmanager {
 /// each of its codes has labels of its own there, and whichever was told ends. One that was not is over when it comes, which
 /// Alertmanager tells nobody.
 #[must_use]
-pub fn alerts(notice: &Notice, rendered: &Rendered) -> Vec<Value> {
+pub fn alerts(notice: &Notice, rendered: &Rendered, now: WallTime) -> Vec<Value> {
     let Body::Alert(alert) = &notice.body else {
         return Vec::new();
     };
@@ -63,7 +69,7 @@ pub fn alerts(notice: &Notice, rendered: &Rendered) -> Vec<Value> {
     }
     numbers
         .into_iter()
-        .filter_map(|number| one(notice, alert, rendered, number))
+        .filter_map(|number| one((notice, alert), rendered, number, now))
         .collect()
 }
 
@@ -71,13 +77,18 @@ const fn is_end(alert: &AlertNotice) -> bool {
     matches!(alert.happened, Happened::Resolved(_) | Happened::Back(_))
 }
 
-fn one(notice: &Notice, alert: &AlertNotice, rendered: &Rendered, number: u16) -> Option<Value> {
+fn one(
+    (notice, alert): (&Notice, &AlertNotice),
+    rendered: &Rendered,
+    number: u16,
+    now: WallTime,
+) -> Option<Value> {
     let utc = |moment: WallTime| Zone::utc().rfc3339(moment);
     let mut all = json!({
         "labels": labels(alert, number),
         "annotations": annotations(notice, alert, rendered),
         "startsAt": utc(alert.identity.started),
-        "endsAt": utc(ends(notice, alert)),
+        "endsAt": utc(ends(notice, alert, now)),
     });
     if let Some(link) = notice
         .link
@@ -91,8 +102,9 @@ fn one(notice: &Notice, alert: &AlertNotice, rendered: &Rendered, number: u16) -
     Some(all)
 }
 
-/// When it is over: an alert that fires, long after the next message about it.
-fn ends(notice: &Notice, alert: &AlertNotice) -> WallTime {
+/// When it is over: an alert that fires, long after the next message about it. A message may have been decided long ago, and a
+/// renewal is sent again and again: the time counts from now.
+fn ends(notice: &Notice, alert: &AlertNotice, now: WallTime) -> WallTime {
     let written = notice.written;
     match &alert.happened {
         Happened::Resolved(_) => alert
@@ -104,7 +116,7 @@ fn ends(notice: &Notice, alert: &AlertNotice) -> WallTime {
         Happened::Back(back) => back.back_at.min(written),
         // Its end was told before this, which had to be tried again: nothing would end it another time.
         _ if alert.times.resolved.is_some() => written,
-        _ => WallTime::from_millis(written.as_millis().saturating_add(ALERTMANAGER_HOLD_MS)),
+        _ => WallTime::from_millis(now.as_millis().saturating_add(ALERTMANAGER_HOLD_MS)),
     }
 }
 

@@ -76,6 +76,8 @@ pub struct Routing {
 pub trait Directory: Send + Sync {
     /// Who is told of an alert at a rank: 1 is the first on duty with the team, 2 the second on duty, and so on.
     fn route(&self, about: &About, rank: u8, at: WallTime) -> Routing;
+    /// Who is told where no rank has a receiver.
+    fn fallback(&self, about: &About) -> Routing;
     /// Urgency agreed for it.
     fn urgency(&self, about: &About) -> Urgency;
     /// Id of the site of an agent, within its customer.
@@ -86,8 +88,8 @@ pub trait Directory: Send + Sync {
     fn repeat_ms(&self, about: &About) -> Option<u64>;
     /// How long after the first message a rank (from 2) is told unless somebody takes it; `None` where there is none.
     fn escalate_ms(&self, about: &About, rank: u8, at: WallTime) -> Option<u64>;
-    /// The receiver that is a person.
-    fn person(&self, name: &str) -> Option<Receiver>;
+    /// The receiver that is a person, by its id; names that are shown are those of several.
+    fn person(&self, id: &str) -> Option<Receiver>;
     /// A receiver by its name.
     fn receiver(&self, name: &str) -> Option<Receiver>;
 }
@@ -95,8 +97,10 @@ pub trait Directory: Send + Sync {
 /// An alert that somebody has taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Taken {
-    /// Who.
+    /// Who, as people read it.
     pub by: String,
+    /// The id of the receiver that this is, if it is one.
+    pub receiver: String,
     /// When.
     pub at: WallTime,
     /// What they wrote.

@@ -63,7 +63,8 @@ impl Courier {
                 tried(&outcome).into()
             }
             config::Channel::Alertmanager { url } => {
-                let outcome = Alertmanager::new(url).post(&self.client, notice, &rendered);
+                let to = Alertmanager::new(url);
+                let outcome = to.post(&self.client, notice, &rendered, (self.now)());
                 tried(&outcome).into()
             }
         };

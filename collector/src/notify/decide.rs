@@ -4,7 +4,6 @@ use super::context::{About, Routing};
 use super::returned::reason_of;
 use super::step::Step;
 use super::thread::{rank, strand_of};
-use crate::limit::LATE_WAIT_MS;
 use crate::store::{
     Channel, ClockQuality, Event, EventKind, ListOf, Outcome, Reason, StoreError, StoredAlert,
     Thread, Waiting,
@@ -26,7 +25,8 @@ pub fn is_late(alert: &StoredAlert, now: WallTime, late_ms: u64) -> bool {
 
 impl Step<'_> {
     fn late(&self, alert: &StoredAlert) -> bool {
-        is_late(alert, self.now, self.context.policy.late_ms)
+        // What people were told before a restore came in time then.
+        self.told_before.is_none() && is_late(alert, self.now, self.context.policy.late_ms)
     }
 
     pub(super) fn urgency(&self, about: &About) -> Urgency {
@@ -177,12 +177,9 @@ impl Step<'_> {
         thread: &mut Thread,
     ) -> Result<(), StoreError> {
         let number = self.next_decision();
-        let due = self
-            .context
-            .directory
-            .next_digest(about.customer(), self.now);
+        let due = self.next_digest(about.customer());
         self.wait(ListOf::Digest, about.customer(), about, (number, due))?;
-        let routing = self.routing(about, 1);
+        let routing = self.routing(about);
         self.tell_machines(number, about, thread, (Reason::Digest, routing))?;
         thread.listed = Some(ListOf::Digest);
         thread.last_told = Some(self.now);
@@ -197,7 +194,7 @@ impl Step<'_> {
         thread: &mut Thread,
     ) -> Result<(), StoreError> {
         let number = self.next_decision();
-        let due = later(self.now, LATE_WAIT_MS);
+        let due = self.next_late_list();
         self.wait(ListOf::Late, about.customer(), about, (number, due))?;
         thread.listed = Some(ListOf::Late);
         let listed = (Reason::Late, Outcome::Listed);
@@ -244,7 +241,7 @@ impl Step<'_> {
         if thread.listed == Some(ListOf::Digest) && !mailed {
             return self.end_in_digest(event, about, &mut thread);
         }
-        if thread.messages > 0 {
+        if thread.messages > 0 && !self.unheard_here(&thread)? {
             return self.tell_end(event, about, &mut thread);
         }
         let outcome = match thread.listed {
@@ -256,11 +253,17 @@ impl Step<'_> {
         self.conclude(Some(event), about, &mut thread, outcome)
     }
 
+    /// Whether its agent came from another customer, and nobody here was told yet.
+    fn unheard_here(&mut self, thread: &Thread) -> Result<bool, StoreError> {
+        Ok(thread.told_from > 0 && thread.listed.is_none() && self.told_in(thread)?.is_empty())
+    }
+
     /// Whether a message of the thread itself went to people; a list is not one.
     fn people_were_told(&mut self, thread: &Thread) -> Result<bool, StoreError> {
         let messages = self.rows.outgoing_of_thread(thread.root)?;
         Ok(messages
             .iter()
+            .filter(|message| message.number > thread.told_from)
             .any(|message| message.channel == Channel::Mail))
     }
 
@@ -282,10 +285,7 @@ impl Step<'_> {
         thread: &mut Thread,
     ) -> Result<(), StoreError> {
         let number = self.next_decision();
-        let due = self
-            .context
-            .directory
-            .next_digest(about.customer(), self.now);
+        let due = self.next_digest(about.customer());
         self.wait(ListOf::Digest, about.customer(), about, (number, due))?;
         if thread.messages > 0 {
             let receivers = self.told_in(thread)?;
@@ -327,13 +327,10 @@ impl Step<'_> {
         let (reason, list, due) = match self.urgency(about) {
             Urgency::Record => return self.over(number, event, about, None),
             Urgency::WorkingHours => {
-                let due = self
-                    .context
-                    .directory
-                    .next_digest(about.customer(), self.now);
+                let due = self.next_digest(about.customer());
                 (Reason::Digest, ListOf::Digest, due)
             }
-            Urgency::Now => (Reason::Late, ListOf::Late, later(self.now, LATE_WAIT_MS)),
+            Urgency::Now => (Reason::Late, ListOf::Late, self.next_late_list()),
         };
         self.wait(list, about.customer(), about, (number, due))?;
         self.over(number, event, about, Some(reason))

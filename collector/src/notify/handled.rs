@@ -1,6 +1,7 @@
 //! What people did about alerts, from the rows of acknowledgements, silences and windows.
 
 use super::context::{About, Handled, Hush, Taken};
+use crate::handling::link;
 use crate::handling::silence::silenced;
 use crate::store::rows::AllRows;
 use crate::store::{Facts, Place, Reason, Silence, StoreError, StoredAlert, Window, WindowKind};
@@ -64,6 +65,7 @@ impl Handled for StoredHandling {
         alert: &StoredAlert,
     ) -> Result<Option<Taken>, StoreError> {
         Ok(rows.acknowledgement(alert.id)?.map(|held| Taken {
+            receiver: link::receiver_of(&held).to_owned(),
             by: held.by,
             at: held.at,
             note: Some(held.text).filter(|text| !text.is_empty()),

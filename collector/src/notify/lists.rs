@@ -15,6 +15,13 @@ impl Step<'_> {
     /// Sends a list whose time has come: a message to each receiver with what concerns it.
     pub(super) fn send_list(&mut self, list: ListOf, key: &str) -> Result<(), StoreError> {
         let mut waiting = self.rows.waiting(list, key)?;
+        if let Some(due) = waiting.iter().map(|one| one.due).min() {
+            self.look_back_at_list(due);
+        }
+        if self.told_before.is_some() {
+            let until = self.restored.map(|restored| restored.told_until);
+            waiting.retain(|one| until.is_some_and(|until| one.due <= until));
+        }
         // The rest is due already and goes with the next step.
         waiting.truncate(LIST_ALERTS);
         let by_receiver = self.receivers_of(list, key, &waiting)?;
@@ -43,6 +50,7 @@ impl Step<'_> {
         for one in &waiting {
             self.rows.delete_waiting(list, key, one.alert)?;
         }
+        self.look_ahead();
         Ok(())
     }
 
@@ -68,7 +76,7 @@ impl Step<'_> {
             let about = self.about(alert)?;
             // Machines were told by themselves, except of what was over when it came.
             let machines = list == ListOf::Late;
-            let mut receivers = self.routing(&about, 1).receivers;
+            let mut receivers = self.routing(&about).receivers;
             if let Some(thread) = self.earlier_thread(&about.alert)? {
                 receivers.extend(self.told_in(&thread)?);
             }
@@ -102,7 +110,7 @@ impl Step<'_> {
         let name = format!("{}-{}", list.word(), ends.join("-"));
         let nth = u32::try_from(alerts.len()).unwrap_or(u32::MAX);
         let minute = self.now.as_millis() / 60_000;
-        let outgoing = Outgoing {
+        let mut outgoing = Outgoing {
             number: self.next_outgoing(),
             decision,
             reason: list.reason(),
@@ -133,6 +141,7 @@ impl Step<'_> {
             served: Vec::new(),
             subject: String::new(),
         };
+        self.hold_back(&mut outgoing);
         self.rows.put_outgoing(&outgoing)?;
         for alert in alerts {
             self.rows.put_listed(outgoing.number, *alert)?;

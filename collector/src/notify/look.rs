@@ -4,6 +4,7 @@ use super::context::Routing;
 use super::context::{About, Taken};
 use super::decide::later;
 use super::outbox::UNDELIVERED;
+use super::rank::{self, Next};
 use super::step::Step;
 use crate::limit::QUIET_LOOK_MS;
 use crate::store::raise;
@@ -11,9 +12,6 @@ use crate::store::{COLLECTOR_AGENT, Outcome, Reason, StoreError, Thread};
 use hansho::clock::WallTime;
 use hansho::code::Urgency;
 use hansho::rule;
-
-/// Lowest rank that is told by escalation: the first is told at once.
-const SECOND: u8 = 2;
 
 impl Step<'_> {
     /// When a thread is to be looked at again.
@@ -25,6 +23,16 @@ impl Step<'_> {
         if thread.ended.is_some() {
             return Ok(None);
         }
+        let renew = self.renew_at(thread)?;
+        let look = self.next_for_people(about, thread)?;
+        Ok(look.into_iter().chain(renew).min())
+    }
+
+    fn next_for_people(
+        &mut self,
+        about: &About,
+        thread: &Thread,
+    ) -> Result<Option<WallTime>, StoreError> {
         let head;
         let about = if about.alert.id == thread.head {
             about
@@ -61,15 +69,14 @@ impl Step<'_> {
         thread.last_told.map(|told| later(told, interval_ms))
     }
 
-    /// When the next rank is told, and which.
-    fn escalate_at(&self, about: &About, thread: &Thread) -> Option<(WallTime, u8)> {
+    /// When the next rank that has a receiver is told, and who that is.
+    fn escalate_at(&self, about: &About, thread: &Thread) -> Option<(WallTime, Next)> {
         if self.urgency(about) != Urgency::Now {
             return None;
         }
-        let rank = thread.level.saturating_add(1).max(SECOND);
         let since = thread.untaken?;
-        let after_ms = self.context.directory.escalate_ms(about, rank, self.now)?;
-        Some((later(since, after_ms), rank))
+        let next = rank::next(self.context.directory, about, thread.level, self.now)?;
+        Some((later(since, next.after_ms), next))
     }
 
     /// Looks at a thread whose time has come.
@@ -97,6 +104,7 @@ impl Step<'_> {
             thread.due = Some(later(self.now, QUIET_LOOK_MS));
             return self.rows.put_thread(&thread);
         }
+        self.renew(&about, &mut thread)?;
         let hush = self.hush(&about)?.map(|(reason, _)| reason);
         match (thread.quiet, hush) {
             (Some(before), None) => self.end_quiet(&about, thread, before),
@@ -141,10 +149,10 @@ impl Step<'_> {
                 None => self.look_later(about, thread),
             };
         }
-        if let Some((at, rank)) = self.escalate_at(about, &thread)
+        if let Some((at, next)) = self.escalate_at(about, &thread)
             && at <= self.now
         {
-            return self.escalate(about, thread, rank);
+            return self.escalate(about, thread, next);
         }
         if self
             .repeat_at(about, &thread)
@@ -161,22 +169,29 @@ impl Step<'_> {
         self.look_later(about, thread)
     }
 
-    fn escalate(&mut self, about: &About, mut thread: Thread, rank: u8) -> Result<(), StoreError> {
-        thread.level = rank;
-        let mut routing = self.routing(about, rank);
-        if !routing.receivers.is_empty() {
-            for mut receiver in self.told_in(&thread)? {
-                if !routing
-                    .receivers
-                    .iter()
-                    .any(|one| one.name == receiver.name)
-                {
-                    receiver.copy = true;
-                    routing.receivers.push(receiver);
-                }
+    fn escalate(
+        &mut self,
+        about: &About,
+        mut thread: Thread,
+        next: Next,
+    ) -> Result<(), StoreError> {
+        let (level, mut routing) = (next.rank, next.routing);
+        thread.level = level;
+        for mut receiver in self.told_in(&thread)? {
+            if !routing
+                .receivers
+                .iter()
+                .any(|one| one.name == receiver.name)
+            {
+                receiver.copy = true;
+                routing.receivers.push(receiver);
             }
         }
-        let reason = Reason::Escalated { level: rank };
+        let reason = if next.passed {
+            Reason::PassedOver { level }
+        } else {
+            Reason::Escalated { level }
+        };
         self.send(None, about, &mut thread, (reason, routing))
     }
 
@@ -191,7 +206,7 @@ impl Step<'_> {
         } else {
             thread.reminded_report = Some(at);
         }
-        let receivers = match self.context.directory.person(&taken.by) {
+        let receivers = match self.context.directory.person(&taken.receiver) {
             Some(person) => vec![person],
             None => self.told_in(&thread)?,
         };

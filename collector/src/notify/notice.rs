@@ -68,6 +68,14 @@ pub enum Why {
     Released,
     /// Nobody took it in time.
     Escalated,
+    /// Those before have no receiver: the next on duty is told at once.
+    PassedOver,
+    /// Nobody on duty and none of the team has a receiver.
+    Fallback,
+    /// Its agent came from another customer.
+    MovedHere,
+    /// Its agent went to another customer.
+    MovedAway,
     /// A silent agent is back.
     Back,
     /// Evidence came after the first message.
@@ -100,6 +108,10 @@ impl Why {
             Self::Acknowledged => "acknowledged",
             Self::Released => "released",
             Self::Escalated => "escalated",
+            Self::PassedOver => "passed_over",
+            Self::Fallback => "fallback",
+            Self::MovedHere => "moved_here",
+            Self::MovedAway => "moved_away",
             Self::Back => "back",
             Self::Evidence => "evidence",
             Self::Late => "late",
@@ -243,6 +255,8 @@ pub enum Ending {
     Test,
     /// The agent was retired, or who raised it is gone.
     Retired,
+    /// The agent went to another customer: for who reads this, it ends.
+    Moved,
 }
 
 /// A message about one alert.

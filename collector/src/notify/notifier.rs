@@ -7,10 +7,12 @@ use super::courier::Courier;
 use super::handled::StoredHandling;
 use super::outbox::{Attempt, InHand, Marked, Tried, begin, claim, finish};
 use super::step::{has_work, step};
+use super::stepped;
 use super::who::Configured;
+use crate::clock::Moment;
 use crate::directory::Current;
 use crate::ingest::Metrics;
-use crate::limit::{NOTIFIER_PAUSE_MS, NOTIFIER_WORKERS};
+use crate::limit::{NOTIFIER_PAUSE_MS, NOTIFIER_WORKERS, TOLD_QUIET_MS};
 use crate::store::{Decision, Outgoing, Store, StoreError};
 use hansho::clock::WallTime;
 use std::sync::Arc;
@@ -61,9 +63,13 @@ struct Shift {
     /// Messages that workers have in hand.
     in_hand: Vec<InHand>,
     courier: Option<(Configured, Arc<Courier>)>,
+    /// Both clocks at the round before.
+    clocks: Option<(WallTime, Moment)>,
     failing: Option<StoreError>,
     /// What is wrong with `[mail]`, said once.
     refused: Option<String>,
+    /// Messages held back as told before a restore, and when the newest: said once where no more come.
+    held: Option<(u64, Moment)>,
 }
 
 impl Notifier {
@@ -88,8 +94,10 @@ impl Notifier {
             fence: 0,
             in_hand: Vec::new(),
             courier: None,
+            clocks: None,
             failing: None,
             refused: None,
+            held: None,
         };
         let mut stopping = false;
         loop {
@@ -106,6 +114,7 @@ impl Notifier {
                     shift.failing = Some(error);
                 }
             }
+            say_held(&mut shift, stopping);
             if stopping && shift.in_hand.is_empty() {
                 return;
             }
@@ -135,11 +144,41 @@ impl Notifier {
         let configured = Configured {
             live: self.current.get(),
         };
-        self.decisions(&configured)?;
+        self.go_on_if_stepped(shift, &configured)?;
+        self.decisions(shift, &configured)?;
         self.hand_out(shift, &configured, errands)
     }
 
-    fn decisions(&self, configured: &Configured) -> Result<(), StoreError> {
+    /// Notices a step of the clock since the round before.
+    fn go_on_if_stepped(
+        &self,
+        shift: &mut Shift,
+        configured: &Configured,
+    ) -> Result<(), StoreError> {
+        let (wall, moment) = ((self.now)(), Moment::now());
+        let Some((wall_before, before)) = shift.clocks else {
+            shift.clocks = Some((wall, moment));
+            return Ok(());
+        };
+        let elapsed_ms = u64::try_from(before.elapsed().as_millis()).unwrap_or(u64::MAX);
+        if let Some(by_ms) = stepped::step_of((wall_before, wall), elapsed_ms) {
+            log::warn!(
+                "the clock stepped by {by_ms} ms: repeats and escalation go on as if it had not"
+            );
+            let policy = configured.policy();
+            let context = Context {
+                directory: configured,
+                handled: &StoredHandling::default(),
+                policy: &policy,
+            };
+            self.store
+                .transact(&mut |rows| stepped::go_on(rows, &context, by_ms, wall))?;
+        }
+        shift.clocks = Some((wall, moment));
+        Ok(())
+    }
+
+    fn decisions(&self, shift: &mut Shift, configured: &Configured) -> Result<(), StoreError> {
         let policy = configured.policy();
         loop {
             let context = Context {
@@ -162,6 +201,10 @@ impl Notifier {
                 Ok(())
             })?;
             stepped.decisions.iter().for_each(log_one);
+            if stepped.held > 0 {
+                let before = shift.held.map_or(0, |(held, _)| held);
+                shift.held = Some((before.saturating_add(stepped.held), Moment::now()));
+            }
             if !stepped.more {
                 return Ok(());
             }
@@ -295,6 +338,20 @@ fn courier_of(
             }
             before.map(Arc::clone)
         }
+    }
+}
+
+/// One line for all that agents sent again, once no more of it comes.
+fn say_held(shift: &mut Shift, stopping: bool) {
+    let quiet = Duration::from_millis(TOLD_QUIET_MS);
+    if let Some((held, newest)) = shift.held
+        && (stopping || newest.elapsed() >= quiet)
+    {
+        shift.held = None;
+        log::warn!(
+            "after the restore: {held} messages to people are not sent, since what they tell happened before --told-until; \
+             the pages of their alerts name them"
+        );
     }
 }
 

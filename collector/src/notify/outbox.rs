@@ -221,8 +221,10 @@ fn settle(outgoing: &mut Outgoing, tried: &Tried, now: WallTime) {
         Tried::Refused { .. } => Sending::Refused,
         Tried::Pointless { .. } => Sending::GivenUp,
         Tried::Later { .. } => {
-            let age_ms = now.as_millis().saturating_sub(outgoing.created.as_millis());
-            if age_ms >= GIVE_UP_MS {
+            // From the first try, not from the decision: what waited while no notifier ran has not been refused by anybody yet.
+            let since = outgoing.first_try.unwrap_or(now);
+            let tried_ms = now.as_millis().saturating_sub(since.as_millis());
+            if tried_ms >= GIVE_UP_MS {
                 Sending::GivenUp
             } else {
                 outgoing.next_try = later(now, backoff_ms(outgoing.attempts));

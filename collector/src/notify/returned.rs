@@ -110,7 +110,7 @@ impl Step<'_> {
         };
         let number = self.next_decision();
         if self.urgency(about) != Urgency::Record && self.hush(about)?.is_none() {
-            let routing = self.routing(about, 1);
+            let routing = self.routing(about);
             self.tell_machines(number, about, &mut thread, (Reason::First, routing))?;
         }
         let quiet = (Reason::ToldWithReturn, Outcome::Quiet);

@@ -1,10 +1,11 @@
 //! One step of the notifier: events are decided on, what time asks for is done, lists are sent; all in one transaction.
 
 use super::context::{About, Context};
-use crate::limit::{STEP_EVENTS, STEP_THREADS};
+use crate::limit::{STEP_EVENTS, STEP_THREADS, THREAD_DECISIONS, THREAD_SLACK};
 use crate::store::rows::AllRows;
 use crate::store::{
-    AlertId, Decision, Event, EventKind, Numbers, Outcome, Reason, StoreError, StoredAlert,
+    AlertId, Decision, Event, EventKind, Numbers, Outcome, Reason, Restored, StoreError,
+    StoredAlert,
 };
 use hansho::clock::WallTime;
 
@@ -15,6 +16,8 @@ pub struct Stepped {
     pub decisions: Vec<Decision>,
     /// There may be more to do at once.
     pub more: bool,
+    /// Messages that are not sent, since people were told before a restore.
+    pub held: u64,
 }
 
 /// A step under way.
@@ -24,6 +27,14 @@ pub(super) struct Step<'s> {
     pub(super) now: WallTime,
     pub(super) numbers: Numbers,
     pub(super) decisions: Vec<Decision>,
+    /// Where the store was a backup.
+    pub(super) restored: Option<Restored>,
+    /// When what is decided on now happened, where people were told of it before the restore.
+    pub(super) told_before: Option<WallTime>,
+    /// It happened before the restore.
+    pub(super) known_before: bool,
+    /// Messages held back as told before.
+    pub(super) held: u64,
 }
 
 /// Decides on the events after the cursor and on what is due; writes decisions, threads, outbox and cursor. To be run in one
@@ -36,20 +47,35 @@ pub fn step(
     context: &Context<'_>,
     now: WallTime,
 ) -> Result<Stepped, StoreError> {
-    let numbers = rows.numbers()?;
+    let set_back = super::stepped::was_set_back(&rows.numbers()?, now);
+    if set_back {
+        super::stepped::go_on(rows, context, 0, now)?;
+    }
+    let mut numbers = rows.numbers()?;
     let before = numbers;
+    numbers.seen = now;
+    let restored = rows.upkeep()?.restored;
     let mut step = Step {
         rows,
         context,
         now,
         numbers,
         decisions: Vec::new(),
+        restored,
+        told_before: None,
+        known_before: false,
+        held: 0,
     };
+    let moved = step.rows.threads_moved(STEP_THREADS)?;
+    for thread in moved {
+        step.moved(thread)?;
+    }
     let events = step.rows.events_after(numbers.cursor, STEP_EVENTS)?;
     for event in &events {
         step.event(event)?;
         step.numbers.cursor = event.number;
     }
+    step.look_ahead();
     let due = step.rows.threads_due(now, STEP_THREADS)?;
     for thread in &due {
         // An event of this step, or a thread before, may have changed it.
@@ -63,7 +89,10 @@ pub fn step(
         step.send_list(list, &key)?;
     }
     let Step {
-        numbers, decisions, ..
+        numbers,
+        decisions,
+        held,
+        ..
     } = step;
     if numbers != before {
         rows.put_numbers(&numbers)?;
@@ -71,6 +100,7 @@ pub fn step(
     Ok(Stepped {
         more: events.len() == STEP_EVENTS || due.len() == STEP_THREADS,
         decisions,
+        held,
     })
 }
 
@@ -79,10 +109,12 @@ pub fn step(
 /// # Errors
 /// [`StoreError`].
 pub fn has_work(rows: &mut dyn AllRows, now: WallTime) -> Result<bool, StoreError> {
-    let cursor = rows.numbers()?.cursor;
-    Ok(!rows.events_after(cursor, 1)?.is_empty()
+    let numbers = rows.numbers()?;
+    Ok(!rows.events_after(numbers.cursor, 1)?.is_empty()
         || !rows.threads_due(now, 1)?.is_empty()
-        || !rows.lists_due(now)?.is_empty())
+        || !rows.lists_due(now)?.is_empty()
+        || !rows.threads_moved(1)?.is_empty()
+        || super::stepped::was_set_back(&numbers, now))
 }
 
 impl Step<'_> {
@@ -100,6 +132,7 @@ impl Step<'_> {
                 at: self.now,
             });
         };
+        self.look_back(event, &alert);
         let about = self.about(alert)?;
         match event.kind {
             EventKind::Raised | EventKind::Reopened => self.raised(event, &about),
@@ -166,6 +199,11 @@ impl Step<'_> {
 
     pub(super) fn keep(&mut self, decision: Decision) -> Result<(), StoreError> {
         self.rows.put_decision(&decision)?;
+        if let Some(thread) = decision.thread.filter(|_| decision.folds())
+            && self.rows.decided_in(thread)? > THREAD_DECISIONS.saturating_add(THREAD_SLACK)
+        {
+            self.rows.fold(thread, THREAD_DECISIONS)?;
+        }
         self.decisions.push(decision);
         Ok(())
     }

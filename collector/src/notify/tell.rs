@@ -2,6 +2,7 @@
 
 use super::context::{About, Evidence, Receiver, Routing};
 use super::decide::later;
+use super::rank::{self, Reached};
 use super::step::Step;
 use crate::limit::{CEILING_SPAN_MS, GROUP_WAIT_MS, STORM_WAIT_MS};
 use crate::store::{
@@ -41,6 +42,9 @@ const fn may_group(reason: Reason) -> bool {
             | Reason::Late
             | Reason::Repeat { .. }
             | Reason::QuietEnded
+            | Reason::MovedHere
+            | Reason::PassedOver { .. }
+            | Reason::Fallback
             | Reason::FamilyEnds
     )
 }
@@ -55,6 +59,9 @@ const fn is_alarm(reason: Reason) -> bool {
             | Reason::Repeat { .. }
             | Reason::QuietEnded
             | Reason::Drill
+            | Reason::MovedHere
+            | Reason::PassedOver { .. }
+            | Reason::Fallback
             | Reason::Escalated { .. }
     )
 }
@@ -64,21 +71,37 @@ impl Step<'_> {
         WallTime::from_millis(self.now.as_millis().saturating_sub(ms))
     }
 
-    /// Who is told of an alert; of mail that does not reach a receiver, not that receiver.
-    pub(super) fn routing(&self, about: &About, rank: u8) -> Routing {
-        let mut routing = self.context.directory.route(about, rank, self.now);
-        if about.alert.identity.code == super::outbox::UNDELIVERED {
-            routing
-                .receivers
-                .retain(|receiver| receiver.name != about.alert.identity.subject);
+    /// Who is told of an alert first.
+    pub(super) fn reach(&self, about: &About) -> (Routing, Reached) {
+        rank::reach(self.context.directory, about, self.now)
+    }
+
+    /// They, without how far one had to go.
+    pub(super) fn routing(&self, about: &About) -> Routing {
+        self.reach(about).0
+    }
+
+    /// What a message says first where those it was meant for have no receiver, and the level that it reached. A test, and what
+    /// comes late, stay what they are: a decision of its own says it.
+    fn instead(
+        &mut self,
+        about: &About,
+        thread: &mut Thread,
+        (reason, reached): (Reason, Reached),
+    ) -> Result<Reason, StoreError> {
+        let instead = match reached {
+            Reached::PassedTo(level) => Reason::PassedOver { level },
+            Reached::Fallback => Reason::Fallback,
+            Reached::AsAsked | Reached::Nobody => return Ok(reason),
+        };
+        if let Reached::PassedTo(level) = reached {
+            thread.level = thread.level.max(level);
         }
-        let mut seen: Vec<String> = Vec::new();
-        routing.receivers.retain(|receiver| {
-            let new = !seen.contains(&receiver.name);
-            seen.push(receiver.name.clone());
-            new
-        });
-        routing
+        if matches!(reason, Reason::First | Reason::QuietEnded) {
+            return Ok(instead);
+        }
+        self.conclude(None, about, thread, (instead, Outcome::Quiet))?;
+        Ok(reason)
     }
 
     /// Tells the first on duty and the team.
@@ -89,10 +112,20 @@ impl Step<'_> {
         thread: &mut Thread,
         reason: Reason,
     ) -> Result<(), StoreError> {
-        let mut routing = self.routing(about, 1);
-        if thread.messages > 0 {
+        let (mut routing, reached) = self.reach(about);
+        let known = if thread.messages > 0 {
+            self.told_in(thread)?
+        } else {
+            Vec::new()
+        };
+        let reason = if known.is_empty() {
+            self.instead(about, thread, (reason, reached))?
+        } else {
+            reason
+        };
+        if !known.is_empty() {
             // Whoever has heard of it in this thread hears how it goes on.
-            for receiver in self.told_in(thread)? {
+            for receiver in known {
                 if !routing
                     .receivers
                     .iter()
@@ -131,7 +164,7 @@ impl Step<'_> {
             // It speaks of an alert that is open: who is to hear of that hears it too.
             let head = self.about(head)?;
             if self.urgency(&head) == Urgency::Now && self.hush(&head)?.is_none() {
-                let more = self.routing(&head, 1).receivers.into_iter();
+                let more = self.routing(&head).receivers.into_iter();
                 for receiver in more.filter(|receiver| !is_machine(receiver)) {
                     if !receivers.iter().any(|one| one.name == receiver.name) {
                         receivers.push(receiver);
@@ -152,6 +185,8 @@ impl Step<'_> {
         for alert in alerts {
             messages.extend(self.rows.listings_of(alert)?);
         }
+        // What was before its agent came from another customer went to others.
+        messages.retain(|one| one.number > thread.told_from && one.reason != Reason::MovedAway);
         for message in messages {
             if !names.iter().any(|(name, _)| *name == message.receiver) {
                 let shown = self.context.directory.receiver(&message.receiver);
@@ -183,7 +218,9 @@ impl Step<'_> {
             let quiet = (Reason::NoReceiver, Outcome::Quiet);
             return self.conclude_as(number, event, about, thread, quiet);
         }
-        let group = self.is_crowded(about, reason, &routing)?;
+        // What was told before a restore crowds nobody now.
+        let told_before = self.told_before;
+        let group = told_before.is_none() && self.is_crowded(about, reason, &routing)?;
         let mut now = Vec::new();
         let mut later_on = None;
         for receiver in &routing.receivers {
@@ -193,7 +230,7 @@ impl Step<'_> {
                 let due = later(self.now, GROUP_WAIT_MS);
                 self.wait(ListOf::Group, &about.place(), about, (number, due))?;
                 later_on = Some(ListOf::Group);
-            } else if self.is_over_ceiling(about, receiver)? {
+            } else if told_before.is_none() && self.is_over_ceiling(about, receiver)? {
                 let due = later(self.now, STORM_WAIT_MS);
                 self.wait(ListOf::Storm, &receiver.name, about, (number, due))?;
                 later_on = later_on.or(Some(ListOf::Storm));
@@ -202,7 +239,9 @@ impl Step<'_> {
             }
         }
         if alarm {
-            thread.first_told.get_or_insert(self.now);
+            thread
+                .first_told
+                .get_or_insert(told_before.unwrap_or(self.now));
             thread.last_told = Some(self.now);
             thread.untaken = thread.untaken.or(Some(self.now));
             thread.level = thread.level.max(1);
@@ -245,9 +284,22 @@ impl Step<'_> {
         decision: u64,
         about: &About,
         thread: &Thread,
+        told: (Reason, &[Receiver], &Routing),
+    ) -> Result<(), StoreError> {
+        self.put_messages_of(decision, about, thread, told, None)
+    }
+
+    /// The same, about an agent that stood elsewhere then: `place` is where.
+    pub(super) fn put_messages_of(
+        &mut self,
+        decision: u64,
+        about: &About,
+        thread: &Thread,
         (reason, receivers, routing): (Reason, &[Receiver], &Routing),
+        place: Option<&str>,
     ) -> Result<(), StoreError> {
         let earlier = self.rows.outgoing_of_thread(thread.root)?;
+        self.hurry(&earlier, receivers)?;
         let wait_ms = if is_alarm(reason) && thread.messages == 1 {
             Evidence::of(about.agent.as_ref()).wait_ms(self.context.policy)
         } else {
@@ -268,15 +320,17 @@ impl Step<'_> {
             references.extend(got.next_back());
             if references.is_empty() {
                 // New in the thread: a shared mailbox still shows it where it belongs.
-                references.extend(earlier.first().map(|first| first.message_id.clone()));
+                let mut earlier = earlier.iter();
+                let first = earlier.find(|one| one.number > thread.told_from);
+                references.extend(first.map(|first| first.message_id.clone()));
             }
-            let outgoing = Outgoing {
+            let mut outgoing = Outgoing {
                 number: self.next_outgoing(),
                 decision,
                 reason,
                 alert: Some(speaks_of),
                 thread: Some(thread.root),
-                list: None,
+                list: place.map(str::to_owned),
                 receiver: receiver.name.clone(),
                 channel: receiver.channel,
                 to: shown(routing, false),
@@ -284,7 +338,7 @@ impl Step<'_> {
                 message_id: message_id(
                     &name,
                     thread.messages,
-                    &receiver.name,
+                    &format!("{}{}", receiver.name, self.life(thread.messages)),
                     &self.context.policy.domain,
                 ),
                 references,
@@ -301,7 +355,25 @@ impl Step<'_> {
                 served: Vec::new(),
                 subject: String::new(),
             };
+            self.hold_back(&mut outgoing);
             self.rows.put_outgoing(&outgoing)?;
+        }
+        Ok(())
+    }
+
+    /// What is new waits behind what its receiver has not got yet: a reason to try that again at once.
+    fn hurry(&mut self, earlier: &[Outgoing], receivers: &[Receiver]) -> Result<(), StoreError> {
+        let waits = earlier.iter().filter(|one| {
+            one.state == Sending::Queued
+                && one.attempts > 0
+                && one.next_try > self.now
+                && receivers.iter().any(|to| to.name == one.receiver)
+        });
+        for one in waits {
+            self.rows.put_outgoing(&Outgoing {
+                next_try: self.now,
+                ..one.clone()
+            })?;
         }
         Ok(())
     }
@@ -322,7 +394,7 @@ impl Step<'_> {
         let since = self.before(self.context.policy.group_span_ms);
         for receiver in &routing.receivers {
             if !is_machine(receiver)
-                && self.rows.decided_since(&receiver.name, since)?
+                && self.rows.decided_since(&receiver.name, since, self.now)?
                     >= self.context.policy.group_after
             {
                 return Ok(true);
@@ -334,7 +406,7 @@ impl Step<'_> {
     fn is_over_ceiling(&mut self, about: &About, receiver: &Receiver) -> Result<bool, StoreError> {
         let since = self.before(CEILING_SPAN_MS);
         Ok(about.alert.identity.code != super::outbox::UNDELIVERED
-            && self.rows.decided_since(&receiver.name, since)? >= receiver.ceiling)
+            && self.rows.decided_since(&receiver.name, since, self.now)? >= receiver.ceiling)
     }
 }
 

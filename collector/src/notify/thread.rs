@@ -70,6 +70,8 @@ impl Thread {
             reminded_report: None,
             quiet: None,
             due: None,
+            told_from: 0,
+            moved_from: None,
         }
     }
 

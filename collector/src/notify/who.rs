@@ -71,7 +71,12 @@ impl Configured {
 
     /// As A's routing has it.
     fn routed(&self, about: &About, at: WallTime) -> Routed {
-        self.live.directory.route(&Self::facts(about), at)
+        let facts = Self::facts(about);
+        if about.alert.identity.test {
+            self.live.directory.route_drill(&facts, at)
+        } else {
+            self.live.directory.route(&facts, at)
+        }
     }
 }
 
@@ -89,6 +94,16 @@ impl Directory for Configured {
                 .collect()
         };
         Routing { receivers }
+    }
+
+    fn fallback(&self, about: &About) -> Routing {
+        if self.routed(about, about.alert.stored).deliver == config::Deliver::Record {
+            return Routing::default();
+        }
+        let fallback = self.live.notify.fallback.iter();
+        Routing {
+            receivers: fallback.filter_map(|id| self.known(id, false)).collect(),
+        }
     }
 
     fn urgency(&self, about: &About) -> Urgency {
@@ -126,16 +141,8 @@ impl Directory for Configured {
         steps.map(|step| step.after_ms).min()
     }
 
-    fn person(&self, name: &str) -> Option<Receiver> {
-        let by_name = |receiver: &&config::Receiver| {
-            receiver.id == name
-                || [Language::Ja, Language::En]
-                    .iter()
-                    .any(|language| receiver.name.get(*language) == name)
-        };
-        let tables = self.live.directory.tables();
-        let found = tables.receivers.values().find(by_name)?;
-        self.known(&found.id, false)
+    fn person(&self, id: &str) -> Option<Receiver> {
+        self.known(id, false)
     }
 
     fn receiver(&self, name: &str) -> Option<Receiver> {

@@ -1,6 +1,9 @@
 //! What stored frames say, read back.
 
-use super::types::{Agent, AgentRule, Boot, NewAgent, Range, StoredReading};
+use super::types::{
+    Agent, AgentRule, Boot, ClockQuality, NewAgent, Range, StoredFrame, StoredReading,
+};
+use crate::limit::CLOCK_STEP_MS;
 use hansho::clock::WallTime;
 use hansho::frame::body::{self, Body, RuleRecord};
 use hansho::frame::kind::RunId;
@@ -25,6 +28,29 @@ pub fn readings_of(run: RunId, sequence: u64, frame: &[u8], boot: &Boot) -> Vec<
             }
         })
         .collect()
+}
+
+/// The readings of a stored frame. What was received cannot have been read later: where a host was rolled back to a snapshot
+/// its uptimes came twice, and those of before it are dated by the difference that came after. They are dated so that
+/// the last was read when it was received, which is the latest that can be, and said to be not known.
+#[must_use]
+pub fn stored_readings(frame: &StoredFrame, boot: &Boot) -> Vec<StoredReading> {
+    let mut readings = readings_of(frame.run, frame.sequence, &frame.frame, boot);
+    let received_ms = frame.received.as_millis();
+    let ahead_ms = readings
+        .iter()
+        .filter(|reading| reading.dated.quality == ClockQuality::Exact)
+        .map(|reading| reading.dated.wall.as_millis().saturating_sub(received_ms))
+        .max();
+    if let Some(ahead_ms) = ahead_ms.filter(|ahead_ms| *ahead_ms > CLOCK_STEP_MS) {
+        for reading in &mut readings {
+            let wall_ms = reading.dated.wall.as_millis().saturating_sub(ahead_ms);
+            reading.dated.wall = WallTime::from_millis(wall_ms);
+            reading.dated.quality = ClockQuality::Unknown;
+            reading.reading.wall = reading.dated.wall;
+        }
+    }
+    readings
 }
 
 /// The rules of one part of a Config.

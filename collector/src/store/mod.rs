@@ -3,6 +3,7 @@
 //! [`types`] the plain values; [`check`] which frames are taken; [`apply`], [`sections`], [`bodies`], [`alerts`], [`states`], [`losses`] what a batch changes,
 //! [`news`] whether it is any, [`facts`] what it tells of who sends it; [`raise`] the alerts of the collector itself,
 //! on the single rows of [`rows`]; [`dating`] how uptimes become dates; [`decode`] what frames say when they are read back; [`sqlite`] and [`memory`] the two stores; [`writer`] the one thread that writes;
+//! [`watched`] notices damage wherever it shows;
 //! `tests/conformance.rs` is the suite that both stores pass.
 
 pub mod agents;
@@ -15,6 +16,7 @@ pub mod decode;
 pub mod facts;
 pub mod losses;
 pub mod memory;
+pub mod moved;
 pub mod news;
 pub mod raise;
 pub mod rows;
@@ -22,11 +24,13 @@ pub mod sections;
 pub mod sqlite;
 pub mod states;
 pub mod types;
+pub mod watched;
 pub mod writer;
 
 pub use memory::MemoryStore;
 pub use sqlite::SqliteStore;
 pub use types::*;
+pub use watched::Watched;
 
 use crate::ingest::AuthenticatedBatch;
 use hansho::clock::WallTime;
@@ -234,6 +238,14 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     fn idle(&self) -> Result<(), StoreError>;
+
+    /// Leaves the files as they are when it is closed: they are damaged, and what is in the log is there for whoever saves it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn leave(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// Room of a store on its disk, KiB.
@@ -277,8 +289,10 @@ pub enum StoreError {
     Taken(String),
     /// Another collector took the lease: this one must not write any more.
     Fenced,
-    /// A file is damaged.
+    /// The main file is damaged, or one that a command looks at.
     Corrupt(String),
+    /// The day file that is written is damaged: it is set aside, and the batch finds a new one when it comes again.
+    DayCorrupt(String),
     /// The store is of a newer version of the collector.
     Newer(u32),
     /// The store is of an older version and was not brought up to date yet.
@@ -304,6 +318,7 @@ impl core::fmt::Display for StoreError {
                 "another collector has taken over this store; this one writes no more"
             ),
             Self::Corrupt(what) => write!(f, "the store is damaged: {what}"),
+            Self::DayCorrupt(what) => write!(f, "the day's file of raw frames is damaged: {what}"),
             Self::Newer(version) => write!(
                 f,
                 "the store has schema {version}, which a newer collector made"

@@ -185,6 +185,10 @@ impl Writer {
 fn whole_store(error: &StoreError) -> bool {
     matches!(
         error,
-        StoreError::Full(_) | StoreError::Busy | StoreError::Fenced | StoreError::Corrupt(_)
+        StoreError::Full(_)
+            | StoreError::Busy
+            | StoreError::Fenced
+            | StoreError::Corrupt(_)
+            | StoreError::DayCorrupt(_)
     )
 }

@@ -16,6 +16,9 @@ use tokio::sync::oneshot;
 /// 200 only if the writer, asked through the queue that batches take too, has just proved that it can write, and nothing stands still.
 pub async fn healthz(State(site): State<Arc<Site>>) -> (StatusCode, String) {
     let sick = |said: &str| (StatusCode::SERVICE_UNAVAILABLE, format!("{said}\n"));
+    if let Some(said) = site.metrics.damage.said() {
+        return sick(&format!("the store is damaged: {said}"));
+    }
     let (reply, answered) = oneshot::channel();
     if site.queue.try_send(Job::Ping(reply)).is_err() {
         return sick("the queue is full");

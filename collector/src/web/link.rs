@@ -9,6 +9,7 @@ use super::reason::Ending;
 use super::values;
 use super::words::Words;
 use super::{Asked, Parameters, assets, html as answer};
+use crate::handling::link::name_of;
 use crate::handling::{
     Ask, Fault, LinkRefused, LinkTarget, Scope, Who, acknowledge, by_link, moment, transact,
 };
@@ -240,9 +241,10 @@ impl Links {
                 log::info!("a link was refused: {}", refused.word());
                 let (status, text) = match refused {
                     LinkRefused::Expired(_) => (StatusCode::GONE, words.expired),
-                    LinkRefused::Malformed | LinkRefused::Forged | LinkRefused::NoAlert => {
-                        (StatusCode::NOT_FOUND, words.no_link)
-                    }
+                    LinkRefused::Malformed
+                    | LinkRefused::Forged
+                    | LinkRefused::NoAlert
+                    | LinkRefused::Moved => (StatusCode::NOT_FOUND, words.no_link),
                 };
                 Err(Said::Page(status, frame::message(view.words, text)))
             }
@@ -295,16 +297,10 @@ impl Links {
     }
 }
 
-/// Whoever has the link acts as its receiver; a name that is given stands before it, since nobody proved it.
+/// Whoever has the link acts as its receiver.
 fn who(target: &LinkTarget, name: &str) -> Who {
-    let receiver = &target.link.receiver;
-    let name = name.trim();
     Who {
-        name: if name.is_empty() || name == receiver {
-            receiver.clone()
-        } else {
-            format!("{name} ({receiver})")
-        },
+        name: name_of(&target.link.receiver, name),
         via: Via::Link,
         scope: Scope::Customers(BTreeSet::from([target.owner.customer.clone()])),
     }

@@ -25,6 +25,7 @@ bilingual! {
     by_alertmanager: "Alertmanager", "Alertmanager";
     attempts: "試行", "attempts";
     said_so: "最後の結果", "outcome so far";
+    told_before: "復元前に通知済みとみなし、送信していません", "taken for told before the restore, not sent";
     known: "分かっていること", "What is known";
     presumed: "推定(未確定)", "Presumed, not confirmed";
     last_sign: "最後の受信", "last heard";
@@ -67,7 +68,6 @@ pub const fn event(language: Language, kind: EventKind) -> Option<&'static str> 
 /// Why somebody is told something, or is not.
 #[must_use]
 pub fn reason(language: Language, reason: Reason) -> String {
-    let code = |number: u16| codes::display(number, true);
     let (ja, en) = match reason {
         Reason::First => ("最初の通知", "first message about it"),
         Reason::Drill => ("試験", "a test"),
@@ -94,6 +94,22 @@ pub fn reason(language: Language, reason: Reason) -> String {
             "the promised recovery is overdue",
         ),
         Reason::ReportDue => ("次回報告の時刻になった", "the next report is due"),
+        Reason::Fallback => (
+            "当番にもチームにも通知先がないため、予備の通知先へ",
+            "nobody on duty and none of the team has a receiver: the fallback",
+        ),
+        Reason::Renewed => (
+            "発生が続いているため、Alertmanager へ6時間ごとに送り直す",
+            "open: told to Alertmanager again each six hours",
+        ),
+        Reason::MovedHere => (
+            "サーバーの管理先が変わり、新しい担当へ",
+            "the host came from elsewhere: told to those responsible now",
+        ),
+        Reason::MovedAway => (
+            "サーバーの管理先が変わったことを、前の担当へ",
+            "the host went elsewhere: told to those responsible before",
+        ),
         Reason::RecordOnly => ("画面のみの扱い", "stays on the page"),
         Reason::ToldWithReturn => (
             "応答再開のメールで通知済み(無応答のスレッド)",
@@ -113,54 +129,62 @@ pub fn reason(language: Language, reason: Reason) -> String {
         Reason::Noted => ("メモが書かれた", "a note was written"),
         Reason::Daily => ("通知の経路の日次確認", "the daily mail: it proves the way"),
         Reason::NoNews => ("知らせる変化ではない", "no news for people"),
-        Reason::Worsened { from } => {
-            return match language {
-                Language::Ja => format!("{} から悪化", code(from)),
-                Language::En => format!("worsened from {}", code(from)),
-            };
-        }
-        Reason::Repeat { nth } => {
-            return match language {
-                Language::Ja => format!("対応がないまま続いているため再通知({nth}通目)"),
-                Language::En => format!("open and not taken: message {nth}"),
-            };
-        }
-        Reason::Escalated { level } => {
-            return match language {
-                Language::Ja => format!("確認がないため第{level}当番へ"),
-                Language::En => format!("nobody took it: number {level} on duty"),
-            };
-        }
-        Reason::Silenced { silence } => {
-            return match language {
-                Language::Ja => format!("通知停止 {silence} のため"),
-                Language::En => format!("silence {silence} holds"),
-            };
-        }
-        Reason::InWindow { window } => {
-            return match language {
-                Language::Ja => format!("作業の予定 {window} のため"),
-                Language::En => format!("maintenance window {window} holds"),
-            };
-        }
-        Reason::Suppressed { by } => {
-            return match language {
-                Language::Ja => format!("{} の発生中のため(抑止)", code(by)),
-                Language::En => format!("{} explains it", code(by)),
-            };
-        }
-        Reason::StillOpenInFamily { by } => {
-            return match language {
-                Language::Ja => format!("関連する {} がまだ発生中", code(by)),
-                Language::En => format!("{} of the family stands for it", code(by)),
-            };
-        }
+        Reason::Worsened { .. }
+        | Reason::Repeat { .. }
+        | Reason::Escalated { .. }
+        | Reason::PassedOver { .. }
+        | Reason::Silenced { .. }
+        | Reason::InWindow { .. }
+        | Reason::Suppressed { .. }
+        | Reason::StillOpenInFamily { .. } => return numbered(language, reason),
     };
     match language {
         Language::Ja => ja,
         Language::En => en,
     }
     .to_owned()
+}
+
+/// The same of a reason that has a number.
+fn numbered(language: Language, reason: Reason) -> String {
+    let code = |number: u16| codes::display(number, true);
+    match reason {
+        Reason::Worsened { from } => match language {
+            Language::Ja => format!("{} から悪化", code(from)),
+            Language::En => format!("worsened from {}", code(from)),
+        },
+        Reason::Repeat { nth } => match language {
+            Language::Ja => format!("対応がないまま続いているため再通知({nth}通目)"),
+            Language::En => format!("open and not taken: message {nth}"),
+        },
+        Reason::Escalated { level } => match language {
+            Language::Ja => format!("確認がないため第{level}当番へ"),
+            Language::En => format!("nobody took it: number {level} on duty"),
+        },
+        Reason::PassedOver { level } => match language {
+            Language::Ja => format!("前の当番に通知先がないため第{level}当番へ"),
+            Language::En => {
+                format!("those on duty before have no receiver: number {level} at once")
+            }
+        },
+        Reason::Silenced { silence } => match language {
+            Language::Ja => format!("通知停止 {silence} のため"),
+            Language::En => format!("silence {silence} holds"),
+        },
+        Reason::InWindow { window } => match language {
+            Language::Ja => format!("作業の予定 {window} のため"),
+            Language::En => format!("maintenance window {window} holds"),
+        },
+        Reason::Suppressed { by } => match language {
+            Language::Ja => format!("{} の発生中のため(抑止)", code(by)),
+            Language::En => format!("{} explains it", code(by)),
+        },
+        Reason::StillOpenInFamily { by } => match language {
+            Language::Ja => format!("関連する {} がまだ発生中", code(by)),
+            Language::En => format!("{} of the family stands for it", code(by)),
+        },
+        _ => reason.word().to_owned(),
+    }
 }
 
 /// What a decision led to.

@@ -22,6 +22,8 @@ pub mod support;
 use hansho::clock::{Uptime, WallTime};
 use hansho::code::Urgency;
 use hansho::frame::kind::{AgentId, RunId};
+use hansho_collector::notify::handled::StoredHandling;
+use hansho_collector::notify::who::Configured;
 use hansho_collector::notify::{
     self, About, Context, Directory, Handled, Hush, Policy, Receiver, Routing, Taken, outbox,
 };
@@ -35,13 +37,18 @@ pub const SECOND: u64 = 1000;
 pub const MINUTE: u64 = 60 * SECOND;
 pub const HOUR: u64 = 60 * MINUTE;
 
-/// Sato is on duty, Suzuki second, Tanaka third; the list gets a copy; a hook and Alertmanager where the system is `hooked`.
+/// Sato is on duty, Suzuki second, Tanaka third; the list gets a copy; a hook where the system is `hooked`, an Alertmanager
+/// where it is `managed`.
 pub struct Team {
     pub repeat_ms: Option<u64>,
     pub escalate_ms: u64,
     pub ceiling: u64,
     pub digest_every_ms: u64,
     pub nobody: bool,
+    /// Ranks on duty that have no receiver.
+    pub unreachable: Vec<u8>,
+    /// Who is told where no rank has a receiver.
+    pub fallback: Option<&'static str>,
     /// A receiver that was taken out of the configuration.
     pub gone: Option<&'static str>,
 }
@@ -54,6 +61,8 @@ impl Default for Team {
             ceiling: 1000,
             digest_every_ms: 8 * HOUR,
             nobody: false,
+            unreachable: Vec::new(),
+            fallback: None,
             gone: None,
         }
     }
@@ -75,7 +84,7 @@ pub fn receiver(name: &str, ceiling: u64) -> Receiver {
 
 impl Directory for Team {
     fn route(&self, about: &About, rank: u8, _at: WallTime) -> Routing {
-        if self.nobody {
+        if self.nobody || self.unreachable.contains(&rank) {
             return Routing::default();
         }
         let mut names: Vec<&str> = match rank {
@@ -87,6 +96,9 @@ impl Directory for Team {
         if rank == 1 && about.system() == "hooked" {
             names.push("hook");
         }
+        if rank == 1 && about.system() == "managed" {
+            names.push("manager");
+        }
         if about.alert.identity.code == outbox::UNDELIVERED {
             names.push("suzuki");
         }
@@ -95,6 +107,13 @@ impl Directory for Team {
                 .iter()
                 .map(|name| receiver(name, self.ceiling))
                 .collect(),
+        }
+    }
+
+    fn fallback(&self, _about: &About) -> Routing {
+        let receivers = self.fallback.iter();
+        Routing {
+            receivers: receivers.map(|name| receiver(name, self.ceiling)).collect(),
         }
     }
 
@@ -163,6 +182,8 @@ pub struct World {
     pub store: Box<dyn Store>,
     pub team: Team,
     pub people: People,
+    /// In place of team and people, where it is given: a configuration, and what is stored.
+    pub configured: Option<Configured>,
     pub policy: Policy,
     pub now_ms: u64,
     pub fence: u64,
@@ -186,16 +207,22 @@ pub fn worlds() -> Vec<World> {
 
 impl World {
     pub fn of(store: Box<dyn Store>, folder: Option<Folder>) -> Self {
-        for id in 1..=3 {
+        for id in 1..=4 {
             let mut agent = new_agent(id, &format!("web{id:02}"));
             agent.customer = "mirai".to_owned();
-            agent.system = if id == 3 { "hooked" } else { "order" }.to_owned();
+            agent.system = match id {
+                3 => "hooked",
+                4 => "managed",
+                _ => "order",
+            }
+            .to_owned();
             store.add_agent(&agent, WallTime::from_millis(NOW)).unwrap();
         }
         let mut world = Self {
             store,
             team: Team::default(),
             people: People::default(),
+            configured: None,
             policy: Policy::of("hansho.example.jp"),
             now_ms: 0,
             fence: 0,
@@ -261,10 +288,18 @@ impl World {
         let mut decisions = Vec::new();
         loop {
             let mut stepped = notify::Stepped::default();
-            let context = Context {
-                directory: &self.team,
-                handled: &self.people,
-                policy: &self.policy,
+            let stored = StoredHandling::default();
+            let context = match &self.configured {
+                Some(configured) => Context {
+                    directory: configured,
+                    handled: &stored,
+                    policy: &self.policy,
+                },
+                None => Context {
+                    directory: &self.team,
+                    handled: &self.people,
+                    policy: &self.policy,
+                },
             };
             self.store
                 .transact(&mut |rows| {
@@ -380,6 +415,7 @@ impl World {
     pub fn take(&mut self, id: AlertId, by: &str) {
         let taken = Taken {
             by: by.to_owned(),
+            receiver: by.to_owned(),
             at: self.now(),
             note: None,
             recovery_expected: None,

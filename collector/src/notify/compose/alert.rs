@@ -5,6 +5,7 @@ use super::super::notice::{
     AlertNotice, CollectorState, During, Ending, Escalation, Excerpt, Forecast, Goodbye, Happened,
     Happening, Identity, Measured, Owner, Peers, Response, Silence, Taken, Times, What, Worst,
 };
+use super::super::rank;
 use super::back::back;
 use super::{Desk, Subject};
 use crate::config;
@@ -137,14 +138,18 @@ impl Desk<'_> {
             Reason::Released => Happened::Released {
                 by: released_by(rows, alert)?,
             },
-            Reason::Escalated { level } => Happened::Escalated {
-                rank: level,
-                untaken_ms: subject
-                    .thread
-                    .as_ref()
-                    .and_then(|thread| thread.untaken.or(thread.first_told))
-                    .map_or(0, |since| between(since, outgoing.created)),
-            },
+            Reason::Escalated { level } | Reason::PassedOver { level }
+                if !is_first(outgoing, subject) =>
+            {
+                Happened::Escalated {
+                    rank: level,
+                    untaken_ms: subject
+                        .thread
+                        .as_ref()
+                        .and_then(|thread| thread.untaken.or(thread.first_told))
+                        .map_or(0, |since| between(since, outgoing.created)),
+                }
+            }
             Reason::Evidence => Happened::Evidence,
             _ if absent => Happened::Silent(Box::new(self.silence(rows, subject, cause)?)),
             _ => Happened::Raised,
@@ -310,17 +315,16 @@ impl Desk<'_> {
             return None;
         }
         let since = thread.untaken?;
-        let rank = match outgoing.reason {
-            Reason::Escalated { level } => level.saturating_add(1),
-            _ => thread.level.saturating_add(1).max(2),
+        let level = match outgoing.reason {
+            Reason::Escalated { level } | Reason::PassedOver { level } => level,
+            _ => thread.level,
         };
         let about = &subject.about;
-        let after_ms = self.configured.escalate_ms(about, rank, outgoing.created)?;
-        let next = self.configured.route(about, rank, outgoing.created);
+        let next = rank::next(self.configured, about, level, outgoing.created)?;
         Some(Escalation {
-            at: super::super::decide::later(since, after_ms),
-            rank,
-            to: next.receivers.into_iter().next()?.shown,
+            at: super::super::decide::later(since, next.after_ms),
+            rank: next.rank,
+            to: next.routing.receivers.into_iter().next()?.shown,
         })
     }
 
@@ -374,7 +378,10 @@ impl Desk<'_> {
                 }
             }
             for message in rows.outgoing_of_thread(thread.root)? {
-                if matches!(message.reason, Reason::Escalated { .. })
+                if matches!(
+                    message.reason,
+                    Reason::Escalated { .. } | Reason::PassedOver { .. }
+                ) && message.number > thread.told_from
                     && let Some(to) = message.to.first()
                     && !found
                         .iter()
@@ -387,6 +394,7 @@ impl Desk<'_> {
                 }
             }
         }
+        let moved = self.moved_at(rows, subject)?;
         for id in alerts {
             for held in rows.acknowledgements(id)? {
                 if let Some(end) = held
@@ -414,11 +422,13 @@ impl Desk<'_> {
                 });
             }
         }
+        // What people of another customer did and wrote is theirs.
+        found.retain(|one| moved.is_none_or(|moved| one.at >= moved));
         Ok(found)
     }
 }
 
-fn identity(subject: &Subject) -> Identity {
+pub(super) fn identity(subject: &Subject) -> Identity {
     let about = &subject.about;
     let alert = &about.alert;
     let started = alert.occurred.or(alert.detected);
@@ -431,6 +441,12 @@ fn identity(subject: &Subject) -> Identity {
         alert: alert.id.to_string(),
         started: started.map_or(alert.stored, |started| started.wall),
     }
+}
+
+/// Whether people heard of the trouble by this message for the first time.
+fn is_first(outgoing: &Outgoing, subject: &Subject) -> bool {
+    let thread = subject.thread.as_ref();
+    thread.is_none_or(|thread| thread.first_told == Some(outgoing.created))
 }
 
 pub(super) const fn between(from: WallTime, to: WallTime) -> u64 {

@@ -3,7 +3,7 @@
 use super::super::notice::{Body, ListKind, ListNotice, ListRow, MailFailed};
 use super::super::thread::rank;
 use super::alert::measured;
-use super::{Desk, Subject};
+use super::{Desk, Subject, is_past};
 use crate::config;
 use crate::limit::{MAIL_ROWS, STEP_EVENTS};
 use crate::store::{AlertId, Outgoing, Reason, Sending, StoreError, StoredAlert};
@@ -21,8 +21,12 @@ impl Desk<'_> {
         self.store.view(&mut |rows| {
             for id in rows.listed(outgoing.number)? {
                 if let Some(alert) = rows.alert(id)? {
-                    since = since.min(alert.stored);
-                    subjects.push(self.subject(rows, alert, None)?);
+                    let stored = alert.stored;
+                    let subject = self.subject(rows, alert, None)?;
+                    if !is_past(outgoing, &subject) {
+                        since = since.min(stored);
+                        subjects.push(subject);
+                    }
                 }
             }
             Ok(())

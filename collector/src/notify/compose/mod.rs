@@ -4,6 +4,7 @@ mod alert;
 mod back;
 mod daily;
 mod list;
+mod moved;
 mod past;
 mod seen;
 
@@ -172,17 +173,31 @@ impl Desk<'_> {
     }
 }
 
+/// Whether nobody is to read a message any more: it is for people of the customer that the agent left, or renews what is over.
+fn is_past(outgoing: &Outgoing, subject: &Subject) -> bool {
+    subject.thread.as_ref().is_some_and(|thread| {
+        outgoing.number <= thread.told_from
+            || (outgoing.reason == Reason::Renewed && thread.ended.is_some())
+    })
+}
+
 /// As the message's first words have it.
 const fn why(reason: Reason) -> Why {
     match reason {
         Reason::Worsened { .. } => Why::Worsened,
-        Reason::Repeat { .. } | Reason::RecoveryOverdue | Reason::ReportDue => Why::Repeat,
+        Reason::Repeat { .. } | Reason::RecoveryOverdue | Reason::ReportDue | Reason::Renewed => {
+            Why::Repeat
+        }
         Reason::Drill => Why::Drill,
         Reason::Late => Why::Late,
         Reason::Digest => Why::Digest,
         Reason::Grouped => Why::Grouped,
         Reason::Storm => Why::Storm,
         Reason::Escalated { .. } => Why::Escalated,
+        Reason::PassedOver { .. } => Why::PassedOver,
+        Reason::Fallback => Why::Fallback,
+        Reason::MovedHere => Why::MovedHere,
+        Reason::MovedAway => Why::MovedAway,
         Reason::FamilyEnds => Why::Resolved,
         Reason::Acknowledged => Why::Acknowledged,
         Reason::Released => Why::Released,
@@ -205,8 +220,15 @@ impl Desk<'_> {
             let Some(alert) = rows.alert(id)? else {
                 return Ok(());
             };
-            let link = self.own_page(rows, (id, &receiver.id, outgoing.created))?;
             let subject = self.subject(rows, alert, outgoing.thread)?;
+            if outgoing.reason == Reason::MovedAway {
+                gathered = self.moved_away(outgoing, receiver, subject);
+                return Ok(());
+            }
+            if is_past(outgoing, &subject) {
+                return Ok(());
+            }
+            let link = self.own_page(rows, (id, &receiver.id, outgoing.created))?;
             let told = self.told_of(rows, outgoing, &subject, receiver)?;
             gathered = Some((subject, link, told));
             Ok(())
@@ -214,6 +236,10 @@ impl Desk<'_> {
         let Some((subject, link, mut told)) = gathered else {
             return Ok(None);
         };
+        if outgoing.reason == Reason::MovedAway {
+            let customer = subject.about.customer().to_owned();
+            return Ok(Some((customer, None, Body::Alert(Box::new(told)))));
+        }
         let alert = &subject.about.alert;
         if alert.identity.code == UNDELIVERED && outgoing.reason != Reason::FamilyEnds {
             let body = self.undelivered(outgoing, alert)?;

@@ -44,8 +44,10 @@ impl Desk<'_> {
             silence.memory =
                 latest.and_then(|latest| measure(&latest.reading, Quantity::MemoryUsed));
         }
+        // How often something happened is no level: the next reading says 0, and the mail would.
         if let (Some(value), Some(latest)) = (&mut told.value, recent.last())
             && alert.firing
+            && told.count.is_none()
             && let Some(now) = quantity.and_then(|quantity| measure(&latest.reading, quantity))
         {
             // What the rule judged last is as old as its frame; the reading is newer.

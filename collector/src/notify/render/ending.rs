@@ -84,6 +84,12 @@ fn ended(language: Language, alert: &AlertNotice, ending: Ending, out: &mut Docu
         ),
         (Ending::Test, Language::Ja, _) => "試験が終わりました。".to_owned(),
         (Ending::Test, Language::En, _) => "The test is over.".to_owned(),
+        (Ending::Moved, Language::Ja, _) => format!(
+            "{code} の対象のサーバーは、別の管理先へ移されました。この件の通知は、これで終わりです。復旧したことを意味しません。"
+        ),
+        (Ending::Moved, Language::En, _) => format!(
+            "{code}: its host was moved away, and this thread ends here for you. It does not mean that all is well again."
+        ),
         (Ending::Retired, Language::Ja, _) => format!(
             "{code} の対象のエージェントは、監視の対象から外されました。復旧したことを意味しません。"
         ),

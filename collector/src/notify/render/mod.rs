@@ -140,6 +140,26 @@ pub const fn why(language: Language, why: Why) -> &'static str {
             "時間内に確認がなかったため、次の当番へ通知しました",
             "nobody took it in time: the next on duty is told",
         ),
+        Why::PassedOver => pick(
+            language,
+            "前の当番に通知先がないため、次の当番へすぐに通知しました",
+            "whoever is on duty before has no receiver: the next is told at once",
+        ),
+        Why::Fallback => pick(
+            language,
+            "当番にもチームにも通知先がないため、予備の通知先へ通知しました",
+            "nobody on duty and none of the team has a receiver: the fallback is told",
+        ),
+        Why::MovedHere => pick(
+            language,
+            "サーバーの管理先がこちらへ変わり、発生が続いています",
+            "the host was moved here while it fires",
+        ),
+        Why::MovedAway => pick(
+            language,
+            "サーバーの管理先が変わりました",
+            "the host was moved away",
+        ),
         Why::Back => pick(language, "連絡が戻りました", "the host is back"),
         Why::Evidence => pick(
             language,

@@ -1,7 +1,7 @@
 //! Subjects: `[HNS1002-E 発生] CUSTOMER/SYSTEM HOST name value`.
 
 use super::super::notice::{
-    AlertNotice, Back, BackCause, Body, Ending, Happened, ListKind, Notice, Silence,
+    AlertNotice, Back, BackCause, Body, Ending, Happened, ListKind, Measured, Notice, Silence,
 };
 use super::{clean, name, numbers, pick};
 use crate::limit::MAIL_SUBJECT_CHARACTERS;
@@ -129,7 +129,7 @@ fn of_alert(notice: &Notice, alert: &AlertNotice) -> String {
         Happened::Silent(silence) => silent(language, alert, silence),
         Happened::Back(back) => came_back(language, back),
         Happened::Resolved(_) => {
-            let what = numbers::what(language, alert.identity.code, alert.value);
+            let what = numbers::what(language, alert.identity.code, shown(alert));
             match lasted_ms(alert) {
                 Some(millis) => match language {
                     Language::Ja => format!("{what}({})", numbers::rough(language, millis)),
@@ -138,9 +138,17 @@ fn of_alert(notice: &Notice, alert: &AlertNotice) -> String {
                 None => what,
             }
         }
-        _ => numbers::what(language, alert.identity.code, alert.value),
+        _ => numbers::what(language, alert.identity.code, shown(alert)),
     });
     text
+}
+
+/// The value; of what happens at once the gravest, since by its end nothing of it is left to be measured.
+fn shown(alert: &AlertNotice) -> Option<Measured> {
+    match (&alert.worst, alert.count) {
+        (Some(worst), Some(_)) => Some(worst.value),
+        _ => alert.value,
+    }
 }
 
 /// From occurrence to recovery, or to its end where the recovery is not known.
@@ -195,5 +203,41 @@ fn came_back(language: Language, back: &Back) -> String {
             format!("{cause} (silent for {})", numbers::rough(language, millis))
         }
         (_, None) => cause.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notify::example::example;
+    use crate::notify::notice::Worst;
+    use hansho::rule::Quantity;
+
+    /// An OOM kill: one was counted, and the reading since has none.
+    fn killed(kind: &str) -> String {
+        let mut notice = example(kind, Language::Ja, 1010).unwrap();
+        if let Body::Alert(alert) = &mut notice.body {
+            let kills = |value| Measured {
+                quantity: Some(Quantity::OomKill),
+                value,
+                total: None,
+            };
+            alert.value = Some(kills(0));
+            alert.worst = Some(Worst {
+                value: kills(1),
+                at: None,
+                available_kib: None,
+            });
+            alert.count = Some(1);
+        }
+        subject(&notice)
+    }
+
+    #[test]
+    fn what_happened_once_is_not_told_as_zero_times() {
+        for kind in ["raised", "resolved"] {
+            let subject = killed(kind);
+            assert!(subject.contains("OOM Killer 発動 1回"), "{subject}");
+        }
     }
 }

@@ -9,7 +9,7 @@ mod presence;
 mod upkeep;
 
 use super::apply;
-use super::decode::{readings_of, rules_of};
+use super::decode::{readings_of, rules_of, stored_readings};
 use super::news;
 use super::rows::{AgentRows, ConfigPart, Latest, Rows, StatePart, Watermark};
 use super::types::{
@@ -181,7 +181,7 @@ impl Store for MemoryStore {
         let mut readings = Vec::new();
         for frame in frames {
             if let Some(boot) = boot_of(&mut tables, agent, frame.run)? {
-                readings.extend(readings_of(frame.run, frame.sequence, &frame.frame, &boot));
+                readings.extend(stored_readings(&frame, &boot));
             }
         }
         Ok(range.cut(readings))

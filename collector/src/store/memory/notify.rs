@@ -2,9 +2,9 @@
 
 use super::super::StoreError;
 use super::super::rows::NotifyRows;
-use super::super::rows::notify::farthest;
+use super::super::rows::notify::{farthest, longest_claim};
 use super::super::types::{
-    AlertId, Decision, ListOf, Numbers, Outgoing, Sending, Strand, Thread, Waiting,
+    AlertId, Decision, ListOf, Numbers, Outgoing, Reason, Sending, Strand, Thread, Waiting, needed,
 };
 use super::Tables;
 use hansho::clock::WallTime;
@@ -67,6 +67,45 @@ impl NotifyRows for Tables {
         Ok(due)
     }
 
+    fn threads_of(&mut self, agent: AgentId) -> Result<Vec<Thread>, StoreError> {
+        let threads = self.told.threads.values();
+        Ok(threads
+            .filter(|thread| thread.strand.agent == agent)
+            .cloned()
+            .collect())
+    }
+
+    fn threads_moved(&mut self, limit: usize) -> Result<Vec<Thread>, StoreError> {
+        let threads = self.told.threads.values();
+        Ok(threads
+            .filter(|thread| thread.moved_from.is_some())
+            .take(limit)
+            .cloned()
+            .collect())
+    }
+
+    fn shift_threads(&mut self, by_ms: i64, now: WallTime) -> Result<(), StoreError> {
+        let shift = |moment: &mut WallTime| {
+            *moment = WallTime::from_millis(moment.as_millis().saturating_add_signed(by_ms));
+        };
+        let shift_past = |moment: &mut WallTime| {
+            shift(moment);
+            *moment = (*moment).min(now);
+        };
+        let threads = self.told.threads.values_mut();
+        for thread in threads.filter(|thread| thread.ended.is_none()) {
+            thread.last_told.iter_mut().for_each(shift_past);
+            thread.untaken.iter_mut().for_each(shift_past);
+            thread.due = thread.due.map(|_| now);
+        }
+        let waiting = self.told.waiting.values_mut();
+        for one in waiting.filter(|one| one.list != ListOf::Digest) {
+            shift(&mut one.due);
+            shift_past(&mut one.since);
+        }
+        Ok(())
+    }
+
     fn quiet_threads(&mut self, agent: AgentId) -> Result<Vec<Thread>, StoreError> {
         let threads = self.told.threads.values();
         Ok(threads
@@ -91,6 +130,44 @@ impl NotifyRows for Tables {
             .decisions
             .insert(decision.number, decision.clone());
         Ok(())
+    }
+
+    fn decided_in(&mut self, thread: AlertId) -> Result<usize, StoreError> {
+        let decisions = self.told.decisions.values();
+        Ok(decisions
+            .filter(|decision| decision.thread == Some(thread))
+            .count())
+    }
+
+    fn fold(&mut self, thread: AlertId, keep: usize) -> Result<usize, StoreError> {
+        let messages = self.outgoing_of_thread(thread)?;
+        let needed = needed(&messages);
+        let mut all = self.decisions_of(thread)?;
+        all.retain(|decision| decision.thread == Some(thread));
+        all.truncate(all.len().saturating_sub(keep));
+        let newest = self.events.last().map_or(0, |event| event.number);
+        let mut gone = 0_usize;
+        for decision in all.iter().filter(|decision| decision.folds()) {
+            let of_it = || {
+                messages
+                    .iter()
+                    .filter(|one| one.decision == decision.number)
+            };
+            let mut waiting = self.told.waiting.values();
+            if waiting.any(|one| one.decision == decision.number)
+                || of_it().any(|one| needed.contains(&one.number))
+            {
+                continue;
+            }
+            for one in of_it() {
+                self.told.outbox.remove(&one.number);
+            }
+            self.told.decisions.remove(&decision.number);
+            self.events
+                .retain(|event| Some(event.number) != decision.event || event.number == newest);
+            gone = gone.saturating_add(1);
+        }
+        Ok(gone)
     }
 
     fn decisions_of(&mut self, alert: AlertId) -> Result<Vec<Decision>, StoreError> {
@@ -134,15 +211,39 @@ impl NotifyRows for Tables {
         fence: u64,
         limit: usize,
     ) -> Result<Vec<Outgoing>, StoreError> {
+        // In order of their numbers: the first of a thread to a receiver lets the later ones wait.
+        let mut first: BTreeMap<(&str, AlertId), u64> = BTreeMap::new();
+        let unsettled = self
+            .told
+            .outbox
+            .values()
+            .filter(|one| !one.state.is_final() && one.reason != Reason::Renewed);
+        for outgoing in unsettled {
+            if let Some(thread) = outgoing.thread {
+                let place = first.entry((&outgoing.receiver, thread));
+                place.or_insert(outgoing.number);
+            }
+        }
+        let waits = |outgoing: &Outgoing| {
+            let before = outgoing
+                .thread
+                .and_then(|thread| first.get(&(outgoing.receiver.as_str(), thread)));
+            outgoing.reason != Reason::Renewed
+                && before.is_some_and(|before| *before < outgoing.number)
+        };
         let outbox = self.told.outbox.values();
         let mut ready: Vec<Outgoing> = outbox
             .filter(|outgoing| match outgoing.state {
                 Sending::Queued => outgoing.next_try <= now || outgoing.next_try > farthest(now),
                 Sending::Claimed => {
-                    outgoing.fence < fence || outgoing.until.is_none_or(|until| until <= now)
+                    outgoing.fence < fence
+                        || outgoing
+                            .until
+                            .is_none_or(|until| until <= now || until > longest_claim(now))
                 }
                 _ => false,
             })
+            .filter(|outgoing| !waits(outgoing))
             .cloned()
             .collect();
         ready.sort_by_key(|outgoing| (outgoing.next_try, outgoing.number));
@@ -152,12 +253,18 @@ impl NotifyRows for Tables {
         Ok(ready)
     }
 
-    fn decided_since(&mut self, receiver: &str, since: WallTime) -> Result<u64, StoreError> {
+    fn decided_since(
+        &mut self,
+        receiver: &str,
+        since: WallTime,
+        until: WallTime,
+    ) -> Result<u64, StoreError> {
         let outbox = self.told.outbox.values();
         Ok(outbox
             .filter(|outgoing| {
                 outgoing.receiver == receiver
                     && outgoing.created >= since
+                    && outgoing.created <= until
                     && outgoing.list.is_none()
             })
             .count() as u64)
@@ -189,6 +296,15 @@ impl NotifyRows for Tables {
         let entry = place.or_insert_with(|| waiting.clone());
         entry.due = entry.due.min(waiting.due);
         Ok(())
+    }
+
+    fn move_waiting(&mut self, waiting: &Waiting) -> Result<(), StoreError> {
+        self.delete_waiting(waiting.list, &waiting.key, waiting.alert)?;
+        self.put_waiting(waiting)
+    }
+
+    fn lists(&mut self) -> Result<Vec<(ListOf, String)>, StoreError> {
+        self.lists_due(WallTime::from_millis(u64::MAX))
     }
 
     fn lists_due(&mut self, now: WallTime) -> Result<Vec<(ListOf, String)>, StoreError> {
@@ -249,43 +365,5 @@ impl NotifyRows for Tables {
             })
             .cloned()
             .collect())
-    }
-
-    fn prune_notify(&mut self, before: WallTime) -> Result<usize, StoreError> {
-        let cursor = self.told.numbers.cursor;
-        let newest = self.events.last().map_or(0, |event| event.number);
-        let rows = |tables: &Self| {
-            tables
-                .events
-                .len()
-                .saturating_add(tables.told.threads.len())
-                .saturating_add(tables.told.decisions.len())
-                .saturating_add(tables.told.outbox.len())
-                .saturating_add(tables.told.listed.values().map(Vec::len).sum::<usize>())
-        };
-        let all = rows(self);
-        self.events
-            .retain(|event| event.at >= before || event.number > cursor || event.number == newest);
-        self.told
-            .threads
-            .retain(|_, thread| thread.ended.is_none_or(|ended| ended >= before));
-        let threads = &self.told.threads;
-        let lives =
-            |thread: Option<AlertId>| thread.is_some_and(|thread| threads.contains_key(&thread));
-        self.told.outbox.retain(|_, outgoing| {
-            outgoing.done.is_none_or(|done| done >= before) || lives(outgoing.thread)
-        });
-        let outbox = &self.told.outbox;
-        self.told
-            .listed
-            .retain(|outgoing, _| outbox.contains_key(outgoing));
-        let waiting: Vec<u64> = self.told.waiting.values().map(|one| one.decision).collect();
-        self.told.decisions.retain(|number, decision| {
-            decision.at >= before
-                || lives(decision.thread)
-                || waiting.contains(number)
-                || outbox.values().any(|outgoing| outgoing.decision == *number)
-        });
-        Ok(all.saturating_sub(rows(self)))
     }
 }

@@ -252,6 +252,8 @@ pub fn restore(backup: &Path, directory: &Path, masters: &Path) -> Result<Vec<Co
     let mut maker = fs::DirBuilder::new();
     let made = maker.recursive(true).mode(0o700).create(directory);
     made.map_err(|error| io(directory, &error))?;
+    // It speaks of the store that was there.
+    super::mark::clear(directory)?;
     files.sort_by_key(|file| file.name == super::MAIN_FILE);
     for file in &files {
         let from = backup.join(&file.name);

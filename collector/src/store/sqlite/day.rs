@@ -154,8 +154,13 @@ impl Days {
 
     /// Remembers that the open file is damaged, where a transaction found it so.
     fn noted<T>(&mut self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
-        self.damaged |= matches!(outcome, Err(StoreError::Corrupt(_)));
-        outcome
+        match outcome {
+            Err(StoreError::Corrupt(why)) => {
+                self.damaged = true;
+                Err(StoreError::DayCorrupt(why))
+            }
+            outcome => outcome,
+        }
     }
 
     fn try_begin(&mut self, now: WallTime) -> Result<(), StoreError> {

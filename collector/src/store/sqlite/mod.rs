@@ -9,13 +9,16 @@ pub mod backup;
 mod day;
 mod events;
 mod handling;
+pub mod mark;
 mod notify;
 mod open;
 mod pages;
 mod people;
 mod presence;
 mod prune;
+pub mod quick;
 mod read;
+pub mod restored;
 mod rows;
 mod upkeep;
 
@@ -39,6 +42,7 @@ use hansho::frame::batch::BatchHeader;
 use hansho::frame::kind::AgentId;
 use open::Lease;
 use rows::SqlRows;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -410,6 +414,14 @@ impl Store for SqliteStore {
 
     fn idle(&self) -> Result<(), StoreError> {
         self.lock().settle()
+    }
+
+    fn leave(&self) -> Result<(), StoreError> {
+        let inner = self.lock();
+        inner
+            .main
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        Ok(())
     }
 }
 

@@ -2,10 +2,10 @@
 
 use super::super::StoreError;
 use super::super::rows::NotifyRows;
-use super::super::rows::notify::farthest;
+use super::super::rows::notify::{farthest, longest_claim};
 use super::super::types::{
     AlertId, Channel, Decision, ListOf, Numbers, Outcome, Outgoing, Reason, Sending, Strand,
-    Thread, Waiting, signed,
+    Thread, Waiting, needed, signed,
 };
 use super::rows::{SqlRows, unsigned, wall};
 use hansho::clock::WallTime;
@@ -13,7 +13,7 @@ use hansho::frame::kind::AgentId;
 use rusqlite::{Params, Row, params};
 
 const THREAD: &str = "root, agent, subject, family, test, head, opened_ms, ended_ms, first_told_ms, last_told_ms, messages, \
-    listed, level, untaken_ms, reminded_recovery_ms, reminded_report_ms, quiet, quiet_detail, due_ms";
+    listed, level, untaken_ms, reminded_recovery_ms, reminded_report_ms, quiet, quiet_detail, due_ms, told_from, moved_from";
 const DECISION: &str = "decision, event, alert, thread, reason, detail, outcome, at_ms";
 const OUTGOING: &str = "outgoing, decision, reason, detail, alert, thread, list, receiver, channel, told_to, told_cc, message_id, \
     refs, nth, created_ms, state, fence, until_ms, attempts, first_try_ms, next_try_ms, done_ms, said, served, subject";
@@ -80,6 +80,8 @@ fn thread_from(row: &Row<'_>) -> rusqlite::Result<Thread> {
         reminded_report: wall_in(row, "reminded_report_ms")?,
         quiet: reason_in(row, "quiet", "quiet_detail")?,
         due: wall_in(row, "due_ms")?,
+        told_from: unsigned(row.get("told_from")?),
+        moved_from: row.get("moved_from")?,
     })
 }
 
@@ -150,28 +152,30 @@ impl SqlRows<'_> {
 
 impl NotifyRows for SqlRows<'_> {
     fn numbers(&mut self) -> Result<Numbers, StoreError> {
-        let mut statement = self
-            .main
-            .prepare_cached("SELECT cursor, decision, outgoing, fence FROM notify_numbers")?;
+        let mut statement = self.main.prepare_cached(
+            "SELECT cursor, decision, outgoing, fence, seen_ms FROM notify_numbers",
+        )?;
         Ok(statement.query_row([], |row| {
             Ok(Numbers {
                 cursor: unsigned(row.get(0)?),
                 decision: unsigned(row.get(1)?),
                 outgoing: unsigned(row.get(2)?),
                 fence: unsigned(row.get(3)?),
+                seen: wall(row.get(4)?),
             })
         })?)
     }
 
     fn put_numbers(&mut self, numbers: &Numbers) -> Result<(), StoreError> {
         let mut statement = self.main.prepare_cached(
-            "UPDATE notify_numbers SET cursor = ?1, decision = ?2, outgoing = ?3, fence = ?4",
+            "UPDATE notify_numbers SET cursor = ?1, decision = ?2, outgoing = ?3, fence = ?4, seen_ms = ?5",
         )?;
         statement.execute(params![
             signed(numbers.cursor),
             signed(numbers.decision),
             signed(numbers.outgoing),
-            signed(numbers.fence)
+            signed(numbers.fence),
+            ms(numbers.seen)
         ])?;
         Ok(())
     }
@@ -198,10 +202,11 @@ impl NotifyRows for SqlRows<'_> {
     fn put_thread(&mut self, thread: &Thread) -> Result<(), StoreError> {
         let sql = format!(
             "INSERT INTO threads (shard, {THREAD}) VALUES
-               (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)
+               (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)
              ON CONFLICT (shard, root) DO UPDATE SET head = ?7, ended_ms = ?9, first_told_ms = ?10, last_told_ms = ?11,
                messages = ?12, listed = ?13, level = ?14, untaken_ms = ?15, reminded_recovery_ms = ?16,
-               reminded_report_ms = ?17, quiet = ?18, quiet_detail = ?19, due_ms = ?20"
+               reminded_report_ms = ?17, quiet = ?18, quiet_detail = ?19, due_ms = ?20,
+               told_from = ?21, moved_from = ?22"
         );
         let mut statement = self.main.prepare_cached(&sql)?;
         statement.execute(params![
@@ -224,7 +229,9 @@ impl NotifyRows for SqlRows<'_> {
             maybe(thread.reminded_report),
             thread.quiet.map(Reason::word),
             thread.quiet.and_then(Reason::detail).map(signed),
-            maybe(thread.due)
+            maybe(thread.due),
+            signed(thread.told_from),
+            thread.moved_from
         ])?;
         Ok(())
     }
@@ -235,6 +242,35 @@ impl NotifyRows for SqlRows<'_> {
             "due_ms <= ?1 ORDER BY due_ms, root LIMIT ?2",
             params![ms(now), limit],
         )
+    }
+
+    fn threads_of(&mut self, agent: AgentId) -> Result<Vec<Thread>, StoreError> {
+        // An alert lies in the part of its agent, and a thread in that of its root.
+        self.threads_where(
+            "shard = ?1 AND agent = ?2 ORDER BY root",
+            params![super::shard(agent), agent.0.cast_signed()],
+        )
+    }
+
+    fn threads_moved(&mut self, limit: usize) -> Result<Vec<Thread>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.threads_where(
+            "moved_from IS NOT NULL ORDER BY root LIMIT ?1",
+            params![limit],
+        )
+    }
+
+    fn shift_threads(&mut self, by_ms: i64, now: WallTime) -> Result<(), StoreError> {
+        self.main.execute(
+            "UPDATE threads SET last_told_ms = MIN(MAX(last_told_ms + ?1, 0), ?2), untaken_ms = MIN(MAX(untaken_ms + ?1, 0), ?2),
+               due_ms = CASE WHEN due_ms IS NULL THEN NULL ELSE ?2 END WHERE ended_ms IS NULL",
+            params![by_ms, ms(now)],
+        )?;
+        self.main.execute(
+            "UPDATE waiting SET due_ms = MAX(due_ms + ?1, 0), since_ms = MIN(MAX(since_ms + ?1, 0), ?2) WHERE list <> 'digest'",
+            params![by_ms, ms(now)],
+        )?;
+        Ok(())
     }
 
     fn quiet_threads(&mut self, agent: AgentId) -> Result<Vec<Thread>, StoreError> {
@@ -263,6 +299,51 @@ impl NotifyRows for SqlRows<'_> {
         Ok(())
     }
 
+    fn decided_in(&mut self, thread: AlertId) -> Result<usize, StoreError> {
+        let mut statement = self
+            .main
+            .prepare_cached("SELECT COUNT(*) FROM decisions WHERE thread = ?1")?;
+        let many: i64 = statement.query_row(params![id(thread)], |row| row.get(0))?;
+        Ok(usize::try_from(many).unwrap_or(usize::MAX))
+    }
+
+    fn fold(&mut self, thread: AlertId, keep: usize) -> Result<usize, StoreError> {
+        let messages = self.outgoing_of_thread(thread)?;
+        let needed = needed(&messages);
+        let mut all = self.decisions_of(thread)?;
+        all.retain(|decision| decision.thread == Some(thread));
+        all.truncate(all.len().saturating_sub(keep));
+        let mut gone = 0_usize;
+        for decision in all.iter().filter(|decision| decision.folds()) {
+            let number = signed(decision.number);
+            let of_it = || {
+                messages
+                    .iter()
+                    .filter(|one| one.decision == decision.number)
+            };
+            let waits: bool = self
+                .main
+                .prepare_cached(
+                    "SELECT EXISTS (SELECT 1 FROM waiting WHERE alert = ?1 AND decision = ?2)",
+                )?
+                .query_row(params![decision.alert.map(id), number], |row| row.get(0))?;
+            if waits || of_it().any(|one| needed.contains(&one.number)) {
+                continue;
+            }
+            self.main
+                .prepare_cached("DELETE FROM outbox WHERE decision = ?1")?
+                .execute(params![number])?;
+            self.main
+                .prepare_cached("DELETE FROM decisions WHERE shard = ?1 AND decision = ?2")?
+                .execute(params![decision.alert.map_or(0, AlertId::shard), number])?;
+            self.main
+                .prepare_cached("DELETE FROM events WHERE event = ?1 AND event < (SELECT MAX(event) FROM events)")?
+                .execute(params![decision.event.map(signed)])?;
+            gone = gone.saturating_add(1);
+        }
+        Ok(gone)
+    }
+
     fn decisions_of(&mut self, alert: AlertId) -> Result<Vec<Decision>, StoreError> {
         let sql = format!(
             "SELECT {DECISION} FROM decisions WHERE alert = ?1 OR thread = ?1 ORDER BY decision"
@@ -276,7 +357,7 @@ impl NotifyRows for SqlRows<'_> {
         let sql = format!(
             "INSERT INTO outbox (shard, {OUTGOING}) VALUES
                (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)
-             ON CONFLICT (shard, outgoing) DO UPDATE SET told_to = ?11, told_cc = ?12, state = ?17, fence = ?18,
+             ON CONFLICT (shard, outgoing) DO UPDATE SET alert = ?6, told_to = ?11, told_cc = ?12, created_ms = ?16, state = ?17, fence = ?18,
                until_ms = ?19, attempts = ?20, first_try_ms = ?21, next_try_ms = ?22, done_ms = ?23, said = ?24, served = ?25, subject = ?26"
         );
         let mut statement = self.main.prepare_cached(&sql)?;
@@ -330,23 +411,38 @@ impl NotifyRows for SqlRows<'_> {
         // By the index of what waits: the planner would rather walk through a year of what was sent, four times a second.
         self.outgoing_where(
             "outgoing IN (SELECT outgoing FROM (
-                 SELECT outgoing, ROW_NUMBER() OVER (PARTITION BY receiver ORDER BY next_try_ms, outgoing) AS place
-                 FROM outbox INDEXED BY outbox_waiting
-                 WHERE state IN ('queued', 'claimed') AND ((state = 'queued' AND (next_try_ms <= ?1 OR next_try_ms > ?4))
-                   OR (state = 'claimed' AND (fence < ?2 OR COALESCE(until_ms, 0) <= ?1))))
+                 SELECT o.outgoing, ROW_NUMBER() OVER (PARTITION BY o.receiver ORDER BY o.next_try_ms, o.outgoing) AS place
+                 FROM outbox o INDEXED BY outbox_waiting
+                 WHERE o.state IN ('queued', 'claimed') AND ((o.state = 'queued' AND (o.next_try_ms <= ?1 OR o.next_try_ms > ?4))
+                   OR (o.state = 'claimed' AND (o.fence < ?2 OR COALESCE(o.until_ms, 0) <= ?1 OR o.until_ms > ?5)))
+                   AND (o.reason = 'renewed' OR NOT EXISTS (SELECT 1 FROM outbox e INDEXED BY outbox_behind
+                     WHERE e.state IN ('queued', 'claimed') AND e.receiver = o.receiver AND e.thread = o.thread
+                       AND e.outgoing < o.outgoing AND e.reason <> 'renewed')))
                WHERE place = 1)
              ORDER BY next_try_ms, outgoing LIMIT ?3",
-            params![ms(now), signed(fence), limit, ms(farthest(now))],
+            params![
+                ms(now),
+                signed(fence),
+                limit,
+                ms(farthest(now)),
+                ms(longest_claim(now))
+            ],
         )
     }
 
-    fn decided_since(&mut self, receiver: &str, since: WallTime) -> Result<u64, StoreError> {
+    fn decided_since(
+        &mut self,
+        receiver: &str,
+        since: WallTime,
+        until: WallTime,
+    ) -> Result<u64, StoreError> {
         let mut statement = self.main.prepare_cached(
-            "SELECT COUNT(*) FROM outbox WHERE receiver = ?1 AND created_ms >= ?2 AND list IS NULL",
+            "SELECT COUNT(*) FROM outbox WHERE receiver = ?1 AND created_ms BETWEEN ?2 AND ?3 AND list IS NULL",
         )?;
-        Ok(unsigned(
-            statement.query_row(params![receiver, ms(since)], |row| row.get(0))?,
-        ))
+        Ok(unsigned(statement.query_row(
+            params![receiver, ms(since), ms(until)],
+            |row| row.get(0),
+        )?))
     }
 
     fn undelivered(&mut self, limit: usize) -> Result<Vec<Outgoing>, StoreError> {
@@ -381,6 +477,15 @@ impl NotifyRows for SqlRows<'_> {
             ms(waiting.due)
         ])?;
         Ok(())
+    }
+
+    fn move_waiting(&mut self, waiting: &Waiting) -> Result<(), StoreError> {
+        self.delete_waiting(waiting.list, &waiting.key, waiting.alert)?;
+        self.put_waiting(waiting)
+    }
+
+    fn lists(&mut self) -> Result<Vec<(ListOf, String)>, StoreError> {
+        self.lists_due(WallTime::from_millis(u64::MAX))
     }
 
     fn lists_due(&mut self, now: WallTime) -> Result<Vec<(ListOf, String)>, StoreError> {
@@ -469,24 +574,5 @@ impl NotifyRows for SqlRows<'_> {
             "outgoing IN (SELECT outgoing FROM listed WHERE shard = ?1 AND alert = ?2) ORDER BY outgoing",
             params![alert.shard(), id(alert)],
         )
-    }
-
-    fn prune_notify(&mut self, before: WallTime) -> Result<usize, StoreError> {
-        let before = ms(before);
-        let mut rows = 0_usize;
-        for sql in [
-            "DELETE FROM events WHERE at_ms < ?1 AND event <= (SELECT cursor FROM notify_numbers)
-               AND event < (SELECT MAX(event) FROM events)",
-            "DELETE FROM threads WHERE ended_ms < ?1",
-            "DELETE FROM outbox WHERE done_ms < ?1 AND NOT EXISTS (SELECT 1 FROM threads t WHERE t.shard = outbox.shard AND t.root = outbox.thread)",
-            "DELETE FROM listed WHERE ?1 = ?1 AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.outgoing = listed.outgoing)",
-            "DELETE FROM decisions WHERE at_ms < ?1
-               AND NOT EXISTS (SELECT 1 FROM threads t WHERE t.shard = decisions.shard AND t.root = decisions.thread)
-               AND NOT EXISTS (SELECT 1 FROM waiting w WHERE w.decision = decisions.decision)
-               AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.decision = decisions.decision)",
-        ] {
-            rows = rows.saturating_add(self.main.execute(sql, params![before])?);
-        }
-        Ok(rows)
     }
 }

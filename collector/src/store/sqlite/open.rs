@@ -14,8 +14,8 @@ pub const MAIN_FILE: &str = "collector.sqlite";
 /// Name of the file that the writer locks.
 const LOCK_FILE: &str = "collector.lock";
 /// Newest `PRAGMA user_version` of either file: the number of its migrations that were run.
-const SCHEMA: u32 = 10;
-const MAIN: [&str; 10] = [
+const SCHEMA: u32 = 12;
+const MAIN: [&str; 12] = [
     include_str!("../../../migrations/0001_main.sql"),
     include_str!("../../../migrations/0002_main.sql"),
     include_str!("../../../migrations/0003_main.sql"),
@@ -26,6 +26,8 @@ const MAIN: [&str; 10] = [
     include_str!("../../../migrations/0008_main.sql"),
     include_str!("../../../migrations/0009_main.sql"),
     include_str!("../../../migrations/0010_main.sql"),
+    include_str!("../../../migrations/0011_main.sql"),
+    include_str!("../../../migrations/0012_main.sql"),
 ];
 const DAY_1: &str = include_str!("../../../migrations/0001_day.sql");
 
@@ -71,6 +73,7 @@ pub(super) fn writer(directory: &Path, now: WallTime) -> Result<(Connection, Lea
             error => io(&path, &error.into()),
         },
     )?;
+    super::mark::refuse(directory)?;
     let main = beside(directory)?;
     let holder = format!("process {}", std::process::id());
     main.execute(

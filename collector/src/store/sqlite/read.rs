@@ -1,7 +1,7 @@
 //! Queries.
 
 use super::super::StoreError;
-use super::super::decode::{readings_of, rules_of};
+use super::super::decode::{readings_of, rules_of, stored_readings};
 use super::super::rows::Latest;
 use super::super::types::{
     Agent, AgentRule, AlertFilter, AlertId, By, ClockQuality, Counts, Dated, FrameHead, FrameKey,
@@ -292,7 +292,7 @@ pub(super) fn readings(
         let sql = "WHERE shard = ?1 AND agent = ?2 AND stream = 1 ORDER BY run, sequence";
         for frame in frames_of(&path, sql, agent)? {
             if let Some(boot) = boot_of_run(main, agent, frame.run)? {
-                let of_frame = readings_of(frame.run, frame.sequence, &frame.frame, &boot);
+                let of_frame = stored_readings(&frame, &boot);
                 readings.extend(
                     of_frame
                         .into_iter()

@@ -2,7 +2,7 @@
 
 use super::super::StoreError;
 use super::super::rows::UpkeepRows;
-use super::super::types::{Daily, Forget, Tally, Upkeep, signed};
+use super::super::types::{Daily, Forget, Restored, Tally, Upkeep, signed};
 use super::rows::{SqlRows, unsigned, wall};
 use crate::limit::DAILIES;
 use hansho::clock::WallTime;
@@ -20,23 +20,30 @@ fn rows(limit: usize) -> i64 {
 impl UpkeepRows for SqlRows<'_> {
     fn upkeep(&mut self) -> Result<Upkeep, StoreError> {
         let mut statement = self.main.prepare_cached(
-            "SELECT looked_ms, held_ms, audit_before_ms, backup_ms, backup_bytes FROM upkeep",
+            "SELECT looked_ms, held_ms, audit_before_ms, backup_ms, backup_bytes, restored_ms, told_until_ms FROM upkeep",
         )?;
         Ok(statement.query_row([], |row| {
             let backup: Option<i64> = row.get(3)?;
             let bytes = unsigned(row.get(4)?);
+            let restored: Option<i64> = row.get(5)?;
+            let until: Option<i64> = row.get(6)?;
             Ok(Upkeep {
                 looked: row.get::<_, Option<i64>>(0)?.map(wall),
                 held: row.get::<_, Option<i64>>(1)?.map(wall),
                 audit_before: wall(row.get(2)?),
                 backup: backup.map(|at| (wall(at), bytes)),
+                restored: restored.zip(until).map(|(at, until)| Restored {
+                    at: wall(at),
+                    told_until: wall(until),
+                }),
             })
         })?)
     }
 
     fn put_upkeep(&mut self, upkeep: &Upkeep) -> Result<(), StoreError> {
         let mut statement = self.main.prepare_cached(
-            "UPDATE upkeep SET looked_ms = ?1, held_ms = ?2, audit_before_ms = ?3, backup_ms = ?4, backup_bytes = ?5",
+            "UPDATE upkeep SET looked_ms = ?1, held_ms = ?2, audit_before_ms = ?3, backup_ms = ?4, backup_bytes = ?5,
+               restored_ms = ?6, told_until_ms = ?7",
         )?;
         statement.execute(params![
             upkeep.looked.map(ms),
@@ -44,6 +51,8 @@ impl UpkeepRows for SqlRows<'_> {
             ms(upkeep.audit_before),
             upkeep.backup.map(|(at, _)| ms(at)),
             signed(upkeep.backup.map_or(0, |(_, bytes)| bytes)),
+            upkeep.restored.map(|restored| ms(restored.at)),
+            upkeep.restored.map(|restored| ms(restored.told_until)),
         ])?;
         Ok(())
     }
@@ -117,30 +126,15 @@ impl UpkeepRows for SqlRows<'_> {
         match what {
             Forget::Alerts => self.forget_alerts(before, limit),
             Forget::Events => self.each(
-                &["DELETE FROM events WHERE event IN (SELECT e.event FROM events e
+                &["DELETE FROM events WHERE event IN (SELECT e.event FROM events e INDEXED BY events_by_time
                      WHERE e.at_ms < ?1 AND e.event <= (SELECT cursor FROM notify_numbers)
                        AND e.event < (SELECT MAX(event) FROM events)
                        AND NOT EXISTS (SELECT 1 FROM alerts a WHERE a.shard = e.shard AND a.alert = e.alert AND a.firing = 1)
-                     ORDER BY e.event LIMIT ?2)"],
+                     ORDER BY e.at_ms LIMIT ?2)"],
                 before,
                 limit,
             ),
-            Forget::Outbox => self.each(
-                &[
-                    "DELETE FROM threads WHERE (shard, root) IN (SELECT shard, root FROM threads WHERE ended_ms < ?1 LIMIT ?2)",
-                    "DELETE FROM outbox WHERE outgoing IN (SELECT o.outgoing FROM outbox o WHERE o.done_ms < ?1
-                       AND NOT EXISTS (SELECT 1 FROM threads t WHERE t.shard = o.shard AND t.root = o.thread)
-                     ORDER BY o.outgoing LIMIT ?2)",
-                    "DELETE FROM listed WHERE (shard, alert, outgoing) IN (SELECT l.shard, l.alert, l.outgoing FROM listed l
-                     WHERE ?1 = ?1 AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.outgoing = l.outgoing) LIMIT ?2)",
-                    "DELETE FROM decisions WHERE (shard, decision) IN (SELECT d.shard, d.decision FROM decisions d WHERE d.at_ms < ?1
-                       AND NOT EXISTS (SELECT 1 FROM threads t WHERE t.shard = d.shard AND t.root = d.thread)
-                       AND NOT EXISTS (SELECT 1 FROM waiting w WHERE w.decision = d.decision)
-                       AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.decision = d.decision) LIMIT ?2)",
-                ],
-                before,
-                limit,
-            ),
+            Forget::Outbox => self.forget_outbox(before, limit),
             Forget::Audit => {
                 self.main.execute(
                     "UPDATE upkeep SET audit_before_ms = MAX(audit_before_ms, ?1)",
@@ -168,6 +162,44 @@ impl SqlRows<'_> {
             gone = gone.saturating_add(statement.execute(params![before, rows(limit)])?);
         }
         Ok(gone)
+    }
+
+    /// Each by the index of what is oldest: what is not past its retention is not walked through, and of what stands open only
+    /// little is kept.
+    fn forget_outbox(&mut self, before: i64, limit: usize) -> Result<usize, StoreError> {
+        let mut gone = self.each(
+            &["DELETE FROM threads WHERE (shard, root) IN (SELECT shard, root FROM threads INDEXED BY threads_by_end
+                 WHERE ended_ms < ?1 ORDER BY ended_ms LIMIT ?2)"],
+            before,
+            limit,
+        )?;
+        let mut statement = self.main.prepare_cached(
+            "SELECT o.outgoing FROM outbox o INDEXED BY outbox_by_end WHERE o.done_ms < ?1
+               AND NOT EXISTS (SELECT 1 FROM threads t WHERE t.shard = o.shard AND t.root = o.thread)
+             ORDER BY o.done_ms LIMIT ?2",
+        )?;
+        let found =
+            statement.query_map(params![before, rows(limit)], |row| row.get::<_, i64>(0))?;
+        let found: Vec<i64> = found.collect::<Result<_, _>>()?;
+        for message in found {
+            for sql in [
+                "DELETE FROM listed WHERE outgoing = ?1",
+                "DELETE FROM outbox WHERE outgoing = ?1",
+            ] {
+                let mut statement = self.main.prepare_cached(sql)?;
+                gone = gone.saturating_add(statement.execute(params![message])?);
+            }
+        }
+        let decisions = self.each(
+            &["DELETE FROM decisions WHERE (shard, decision) IN (SELECT d.shard, d.decision FROM decisions d INDEXED BY decisions_by_time
+                 WHERE d.at_ms < ?1
+                 AND NOT EXISTS (SELECT 1 FROM threads t WHERE t.shard = d.shard AND t.root = d.thread)
+                 AND NOT EXISTS (SELECT 1 FROM waiting w WHERE w.alert = d.alert AND w.decision = d.decision)
+                 AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.decision = d.decision) ORDER BY d.at_ms LIMIT ?2)"],
+            before,
+            limit,
+        )?;
+        Ok(gone.saturating_add(decisions))
     }
 
     fn forget_alerts(&mut self, before: i64, limit: usize) -> Result<usize, StoreError> {

@@ -16,13 +16,14 @@ pub use handling::{
     NoteOn, Silence, Via,
 };
 pub use notify::{
-    Channel, Decision, ListOf, Numbers, Outcome, Outgoing, Reason, Sending, Strand, Thread, Waiting,
+    Channel, Decision, ListOf, Numbers, Outcome, Outgoing, Reason, Sending, Strand, Thread,
+    Waiting, needed,
 };
 pub use presence::{
     AgentFacts, AlertCause, BackCause, BootReason, CollectorLife, DoubleSign, Presence, Presumed,
     Rebooted, Rival, SilenceCause, SilentSite, Standing, StoredGoodbye,
 };
-pub use upkeep::{Daily, Forget, Tally, Upkeep};
+pub use upkeep::{Daily, Forget, Restored, Tally, Upkeep};
 pub use window::{
     Days, Occurrence, Place, Schedule, Texts, Weekly, Window, WindowKind, WindowScope,
 };

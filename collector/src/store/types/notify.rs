@@ -3,6 +3,7 @@
 use super::AlertId;
 use hansho::clock::WallTime;
 use hansho::frame::kind::AgentId;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Why somebody is told something, or is not. Reaches log, page and message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,6 +64,19 @@ pub enum Reason {
         /// That code.
         by: u16,
     },
+    /// Those on duty before have no receiver: the next rank that has one is told at once.
+    PassedOver {
+        /// Rank told, from 2.
+        level: u8,
+    },
+    /// Nobody on duty and none of the team has a receiver: `[notify] fallback` is told.
+    Fallback,
+    /// It stands open: an Alertmanager, which ends what it hears nothing of, hears of it again. One message, sent again and again.
+    Renewed,
+    /// Its agent came from another customer while it is open: told to those who are responsible now.
+    MovedHere,
+    /// Its agent went to another customer: those who were told until then hear that, and nothing more.
+    MovedAway,
     /// Its urgency stays on the page.
     RecordOnly,
     /// Another of the family, told already or still open, stands for it.
@@ -114,6 +128,11 @@ impl Reason {
             Self::Silenced { .. } => "silenced",
             Self::InWindow { .. } => "in_window",
             Self::Suppressed { .. } => "suppressed",
+            Self::PassedOver { .. } => "passed_over",
+            Self::Fallback => "fallback",
+            Self::Renewed => "renewed",
+            Self::MovedHere => "moved_here",
+            Self::MovedAway => "moved_away",
             Self::RecordOnly => "record_only",
             Self::StillOpenInFamily { .. } => "still_open_in_family",
             Self::NotRaisedToAnyone => "not_raised_to_anyone",
@@ -136,7 +155,7 @@ impl Reason {
             | Self::Suppressed { by: code }
             | Self::StillOpenInFamily { by: code } => Some(code as u64),
             Self::Repeat { nth } => Some(nth as u64),
-            Self::Escalated { level } => Some(level as u64),
+            Self::Escalated { level } | Self::PassedOver { level } => Some(level as u64),
             Self::Silenced { silence: number } | Self::InWindow { window: number } => Some(number),
             _ => None,
         }
@@ -171,6 +190,13 @@ impl Reason {
             "silenced" => Self::Silenced { silence: number },
             "in_window" => Self::InWindow { window: number },
             "suppressed" => Self::Suppressed { by: code },
+            "passed_over" => Self::PassedOver {
+                level: u8::try_from(number).unwrap_or(0),
+            },
+            "fallback" => Self::Fallback,
+            "renewed" => Self::Renewed,
+            "moved_here" => Self::MovedHere,
+            "moved_away" => Self::MovedAway,
             "record_only" => Self::RecordOnly,
             "still_open_in_family" => Self::StillOpenInFamily { by: code },
             "not_raised_to_anyone" => Self::NotRaisedToAnyone,
@@ -239,6 +265,42 @@ pub struct Decision {
     pub at: WallTime,
 }
 
+impl Decision {
+    /// Whether of an alert that stands open for long a number says as much: it was only counted, or said again to those who knew.
+    #[must_use]
+    pub const fn folds(&self) -> bool {
+        match self.reason {
+            Reason::Counted | Reason::BecameUnknown | Reason::KnownAgain | Reason::NoNews => true,
+            Reason::Repeat { .. }
+            | Reason::Digest
+            | Reason::Grouped
+            | Reason::Storm
+            | Reason::Silenced { .. }
+            | Reason::InWindow { .. }
+            | Reason::Suppressed { .. }
+            | Reason::QuietEnded => self.event.is_none(),
+            _ => false,
+        }
+    }
+}
+
+/// Messages that a thread cannot do without: the first and the newest of each receiver, and what is not settled.
+#[must_use]
+pub fn needed(messages: &[Outgoing]) -> BTreeSet<u64> {
+    let mut ends: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    for one in messages {
+        let known = ends.entry(&one.receiver);
+        known
+            .and_modify(|(_, newest)| *newest = one.number)
+            .or_insert((one.number, one.number));
+    }
+    let waits = messages.iter().filter(|one| !one.state.is_final());
+    let ends = ends
+        .into_values()
+        .flat_map(|(first, newest)| [first, newest]);
+    ends.chain(waits.map(|one| one.number)).collect()
+}
+
 /// What a thread is about: all codes of one family, of one subject of one agent.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Strand {
@@ -285,6 +347,10 @@ pub struct Thread {
     pub quiet: Option<Reason>,
     /// When to look at it again.
     pub due: Option<WallTime>,
+    /// Messages up to this number went to people of the customer that its agent left: they hear nothing more.
+    pub told_from: u64,
+    /// `CUSTOMER/SYSTEM/NAME` that its agent left, until that was decided on.
+    pub moved_from: Option<String>,
 }
 
 /// How a receiver is reached.
@@ -380,7 +446,7 @@ pub struct Outgoing {
     pub alert: Option<AlertId>,
     /// The thread; `None` for a list.
     pub thread: Option<AlertId>,
-    /// Customer and, for a group, system of a list: `mirai`, `mirai/order`.
+    /// Customer and, for a group, system of a list: `mirai`, `mirai/order`; of [`Reason::MovedAway`] where the agent stood before.
     pub list: Option<String>,
     /// Receiver's name in the configuration.
     pub receiver: String,
@@ -418,6 +484,15 @@ pub struct Outgoing {
     pub served: Vec<String>,
     /// Subject under which it was sent; empty before the first try.
     pub subject: String,
+}
+
+impl Outgoing {
+    /// True where it was never sent: the collector that the restored backup is of had told it. `created` and `done` are then when
+    /// what it tells happened.
+    #[must_use]
+    pub const fn told_before(&self) -> bool {
+        matches!(self.state, Sending::Delivered) && self.attempts == 0
+    }
 }
 
 /// Which list.
@@ -496,6 +571,8 @@ pub struct Numbers {
     pub outgoing: u64,
     /// Newest fencing number of a notifier.
     pub fence: u64,
+    /// Moment of the newest step: a clock that stands before it was set back.
+    pub seen: WallTime,
 }
 
 #[cfg(test)]
@@ -524,6 +601,11 @@ mod tests {
             Reason::Silenced { silence: 7 },
             Reason::InWindow { window: 8 },
             Reason::Suppressed { by: 9001 },
+            Reason::PassedOver { level: 2 },
+            Reason::Fallback,
+            Reason::Renewed,
+            Reason::MovedHere,
+            Reason::MovedAway,
             Reason::RecordOnly,
             Reason::StillOpenInFamily { by: 1002 },
             Reason::NotRaisedToAnyone,

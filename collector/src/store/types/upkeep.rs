@@ -13,6 +13,17 @@ pub struct Upkeep {
     pub audit_before: WallTime,
     /// When `backup` last ended well, and the bytes it copied.
     pub backup: Option<(WallTime, u64)>,
+    /// What `restore` noted, where the store was a backup.
+    pub restored: Option<Restored>,
+}
+
+/// A store that was a backup. The collector that the backup is of went on after it, and told people what the store does not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// When it was restored.
+    pub at: WallTime,
+    /// Until when people had been told.
+    pub told_until: WallTime,
 }
 
 /// A daily mail that was decided on.

@@ -58,6 +58,7 @@ fn line(view: &View, scene: &Scene, message: &Outgoing) -> Markup {
             (words::reason(language, message.reason)) ": " (words::sending(language, message.state))
             @if let Some(done) = message.done { " " span.dim { (pieces::short(view, done)) } }
             @if message.attempts > 1 { " " span.dim { (said.attempts) " " (message.attempts) } }
+            @if message.told_before() { br; span.dim { (said.told_before) ": " (message.said) } }
             @if !message.said.is_empty() && !matches!(message.state, crate::store::Sending::Delivered) {
                 br; span.dim { (said.said_so) ": " } (message.said)
             }

@@ -1,0 +1,58 @@
+//! An agent goes to another customer: whoever was told of it until then hears nothing more of it, from this very transaction on.
+
+use super::StoreError;
+use super::rows::AllRows;
+use super::types::{Agent, ListOf, Reason, Sending, Waiting};
+use hansho::clock::WallTime;
+
+/// What stands in a message that is not sent any more.
+const SAID: &str = "not sent: the agent went to another customer";
+
+/// Notes it on all threads of an agent, given as it was before; the notifier tells both sides. Messages that wait are not sent, and
+/// no list of the customer before names its alerts: what is over goes on the new customer's, what is open is decided on anew.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn away<R: AllRows + ?Sized>(
+    rows: &mut R,
+    agent: &Agent,
+    (customer, system): (&str, &str),
+    now: WallTime,
+) -> Result<(), StoreError> {
+    let newest = rows.numbers()?.outgoing;
+    for mut thread in rows.threads_of(agent.id)? {
+        for mut message in rows.outgoing_of_thread(thread.root)? {
+            if !message.state.is_final() && message.reason != Reason::MovedAway {
+                message.state = Sending::GivenUp;
+                message.done = Some(now);
+                message.until = None;
+                SAID.clone_into(&mut message.said);
+                rows.put_outgoing(&message)?;
+            }
+        }
+        if thread.ended.is_none() && thread.moved_from.is_none() {
+            thread.moved_from = Some(agent.path());
+        }
+        thread.told_from = newest;
+        rows.put_thread(&thread)?;
+    }
+    for (list, key) in rows.lists()? {
+        for waiting in rows.waiting(list, &key)? {
+            let alert = rows.alert(waiting.alert)?;
+            let Some(alert) = alert.filter(|alert| alert.agent == agent.id) else {
+                continue;
+            };
+            rows.delete_waiting(list, &key, waiting.alert)?;
+            let key = match list {
+                ListOf::Digest | ListOf::Late => customer.to_owned(),
+                ListOf::Group => format!("{customer}/{system}"),
+                // A receiver's: of those before.
+                ListOf::Storm => continue,
+            };
+            if !alert.firing {
+                rows.put_waiting(&Waiting { key, ..waiting })?;
+            }
+        }
+    }
+    Ok(())
+}
