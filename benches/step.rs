@@ -79,6 +79,7 @@ fn tick(criterion: &mut Criterion) {
             snapshot,
             late_ms: 0,
             disk_ring_fault: Some(false),
+            configuration_refused: false,
             unrecorded: Unrecorded::default(),
         };
         machine.step(snapshot.uptime, Input::Tick(black_box(&tick)), &mut out)

@@ -6,7 +6,7 @@ use core::ops::RangeInclusive;
 /// character boundary by the configuration.
 pub const SUBJECT_BYTES: usize = 64;
 /// Rules in force at once: built-in ones, overrides and ones per source; bounds the Checkpoint.
-pub const RULES: usize = 48;
+pub const RULES: usize = 49;
 /// Rules with a time window at once; the others look at the last value and need no buckets.
 pub const WINDOWS: usize = 24;
 /// Buckets of one window: the mean moves in steps of a twentieth of its length.
@@ -49,6 +49,18 @@ pub const TIME_LEFT_NEVER_S: u64 = 100 * 365 * 24 * 3600;
 
 /// Longest agent.toml: the parsed form takes a multiple of it, and no honest one comes near.
 pub const CONFIG_BYTES: usize = 1024 * 1024;
+/// Files of agent.d: more than any tool that writes one a service leaves there; [`CONFIG_BYTES`] holds for all together.
+pub const CONFIG_FILES: usize = 1024;
+/// Longest name of a file in agent.d: it stands in the origin of a rule, which must fit an element of a frame.
+pub const CONFIG_FILE_NAME_BYTES: usize = 64;
+/// Longest kept configuration: its files, and beside them their names.
+pub const KEPT_BYTES: usize = 2 * CONFIG_BYTES;
+/// Memory that the child which reads the configuration anew may take for data (RLIMIT_DATA): a file of [`CONFIG_BYTES`] made
+/// of nothing but keys, parsed and put together, needs less than half of it.
+pub const RELOAD_DATA_BYTES: u64 = 256 * 1024 * 1024;
+/// Words on why a configuration was refused, in bytes, as `status` and the launch file carry them: the first fault, which
+/// leaves room for the rest of an answer in a message.
+pub const REFUSED_WHY_BYTES: usize = 1024;
 /// Faults of agent.toml that are told at once; more are counted in a last one.
 pub const CONFIG_ERRORS: usize = 100;
 /// Longest quotation of what was found, in characters, so that a fault stays one readable line.
@@ -167,8 +179,8 @@ pub const UNREADABLE_LOSS_MS: u64 = 10 * 60 * 1000;
 pub const ANCHOR_STEP_MS: u64 = 1000;
 
 /// Longest Checkpoint: [`RULES`] rules with the longest subjects and [`WINDOWS`] windows, every number at its
-/// greatest, need 15,009 bytes, the
-/// trackers of growth and what else the machine keeps 764 (`src/machine/growth.rs`); the built-in rules fit into one block (`src/rule/checkpoint.rs` and
+/// greatest, need 15,194 bytes, the trackers of growth and what else the machine keeps 764 (`src/machine/growth.rs`); the
+/// built-in rules fit into one block (`src/rule/checkpoint.rs` and
 /// `tests/rule_checkpoint.rs` prove it), and whoever writes a Checkpoint writes the blocks in use, not the whole slot.
 pub const CHECKPOINT_BYTES: usize = 4 * BLOCK_PAYLOAD_BYTES;
 

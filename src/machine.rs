@@ -62,6 +62,8 @@ pub struct Tick {
     pub late_ms: u64,
     /// Whether the disk ring can neither be opened nor written now; `None` where none is configured.
     pub disk_ring_fault: Option<bool>,
+    /// The configuration that the host has was refused, and an earlier one is in force.
+    pub configuration_refused: bool,
     /// What was recorded since the last tick and is nowhere.
     pub unrecorded: Unrecorded,
 }

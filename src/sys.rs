@@ -214,6 +214,28 @@ pub fn signals() -> io::Result<OwnedFd> {
     }
 }
 
+/// Blocks SIGHUP until [`signals`] takes it: its default would end a program that is about to become the keeper.
+///
+/// # Errors
+/// As sigprocmask(2).
+pub fn block_hangup() -> io::Result<()> {
+    // SAFETY: the set is initialised before it is used, and the signal is valid; no function of ours becomes a handler; the
+    // old set is not asked for.
+    let outcome = unsafe {
+        let mut set = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+        libc::sigemptyset(set.as_mut_ptr());
+        libc::sigaddset(set.as_mut_ptr(), libc::SIGHUP);
+        // Ignored, as under nohup(1), it would never be told (signal(7)).
+        libc::signal(libc::SIGHUP, libc::SIG_DFL);
+        libc::sigprocmask(libc::SIG_BLOCK, set.as_ptr(), std::ptr::null_mut())
+    };
+    if outcome == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
 /// Blocks SIGTERM, SIGINT, SIGHUP and SIGCHLD: a worker stops when its keeper says so or is gone.
 ///
 /// # Errors

@@ -100,6 +100,7 @@ fn ten_thousand_ticks_with_transitions_allocate_nothing() {
                 snapshot,
                 late_ms,
                 disk_ring_fault: Some(true),
+                configuration_refused: second % 700 < 350,
                 ..Tick::default()
             }),
             &mut out,

@@ -493,6 +493,23 @@ fn a_disk_ring_that_cannot_be_written_is_said_and_so_is_its_end() {
     );
 }
 
+/// 8006: at the tick that sees it, and its end likewise; a run that goes on with it raises it no second time.
+#[test]
+fn a_refused_configuration_is_said_until_one_is_taken() {
+    let mut run = Run::builtin(1_000 * SECOND);
+    for second in 1_000..1_100 {
+        run.step(&Tick {
+            snapshot: look(second * SECOND),
+            configuration_refused: (1_010..1_050).contains(&second),
+            ..Tick::default()
+        });
+    }
+    assert_eq!(
+        run.out.short(),
+        [(1_010, 8006, Firing), (1_050, 8006, Resolved)]
+    );
+}
+
 /// 8012: every post is refused; frames refused by name are another matter (8007).
 #[test]
 fn posts_that_are_refused_are_said() {

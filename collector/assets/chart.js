@@ -106,21 +106,37 @@
   };
 
   const load = async (place) => {
-    const answer = await fetch(place.dataset.source, { cache: "no-store" });
-    if (!answer.ok) { place.querySelector(".state").textContent = place.dataset.failed; return; }
-    const data = await answer.json();
-    const all = () => data.charts.forEach((chart, at) => draw(place.querySelectorAll("figure")[at], chart, data));
-    all();
-    place.querySelector(".state").textContent = "";
-    return all;
+    const answer = await fetch(place.dataset.source, { cache: "no-store", signal: AbortSignal.timeout(20000) });
+    if (!answer.ok) throw new Error(`status ${answer.status}`);
+    return answer.json();
   };
 
   const keep = (place) => {
-    const failed = () => { place.querySelector(".state").textContent = place.dataset.failed; };
-    let all = () => {};
+    const state = place.querySelector(".state");
+    let data;
+    let plots = [];
     let timer;
-    const fetched = () => load(place).then((drawn) => { all = drawn ?? all; }, failed);
-    addEventListener("resize", () => { clearTimeout(timer); timer = setTimeout(() => all(), 150); });
+    let loading = false;
+    const show = () => {
+      // A plot that is only taken out of the page still listens to the window, for as long as the page is open.
+      for (const plot of plots) plot.destroy();
+      const figures = place.querySelectorAll("figure");
+      plots = data === undefined ? [] : data.charts.map((chart, at) => draw(figures[at], chart, data));
+    };
+    const fetched = async () => {
+      if (loading) return;
+      loading = true;
+      try {
+        data = await load(place);
+        show();
+        state.textContent = "";
+      } catch {
+        state.textContent = place.dataset.failed;
+      } finally {
+        loading = false;
+      }
+    };
+    addEventListener("resize", () => { clearTimeout(timer); timer = setTimeout(show, 150); });
     // A chart that ends now goes on with it.
     if (place.dataset.source.includes("hours=")) document.addEventListener("hansho-live", fetched);
     fetched();

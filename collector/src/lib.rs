@@ -4,7 +4,7 @@
 //!
 //! `ingest → store → presence → handling → notify → alive → people → api → web → cli`
 //!
-//! All may import [`limit`], [`clock`], [`config`], [`directory`] (who owns what), [`keys`], [`plain`] (harmless text), [`zone`] and [`planted`]; [`cli`] wires
+//! All may import [`limit`], [`clock`], [`codes`] (what the registry says of a code), [`config`], [`directory`] (who owns what), [`keys`], [`plain`] (harmless text), [`zone`] and [`planted`]; [`cli`] wires
 //! everything.
 #![forbid(unsafe_code)]
 
@@ -12,6 +12,7 @@ pub mod alive;
 pub mod api;
 pub mod cli;
 pub mod clock;
+pub mod codes;
 pub mod config;
 pub mod directory;
 pub mod exit;

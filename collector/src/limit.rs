@@ -191,6 +191,9 @@ pub const NOISE_MESSAGES: usize = 100_000;
 pub const CHART_POINTS: u64 = 1500;
 /// How often is looked for events that open pages should hear of: an alert is on an open page within 2 s of its rule's time.
 pub const LIVE_POLL_MS: u64 = 300;
+/// How often is looked whether an open page may still be seen: whoever is shut out, logs out or gets another scope, here or on the
+/// command line, learns nothing more after a second. Two rows by their keys for each open page.
+pub const LIVE_CHECK_MS: u64 = 1000;
 /// Resolved alerts shown on the main page.
 pub const PAGE_RESOLVED: usize = 20;
 /// Readings that one query returns at most: a month of one agent at 10 s is 259,200.

@@ -1,5 +1,5 @@
-//! People at night, in Debian's chromium, on the pages of the real program: `browser/walk.mjs` walks, this posts what the host
-//! tells. Skips itself, and says so, where node, its modules (`npm ci` in `tests/browser`) or chromium are not there.
+//! People at night, in Debian's chromium, on the pages of the real program: `browser/walk.mjs` walks, `browser/days.mjs` leaves a page
+//! open while all sorts of things happen; this posts what the host tells. Skips itself, and says so, where node, its modules (`npm ci` in `tests/browser`) or chromium are not there.
 #![allow(
     clippy::unwrap_used,
     clippy::let_underscore_must_use,
@@ -10,6 +10,8 @@
     reason = "a test: what goes wrong fails it, as it should"
 )]
 
+#[path = "support/relay.rs"]
+mod relay;
 mod support;
 
 use hansho::clock::{Uptime, WallTime};
@@ -17,6 +19,7 @@ use hansho::frame::body;
 use hansho::frame::kind::{Kind, Stream};
 use hansho::frame::packed::Packer;
 use hansho::sample::{Field, Reading};
+use relay::{Relay, Way};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -109,10 +112,17 @@ struct Collector {
     pages: String,
 }
 
-impl Drop for Collector {
-    fn drop(&mut self) {
+impl Collector {
+    fn kill(&mut self) {
+        // It may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+impl Drop for Collector {
+    fn drop(&mut self) {
+        self.kill();
     }
 }
 
@@ -147,14 +157,25 @@ fn add_agent(here: &Path, system: &str, name: &str) -> u64 {
     u64::from_str_radix(line.split(' ').nth(1).unwrap(), 16).unwrap()
 }
 
-fn start(here: &Path) -> Collector {
-    let mut child = Command::new(BINARY)
+/// A collector that has begun to start.
+fn serving(here: &Path, options: &[&str]) -> Child {
+    let log = fs::File::options()
+        .create(true)
+        .append(true)
+        .open(here.join("collector.log"))
+        .unwrap();
+    Command::new(BINARY)
         .arg("serve")
+        .args(options)
         .current_dir(here)
         .stdout(Stdio::piped())
-        .stderr(fs::File::create(here.join("collector.log")).unwrap())
+        .stderr(log)
         .spawn()
-        .unwrap();
+        .unwrap()
+}
+
+/// Waits until it listens.
+fn listening(mut child: Child) -> Collector {
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap())
         .read_line(&mut line)
@@ -168,6 +189,10 @@ fn start(here: &Path) -> Collector {
         pages: address("pages"),
         child,
     }
+}
+
+fn start(here: &Path) -> Collector {
+    listening(serving(here, &[]))
 }
 
 /// An agent that posts; its host has been up for two hours.
@@ -265,55 +290,91 @@ fn an_hour() -> Vec<Vec<u8>> {
 
 /// Fires or resolves, as the frame of a rule does.
 fn transition(code: u16, subject: &'static str, kind: u8) -> Vec<u8> {
+    episode((code, 1), subject, kind)
+}
+
+/// The same of a later episode.
+fn episode((code, number): (u16, u32), subject: &'static str, kind: u8) -> Vec<u8> {
+    let fired = UP_MS + u64::from(number) * 10;
     alert(Event {
         subject,
         since_ms: UP_MS - 60_000,
-        ..event(code, kind, 1, UP_MS, UP_MS + u64::from(kind))
+        ..event(code, kind, number, fired, fired + u64::from(kind))
     })
 }
 
-#[test]
-fn people_walk_through_the_pages() {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
-    if let Some(missing) = missing(&own.join("node_modules")) {
-        assert!(
-            std::env::var_os("HANSHO_BROWSER").is_none(),
-            "HANSHO_BROWSER asks for the walk, and {missing}"
-        );
-        eprintln!("skipped: {missing}");
-        return;
+/// What a walk begins with: customers, agents, somebody who may come in.
+struct Stage {
+    folder: Folder,
+    web03: Agent,
+    web04: Agent,
+    stock: Agent,
+    core: Agent,
+}
+
+impl Stage {
+    /// `None`, said on stderr, where the walk cannot be made.
+    fn set(name: &str) -> Option<Self> {
+        if let Some(missing) = missing(&own().join("node_modules")) {
+            assert!(
+                std::env::var_os("HANSHO_BROWSER").is_none(),
+                "HANSHO_BROWSER asks for the walk, and {missing}"
+            );
+            eprintln!("skipped: {missing}");
+            return None;
+        }
+        let folder = Folder::new(name);
+        let here = folder.path();
+        fs::write(here.join("collector.toml"), CONFIG).unwrap();
+        fs::write(
+            here.join("order.csv"),
+            "from,to,first,second,third\n2020-01-01,2200-01-01,sato,,\n",
+        )
+        .unwrap();
+        secret(&here.join("hook.key"), "not used by anybody in this test\n");
+        let master: String = MASTER.iter().map(|byte| format!("{byte:02x}")).collect();
+        secret(&here.join("masters.keys"), &format!("1 {master}\n"));
+        let web03 = Agent::new(add_agent(here, "mirai/order", "web03"), 11);
+        let web04 = Agent::new(add_agent(here, "mirai/order", "web04"), 12);
+        let stock = Agent::new(add_agent(here, "mirai/stock", "stock01"), 13);
+        let core = Agent::new(add_agent(here, "aozora/core", "core01"), 14);
+        add_agent(here, "aozora/core", "core02");
+        let add = ["account", "add", "sato", "--role", "operator"];
+        command(here, &add, &format!("{PASSWORD}\n"));
+        Some(Self {
+            folder,
+            web03,
+            web04,
+            stock,
+            core,
+        })
     }
-    let folder = Folder::new("browser");
-    let here = folder.path();
-    fs::write(here.join("collector.toml"), CONFIG).unwrap();
-    fs::write(
-        here.join("order.csv"),
-        "from,to,first,second,third\n2020-01-01,2200-01-01,sato,,\n",
-    )
-    .unwrap();
-    secret(&here.join("hook.key"), "not used by anybody in this test\n");
-    let master: String = MASTER.iter().map(|byte| format!("{byte:02x}")).collect();
-    secret(&here.join("masters.keys"), &format!("1 {master}\n"));
-    let mut web03 = Agent::new(add_agent(here, "mirai/order", "web03"), 11);
-    let mut web04 = Agent::new(add_agent(here, "mirai/order", "web04"), 12);
-    let mut stock = Agent::new(add_agent(here, "mirai/stock", "stock01"), 13);
-    let mut core = Agent::new(add_agent(here, "aozora/core", "core01"), 14);
-    add_agent(here, "aozora/core", "core02");
-    let add = ["account", "add", "sato", "--role", "operator"];
-    command(here, &add, &format!("{PASSWORD}\n"));
-    let collector = start(here);
-    for agent in [&mut web04, &mut stock, &mut core] {
-        agent.post(&collector, &[hello(1, "host.example")], &[]);
+
+    /// All agents say hello, and one of them an hour of readings.
+    fn greet(&mut self, collector: &Collector) {
+        for agent in [&mut self.web04, &mut self.stock, &mut self.core] {
+            agent.post(collector, &[hello(1, "host.example")], &[]);
+        }
+        self.web03
+            .post(collector, &[hello(1, "web03.example")], &[]);
+        for readings in an_hour().chunks(25) {
+            self.web03.post(collector, &[], readings);
+        }
     }
-    web03.post(&collector, &[hello(1, "web03.example")], &[]);
-    for readings in an_hour().chunks(25) {
-        web03.post(&collector, &[], readings);
-    }
+}
+
+/// Where the walks are.
+fn own() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser")
+}
+
+/// Walks; `does` what the walk asks for, one line after the other.
+fn walk(script: &str, base: &str, mut does: impl FnMut(&str)) {
     let shots = shots();
     let mut walk = Command::new("node")
-        .arg("walk.mjs")
-        .current_dir(&own)
-        .env("BASE", format!("http://{}", collector.pages))
+        .arg(script)
+        .current_dir(own())
+        .env("BASE", base)
         .env("SHOTS", &shots)
         .env("PASSWORD", PASSWORD)
         .env("CHROMIUM", CHROMIUM)
@@ -324,29 +385,105 @@ fn people_walk_through_the_pages() {
     let mut answers = walk.stdin.take().unwrap();
     let mut walked = false;
     for line in BufReader::new(walk.stdout.take().unwrap()).lines() {
-        match line.unwrap().as_str() {
-            "fire" => web03.post(&collector, &[transition(1002, "", 1)], &[]),
-            "more" => {
-                web04.post(&collector, &[transition(4001, "/var", 1)], &[]);
-                core.post(&collector, &[transition(2001, "", 1)], &[]);
-            }
-            "fresh" => web03.post(&collector, &[transition(1003, "", 1)], &[]),
-            "resolve" => web03.post(&collector, &[transition(1002, "", 2)], &[]),
-            "walked" => {
-                walked = true;
-                continue;
-            }
-            other => panic!("{other}"),
+        let line = line.unwrap();
+        if line == "walked" {
+            walked = true;
+            continue;
         }
+        does(&line);
         writeln!(answers, "done").unwrap();
     }
-    let log = fs::read_to_string(here.join("collector.log")).unwrap();
     let status = walk.wait().unwrap();
     assert!(
         walked && status.success(),
-        "screenshots in {}\n{log}",
+        "screenshots in {}",
         shots.display()
     );
+}
+
+#[test]
+fn people_walk_through_the_pages() {
+    let Some(mut stage) = Stage::set("browser") else {
+        return;
+    };
+    let collector = start(stage.folder.path());
+    stage.greet(&collector);
+    let base = format!("http://{}", collector.pages);
+    walk("walk.mjs", &base, |line| match line {
+        "fire" => stage
+            .web03
+            .post(&collector, &[transition(1002, "", 1)], &[]),
+        "more" => {
+            stage
+                .web04
+                .post(&collector, &[transition(4001, "/var", 1)], &[]);
+            stage.core.post(&collector, &[transition(2001, "", 1)], &[]);
+        }
+        "fresh" => stage
+            .web03
+            .post(&collector, &[transition(1003, "", 1)], &[]),
+        "resolve" => stage
+            .web03
+            .post(&collector, &[transition(1002, "", 2)], &[]),
+        other => panic!("{other}"),
+    });
+}
+
+#[test]
+fn a_page_that_stays_open_for_days_stays_true() {
+    let Some(mut stage) = Stage::set("browser-days") else {
+        return;
+    };
+    let here = stage.folder.path().to_path_buf();
+    let mut collector = start(&here);
+    stage.greet(&collector);
+    let to = |collector: &Collector| Way::To(collector.pages.parse().unwrap());
+    let relay = Relay::to(collector.pages.parse().unwrap());
+    let mut number = 0;
+    walk("days.mjs", &format!("http://{}", relay.address), |line| {
+        let (what, code) = line.split_once(' ').unwrap_or((line, ""));
+        let code = code.parse().unwrap_or(0);
+        match what {
+            "fire" => {
+                number += 1;
+                let frame = episode((code, number), "", 1);
+                stage.web03.post(&collector, &[frame], &[]);
+            }
+            // What fired last.
+            "resolve" => {
+                let frame = episode((code, number), "", 2);
+                stage.web03.post(&collector, &[frame], &[]);
+            }
+            "kill" => {
+                collector.kill();
+                relay.lead(Way::Closed);
+            }
+            "start" => {
+                collector = start(&here);
+                relay.lead(to(&collector));
+            }
+            "takeover" => {
+                let standby = serving(&here, &["--standby"]);
+                collector.kill();
+                collector = listening(standby);
+                relay.lead(to(&collector));
+            }
+            "gateway" => relay.lead(Way::Gateway),
+            "open" => relay.lead(to(&collector)),
+            "freeze" => relay.freeze(),
+            "much" => {
+                for _ in 0..25 {
+                    number += 1;
+                    for kind in [1, 2] {
+                        let frame = episode((4001, number), "/data", kind);
+                        stage.web04.post(&collector, &[frame], &[]);
+                    }
+                }
+            }
+            "disable" => drop(command(&here, &["account", "disable", "sato"], "")),
+            other => panic!("{other}"),
+        }
+    });
 }
 
 fn shots() -> PathBuf {

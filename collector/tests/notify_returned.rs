@@ -485,6 +485,13 @@ fn what_is_open_of_an_agent_that_is_retired_ends_with_that_reason() {
         // Long lines are broken.
         let says = |text: &str| text.replace('\n', "").contains(words);
         assert!(site.sent[2..].iter().all(|(.., mail)| says(&mail.text)));
+        for (.., mail) in &site.sent[2..] {
+            let (text, why) = (&mail.text, "通知の理由: 監視の対象から外されたため終了");
+            assert!(
+                text.contains(why) && !text.contains("ミリ秒") && !text.contains("復旧判定"),
+                "{text}"
+            );
+        }
         // Expected again, it tells what still holds.
         site.script
             .store

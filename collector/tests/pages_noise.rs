@@ -175,7 +175,7 @@ fn weeks_are_those_of_iso_8601() {
 
 #[test]
 fn lengths_are_read_at_a_glance() {
-    use hansho_collector::web::codes::Language::{En, Ja};
+    use hansho_collector::codes::Language::{En, Ja};
     assert_eq!(length(Ja, 59_000), "0分");
     assert_eq!(length(Ja, 5 * HOUR + 60_000), "5時間 1分");
     assert_eq!(length(En, 3 * DAY_MS + 4 * HOUR), "3 d 4 h");

@@ -54,6 +54,7 @@ fn data_flows_to_the_right() {
     // What all may import imports no room.
     for common in [
         "clock",
+        "codes",
         "config",
         "directory",
         "exit",

@@ -7,8 +7,8 @@
 
 use hansho::frame::kind::Stream;
 use hansho::rule::Quantity;
+use hansho_collector::codes::{self, Language};
 use hansho_collector::store::LostReason;
-use hansho_collector::web::codes::{self, Language};
 use hansho_collector::web::link_words;
 use hansho_collector::web::names;
 use hansho_collector::web::words_people;

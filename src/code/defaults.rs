@@ -159,7 +159,7 @@ fn cache() -> [Rule; 4] {
     ]
 }
 
-fn agent() -> [Rule; 10] {
+fn agent() -> [Rule; 11] {
     let hourly = |code, quantity| {
         let mut rule = event(code, quantity, 1);
         rule.clear_after_ms = HOUR_MS;
@@ -170,6 +170,7 @@ fn agent() -> [Rule; 10] {
         event(8002, Quantity::AlertsLost, 1),
         event(8003, Quantity::ClockStep, 2000),
         event(8004, Quantity::TickLate, 30_000),
+        level(8006, Quantity::ConfigurationRefused, LAST).between(amount(1), amount(0)),
         hourly(8007, Quantity::FramesRefused),
         level(8008, Quantity::ForwardSilence, LAST).between(amount(300), amount(299)),
         event(8009, Quantity::TickLate, 5000),
@@ -305,7 +306,7 @@ mod tests {
                 assert_eq!(rule.quantity(), known.quantity, "{}", known.number);
             }
         }
-        assert_eq!(rules.len(), 40);
+        assert_eq!(rules.len(), 41);
         assert!(rules.iter().all(|rule| entry(rule.code).is_some()));
     }
 

@@ -326,11 +326,12 @@ pub static TABLE: &[Entry] = &[
         Urgency::WorkingHours,
         Quantity::SourceGone,
     ),
-    reserved(
+    agent(
         8006,
         "configuration_refused",
         Severity::Error,
         Urgency::WorkingHours,
+        Quantity::ConfigurationRefused,
     ),
     agent(
         8007,

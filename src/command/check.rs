@@ -2,12 +2,12 @@
 
 use super::Command;
 use super::args::{Args, CONFIG};
+use super::configuration::{in_force, proxy_password};
 use super::connect::{Way, connect};
 use super::exit::{Exit, Outcome, Stop, exit_of};
 use super::file;
 use super::forward::AUTHORITIES;
 use super::output::{Output, say, shown};
-use super::run::proxy_password;
 use hansho::config::plan::MemoryDirectory;
 use hansho::config::{self, ConfigError, Plan, key_file};
 use hansho::limit::{MEMLOCK_BYTES, POSTS_BEFORE_SILENCE};
@@ -22,7 +22,7 @@ pub(crate) const COMMAND: Command = Command {
     name: "check",
     summary: "check the configuration and the key file; --show prints every value in force",
     help: "\
-Checks the configuration and the key file without starting anything. Every fault is said at once, one a line:
+Checks the configuration (FILE, and the *.toml of the directory beside it: agent.d) and the key file without starting anything. Every fault is said at once, one a line:
 
   FILE:LINE: KEY: found WHAT; allowed WHAT
 
@@ -30,14 +30,16 @@ Usage: hansho check [--config FILE] [--show | --json] [--no-key | --connect]
 
   --config FILE  the configuration. Default: /etc/hansho/agent.toml
   --show         print every value in force as TOML, each with where it came from
-  --json         print one object: file, errors [{file, line, key, found, allowed}], warnings [{about, text}]
+  --json         print one object: file, errors [{file, line, key, found, allowed}], warnings [{about, text}], in_force [text]
   --no-key       leave the key file out, for a check on another host
   --connect      try the way to every collector as well, a line a step: name, tcp, proxy, tls, clock, key, store, traffic (MB a
                  month, estimated), agent. It changes nothing at the collector, beside a running agent and before the first
                  start alike. With --json: connect [{url, steps [{step, ended (ok, failed, skipped), text}]}]
 
+Where the files are refused, or not what a running agent goes by, a line says which configuration is in force.
+
 Warnings don't fail the check: a disk ring on a file system that copies on write, a memory ring that does not lie in
-memory, too low a limit of locked memory, an alert of silence that comes before silence, https without certificates to
+memory, files of agent.d that are not read, too low a limit of locked memory, an alert of silence that comes before silence, https without certificates to
 trust.
 
 Exit codes: 0 the agent can start with it, 64 wrong command line, 66 the configuration or the key file is missing, 69 a step of
@@ -78,6 +80,8 @@ struct Report<'r> {
     file: String,
     errors: Vec<Fault<'r>>,
     warnings: &'r [Warning],
+    /// What a running agent goes by, or one that is started now, where that is another.
+    in_force: &'r [String],
     /// With --connect, where the configuration is good.
     #[serde(skip_serializing_if = "Option::is_none")]
     connect: Option<Vec<Way>>,
@@ -85,7 +89,9 @@ struct Report<'r> {
 
 fn run(args: &mut Args, out: &mut Output) -> Outcome {
     let options = options(args)?;
-    let (plan, errors) = match config::load(&options.config) {
+    let found = config::find(&options.config);
+    let spool = found.spool;
+    let (plan, errors) = match found.plan {
         Ok(plan) => {
             let key = options
                 .key
@@ -97,12 +103,21 @@ fn run(args: &mut Args, out: &mut Output) -> Outcome {
         }
         Err(errors) => (None, errors.list().to_vec()),
     };
-    let warnings = plan.as_ref().map_or_else(Vec::new, warnings);
+    let mut warnings = plan.as_ref().map_or_else(Vec::new, warnings);
+    warnings.extend(left_out(&options.config));
     for error in &errors {
         say(&shown(&error.to_string()));
     }
     for warning in &warnings {
         say(&format!("warning: {}: {}", warning.about, warning.text));
+    }
+    let in_force = in_force(
+        &options.config,
+        &spool,
+        plan.as_ref().filter(|_| errors.is_empty()),
+    );
+    for line in &in_force {
+        say(&shown(line));
     }
     // Without the key all but the key can be tried; without a configuration nothing.
     let ways = match plan.as_ref().filter(|_| options.connect) {
@@ -112,6 +127,7 @@ fn run(args: &mut Args, out: &mut Output) -> Outcome {
     let unreached = ways.iter().flatten().any(Way::failed);
     if options.json {
         let mut report = report(&options.config, &errors, &warnings);
+        report.in_force = &in_force;
         report.connect = ways;
         out.json(&report)?;
     } else if let Some(plan) = &plan {
@@ -174,6 +190,7 @@ fn report<'r>(config: &Path, errors: &'r [ConfigError], warnings: &'r [Warning])
         file: config.display().to_string(),
         errors: errors.iter().map(fault).collect(),
         warnings,
+        in_force: &[],
         connect: None,
     }
 }
@@ -202,6 +219,19 @@ fn warnings(plan: &Plan) -> Vec<Warning> {
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// Files beside the configuration that look as if they added to it, and do not.
+fn left_out(config: &Path) -> Option<Warning> {
+    let directory = config::directory(config);
+    let names = file::names_without(&directory, ".toml");
+    (!names.is_empty()).then(|| Warning {
+        about: "agent.d",
+        text: format!(
+            "not read, since their names do not end in .toml: {}",
+            shown(&names.join(", "))
+        ),
+    })
 }
 
 /// On a file system that copies on write, overwriting the ring may need space that a full disk does not have.

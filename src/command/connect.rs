@@ -1,10 +1,10 @@
 //! `hansho check --connect`: the way to each collector, a step a line, over the code with which the forwarder posts.
 
+use super::configuration::proxy_password;
 use super::exit::Stop;
 use super::file::{self, ReadOnly};
 use super::forward::{proxy, trust};
 use super::output::shown;
-use super::run::proxy_password;
 use super::status::memory_path;
 use super::status_told::Told;
 use super::test::{ask, control_sockets};
@@ -403,7 +403,7 @@ fn reading_bytes(plan: &Plan) -> Option<u64> {
 
 /// How it goes for the agent that runs here, if any.
 fn agent(way: &mut Way, plan: &Plan) {
-    let Ok(answer) = ask(&control_sockets(plan), "status") else {
+    let Ok(answer) = ask(&control_sockets(&plan.spool), "status") else {
         return way.put(
             "agent",
             Ended::Skipped,

@@ -71,6 +71,23 @@ pub(crate) fn is_there(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }
 
+/// Names in a directory that do not end in `ending`, some of them where there are many; none where it cannot be read.
+pub(crate) fn names_without(directory: &Path, ending: &str) -> Vec<String> {
+    /// As many as one reads in a line.
+    const TOLD: usize = 8;
+    let Ok(entries) = std::fs::read_dir(directory) else {
+        return Vec::new();
+    };
+    let mut names: Vec<String> = entries
+        .filter_map(Result::ok)
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| !name.ends_with(ending))
+        .take(TOLD)
+        .collect();
+    names.sort();
+    names
+}
+
 /// The bytes of a file from its beginning on, at most `most` of them.
 ///
 /// # Errors
@@ -79,6 +96,19 @@ pub(crate) fn read_at_most(file: &File, most: u64) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// Takes no more memory for data than so many bytes from now on.
+///
+/// # Errors
+/// As setrlimit(2).
+pub(crate) fn set_data_limit(bytes: u64) -> std::io::Result<()> {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let limit = Rlimit {
+        current: Some(bytes),
+        maximum: Some(bytes),
+    };
+    Ok(setrlimit(Resource::Data, limit)?)
 }
 
 /// Whether another process holds a lock of flock(2) on the file: an agent does on its memory ring.

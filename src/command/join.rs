@@ -2,10 +2,10 @@
 
 use super::Command;
 use super::args::{Args, CONFIG};
+use super::configuration::proxy_password;
 use super::exit::{Exit, Outcome, Stop};
 use super::forward::{proxy, trust};
 use super::output::{Output, say, shown};
-use super::run::proxy_password;
 use hansho::config::plan::CollectorUrl;
 use hansho::config::{self, NewKey, Plan, key_file};
 use hansho::forward::client::Client;

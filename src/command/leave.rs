@@ -2,12 +2,13 @@
 
 use super::Command;
 use super::args::{Args, CONFIG};
+use super::configuration::of_running;
 use super::exit::{Exit, Outcome, Stop};
 use super::output::Output;
 use super::status_told::Told;
 use super::test::{ask, control_sockets};
+use hansho::config::Plan;
 use hansho::config::units::time_text;
-use hansho::config::{self, Plan};
 use hansho::limit::{LEAVE_MS, LEAVE_TEXT_BYTES};
 use hansho::sys;
 use lexopt::Arg;
@@ -120,8 +121,8 @@ fn checked(planned_ms: u64, reason: &str) -> Result<&str, Stop> {
 
 fn run(args: &mut Args, out: &mut Output) -> Outcome {
     let options = options(args)?;
-    let plan = config::load(&options.config)?;
-    let sockets = control_sockets(&plan);
+    let plan = of_running(&options.config)?;
+    let sockets = control_sockets(&plan.spool);
     let told = || ask(&sockets, "status").map(|answer| Told::parse(&answer));
     let before = told()?.leaves_recorded.unwrap_or(0);
     let answer = ask(&sockets, &options.request)?;

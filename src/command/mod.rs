@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod codes;
+mod configuration;
 mod connect;
 mod content;
 mod decode;
@@ -15,6 +16,7 @@ mod leave;
 mod moment;
 mod output;
 mod plan;
+mod reload;
 mod replay;
 mod ring;
 mod run;
@@ -61,6 +63,8 @@ const COMMANDS: &[Command] = &[
     test::COMMAND,
     leave::COMMAND,
     forward::COMMAND,
+    reload::COMMAND,
+    reload::KEEPING,
 ];
 
 /// Runs the subcommand that the words name.

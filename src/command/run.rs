@@ -2,15 +2,18 @@
 
 use super::Command;
 use super::args::{Args, CONFIG};
+use super::configuration::{self, Accepted};
 use super::exit::{Exit, Outcome, Stop};
-use super::output::Output;
+use super::file::read_at_most;
+use super::output::{Output, shown};
 use super::test::CONTROL_SOCKET;
+use hansho::config::Plan;
 use hansho::config::plan::{DiskSize, MemoryDirectory};
-use hansho::config::{self, ConfigError, Plan};
 use hansho::frame::seal::short_hash;
 use hansho::frame::{AgentId, BootId, RunId};
 use hansho::keeper::control;
-use hansho::keeper::launch::{Given, Launch, become_program};
+use hansho::keeper::kept::Kept;
+use hansho::keeper::launch::{Given, Launch, become_program, memory_file, seal};
 use hansho::keeper::supervise::DAEMON;
 use hansho::limit::{MEMORY_RING_BYTES, SUBJECT_BYTES};
 use hansho::sample::inventory::{HostBoot, Inventory};
@@ -24,12 +27,16 @@ use hansho::sys;
 use lexopt::Arg;
 use rustix::fs::{FlockOperation, MemfdFlags, flock, memfd_create};
 use std::fs::File;
+use std::io::Write as _;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How long a start waits for the workers of a keeper that was killed.
 const LOCK_PATIENCE_MS: u64 = 5_000;
+
+/// Authorities that are looked at for a change: bundles of distributions have a quarter of a megabyte.
+const AUTHORITIES_BYTES: u64 = 4 * 1024 * 1024;
 
 /// The subcommand.
 pub(crate) const COMMAND: Command = Command {
@@ -42,6 +49,8 @@ Usage: hansho run [--config FILE]
 
   --config FILE  the configuration (default /etc/hansho/agent.toml)
 
+Where the configuration is refused, the last accepted one is in force, and HNS8006 is raised; only without one it ends.
+SIGHUP (systemctl reload hansho) reads the configuration again.
 Says goodbye to the collector at its end; a second signal gives up the last post. One agent a memory
 directory, and one a spool directory.
 
@@ -75,20 +84,22 @@ fn start(args: &mut Args, _: &mut Output) -> Outcome {
 fn prepare(config_file: &Path) -> Result<Stop, Stop> {
     sys::close_others_on_exec()
         .map_err(|error| Stop::failed(Exit::System, format!("/proc/self/fd: {error}")))?;
-    let plan = config::load(config_file)?;
-    let key = config::key_file::read(&plan.agent.key_file)?;
-    let proxy_password = proxy_password(&plan)?;
+    // Told to read the configuration again before there is a keeper, it does so once there is.
+    sys::block_hangup().map_err(|error| Stop::failed(Exit::System, format!("signals: {error}")))?;
+    let (accepted, refused_for) = accepted(config_file)?;
+    let files = to_keep(config_file, &accepted).filter(|_| refused_for.is_none());
+    let Accepted { plan, key, .. } = &accepted;
     let boot = hansho::sample::inventory::boot_id(&plan.sample.root).map_or_else(random, Ok)?;
     let agent = AgentId(key.agent_id);
 
     // Nothing in either directory is changed before it is locked: it may be another agent's.
     let mut locks = Vec::new();
-    let spool = spool_directory(&plan, &mut locks)?;
+    let spool = spool_directory(plan, &mut locks)?;
     let mut disk = match &spool {
-        Some(directory) => disk_ring(&plan, directory, agent, BootId(boot))?,
+        Some(directory) => disk_ring(plan, directory, agent, BootId(boot))?,
         None => None,
     };
-    let memory = memory_ring(&plan, agent, &mut disk, &mut locks)?;
+    let memory = memory_ring(plan, agent, &mut disk, &mut locks)?;
     if memory.directory.is_none() && spool.is_none() {
         // The control socket stands there.
         let directory = Directory::open(&plan.spool.directory)
@@ -107,8 +118,9 @@ fn prepare(config_file: &Path) -> Result<Stop, Stop> {
         )
     })?;
 
-    let mut launch = launch(plan, &key, boot, &memory, control_path);
-    launch.proxy_password = proxy_password;
+    let mut launch = launch(accepted, boot, &memory, control_path);
+    config_file.clone_into(&mut launch.config);
+    launch.refused = refused_for;
     let launch: OwnedFd = launch
         .to_file()
         .map_err(|error| Stop::failed(Exit::System, error.to_string()))?
@@ -136,6 +148,10 @@ fn prepare(config_file: &Path) -> Result<Stop, Stop> {
         name: "disk",
         descriptor,
     }));
+    given.extend(files.as_ref().map(|descriptor| Given {
+        name: "files",
+        descriptor,
+    }));
     given.extend(locks.iter().map(|descriptor| Given {
         name: "lock",
         descriptor,
@@ -146,46 +162,79 @@ fn prepare(config_file: &Path) -> Result<Stop, Stop> {
     ))
 }
 
-/// The password of the proxy's user, where there is one.
-pub(crate) fn proxy_password(plan: &Plan) -> Result<Option<String>, ConfigError> {
-    let user = plan
-        .forward
-        .proxy
-        .as_ref()
-        .and_then(|proxy| proxy.user.as_ref());
-    user.map(|(_, file)| config::secret::read(file, "one line: the password of forward.proxy_user"))
-        .transpose()
-}
-
 fn random() -> Result<u64, Stop> {
     sys::random_u64().map_err(|error| Stop::failed(Exit::System, format!("getrandom: {error}")))
 }
 
-fn launch(
-    plan: Plan,
-    key: &config::key_file::AgentKey,
-    boot: u64,
-    memory: &MemoryPlace,
-    control: PathBuf,
-) -> Launch {
+/// The configuration to run by: the one that the host has, or where that is refused the one that was accepted last; and then
+/// why.
+fn accepted(config_file: &Path) -> Result<(Accepted, Option<String>), Stop> {
+    let refused = match configuration::read(config_file) {
+        Ok(accepted) => return Ok((accepted, None)),
+        Err(refused) => refused,
+    };
+    match configuration::last_accepted(config_file, &refused.spool) {
+        Some(accepted) => {
+            for error in refused.errors.list() {
+                log::error!("refused: {}", shown(&error.to_string()));
+            }
+            Ok((accepted, Some(configuration::why(&refused.errors))))
+        }
+        None => Err(refused.errors.into()),
+    }
+}
+
+/// The files of the configuration, for the keeper to have them kept once the watcher goes by them.
+fn to_keep(config_file: &Path, accepted: &Accepted) -> Option<OwnedFd> {
+    let bytes = Kept::new(config_file, accepted.files.clone()).to_bytes();
+    let made = memory_file("hansho-files").and_then(|mut file| {
+        file.write_all(&bytes)?;
+        seal(&file).map(|()| file)
+    });
+    match made {
+        Ok(file) => Some(file.into()),
+        Err(error) => {
+            log::warn!("the configuration is not kept: {error}");
+            None
+        }
+    }
+}
+
+/// What the agent calls itself: as configured, else as the kernel says.
+pub(crate) fn host_name(plan: &Plan) -> Option<String> {
+    let configured = plan.agent.host_name.clone();
+    let name = configured.or_else(|| Inventory::read(&plan.sample.root).hostname);
+    name.map(bounded)
+}
+
+/// A hash of the authorities that are trusted instead of the usual ones: whoever exchanges them has the agent read its
+/// configuration again.
+pub(crate) fn authorities(plan: &Plan) -> Option<u64> {
+    let file = File::open(plan.forward.ca_file.as_ref()?).ok()?;
+    let bytes = read_at_most(&file, AUTHORITIES_BYTES).ok()?;
+    Some(short_hash("hansho authorities", &bytes))
+}
+
+fn launch(accepted: Accepted, boot: u64, memory: &MemoryPlace, control: PathBuf) -> Launch {
+    let Accepted {
+        plan,
+        key,
+        proxy_password,
+        ..
+    } = accepted;
     let inventory = Inventory::read(&plan.sample.root);
     let host_boot = HostBoot::read(&plan.sample.root);
     let machine_id_hash = inventory
         .machine_id
         .map_or(0, |id| short_hash("hansho machine id", &id.to_le_bytes()));
-    let host = plan
-        .agent
-        .host_name
-        .clone()
-        .or(inventory.hostname)
-        .unwrap_or_else(|| "localhost".into());
+    let host = host_name(&plan).unwrap_or_else(|| "localhost".into());
     Launch {
         agent: key.agent_id,
         key_epoch: key.key_epoch,
         key: key.key,
-        proxy_password: None,
+        proxy_password,
         boot,
-        host: bounded(host),
+        host,
         kernel: bounded(inventory.kernel_release.unwrap_or_default()),
         architecture: std::env::consts::ARCH.to_owned(),
         machine_id_hash,
@@ -193,6 +242,10 @@ fn launch(
         memory_survives: memory.directory.is_some(),
         run_number_floor: memory.run_number_floor,
         control,
+        config: PathBuf::new(),
+        fingerprint: plan.fingerprint(),
+        authorities: authorities(&plan),
+        refused: None,
         plan,
     }
 }

@@ -1,11 +1,12 @@
 //! `hansho status`: how the agent of this host is, by its rings.
 
 use super::Command;
-use super::args::{Args, language_of_terminal};
+use super::args::{Args, CONFIG, language_of_terminal};
+use super::configuration::{InForce, of_running_and_why};
 use super::exit::{Exit, Outcome, Stop};
 use super::file::{self, File, ReadOnly};
 use super::output::Output;
-use super::plan::{plan, rules};
+use super::plan::rules;
 use super::status_departed::{Gone, gone, word};
 use super::status_told::Told;
 use super::status_words::words;
@@ -49,7 +50,8 @@ Usage: hansho status [--config FILE] [--json] [--lang LANG]
                  processes [{pid, name, resident_kib, locked_kib}], open [{code, display, name, subject, episode,
                  since_uptime_ms, since_wall_ms, value, worst, count, flapping}], pending, streams [{stream, held,
                  not_acknowledged}], departed [{run, run_number, stream, first_unsent, next, settled}], memory_ring,
-                 disk_ring, cursors_as_of_uptime_ms; and, null where no agent answers:
+                 disk_ring, cursors_as_of_uptime_ms, configuration_fault (null where there is none); and, null where no agent
+                 answers: in_force {file, taken, refusals, later, refused},
                  last_answer_uptime_ms, last_answer_wall_ms, last_status, last_outcome (done, more, retry, refused,
                  unauthentic, too_large, stuck), posts_failed_in_row, lost_readings, lost_alerts, refused_frames, ring_refused,
                  disk_fault_errno, disk_faults, lines_dropped, restarts_watcher, restarts_forwarder,
@@ -92,6 +94,13 @@ pub(crate) struct Status {
     pub(crate) disk_ring: Ring,
     /// When the newest superblock was made: an answer that moved a cursor came then or before.
     pub(crate) cursors_as_of_uptime_ms: Option<u64>,
+    /// The first fault of the configuration that the host has now.
+    pub(crate) configuration_fault: Option<String>,
+    /// What the running agent says of the one that is in force.
+    pub(crate) in_force: Option<InForce>,
+    /// That one and the one of the files are two.
+    #[serde(skip)]
+    pub(crate) files_changed: bool,
     /// What only the running agent knows.
     #[serde(flatten)]
     pub(crate) told: Told,
@@ -161,8 +170,8 @@ fn run(args: &mut Args, out: &mut Output) -> Outcome {
             other => return Err(other.unexpected().into()),
         }
     }
-    let plan = plan(config.as_deref())?;
-    let status = look(&plan, language)?;
+    let (plan, refused) = plan(config.as_deref())?;
+    let status = look(&plan, refused, language)?;
     if json {
         out.json(&status)?;
     } else {
@@ -180,8 +189,22 @@ fn run(args: &mut Args, out: &mut Output) -> Outcome {
     })
 }
 
-/// Reads the rings of the configured places, and asks the agent.
-pub(crate) fn look(plan: &Plan, language: Language) -> Result<Status, Stop> {
+/// The configuration of the agent, and the first fault of the one that the host has now.
+pub(crate) fn plan(named: Option<&Path>) -> Result<(Plan, Option<String>), Stop> {
+    match named {
+        Some(path) => of_running_and_why(path),
+        None => match of_running_and_why(Path::new(CONFIG)) {
+            Err(_) if !file::is_there(Path::new(CONFIG)) => Ok((Plan::default(), None)),
+            known => known,
+        },
+    }
+}
+
+pub(crate) fn look(
+    plan: &Plan,
+    refused: Option<String>,
+    language: Language,
+) -> Result<Status, Stop> {
     let memory_path = memory_path(plan);
     let disk_path = plan.spool.directory.join(DISK_FILE);
     let (memory_file, mut memory_ring) = open(&memory_path);
@@ -226,8 +249,14 @@ pub(crate) fn look(plan: &Plan, language: Language) -> Result<Status, Stop> {
     );
     let now = sys::uptime();
     // Whoever does not answer says nothing; the rings say the rest.
-    let told = ask(&control_sockets(plan), "status")
-        .map_or_else(|_| Told::default(), |answer| Told::parse(&answer));
+    let sockets = control_sockets(&plan.spool);
+    let told =
+        ask(&sockets, "status").map_or_else(|_| Told::default(), |answer| Told::parse(&answer));
+    let in_force = if told.is_known() {
+        InForce::ask(&sockets)
+    } else {
+        None
+    };
     Ok(Status {
         running: matches!(because, "lock_held" | "socket_answers"),
         because,
@@ -249,6 +278,11 @@ pub(crate) fn look(plan: &Plan, language: Language) -> Result<Status, Stop> {
             .map(|state| state.header.uptime.as_millis()),
         memory_ring,
         disk_ring,
+        files_changed: in_force
+            .as_ref()
+            .is_some_and(|running| running.fingerprint != Some(plan.fingerprint())),
+        configuration_fault: refused,
+        in_force,
         told,
     })
 }

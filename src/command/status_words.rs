@@ -29,6 +29,7 @@ pub(crate) fn words(status: &Status, language: Language) -> String {
     let tongue = Tongue(language);
     let mut lines = Vec::new();
     agent(status, tongue, &mut lines);
+    configuration(status, tongue, &mut lines);
     rings(status, tongue, &mut lines);
     collector(status, tongue, &mut lines);
     for pending in &status.pending {
@@ -51,6 +52,46 @@ pub(crate) fn words(status: &Status, language: Language) -> String {
 }
 
 type Lines = Vec<(&'static str, String)>;
+
+/// Which configuration is in force, and why it is another than the files say.
+fn configuration(status: &Status, tongue: Tongue, lines: &mut Lines) {
+    let head = tongue.say("configuration", "設定");
+    let earlier = tongue.say(
+        "the last accepted one is in force; refused: ",
+        "最後に読み込めた設定で動作中。拒否された設定の誤り: ",
+    );
+    let words = match (&status.in_force, &status.configuration_fault) {
+        (Some(running), fault) => {
+            if let Some(refused) = running.refused.as_ref().or(fault.as_ref()) {
+                format!("{earlier}{}", shown(refused))
+            } else if status.files_changed && running.later.is_empty() {
+                tongue
+                    .say(
+                        "in force; its files have changed since (systemctl reload hansho)",
+                        "有効。ファイルはその後に変更されている(systemctl reload hansho で反映)",
+                    )
+                    .into()
+            } else if running.later.is_empty() {
+                tongue.say("in force", "有効").into()
+            } else {
+                let later = tongue.say(
+                    "in force; act when the agent is started again: ",
+                    "有効。エージェントの再起動後に反映: ",
+                );
+                format!("{later}{}", shown(&running.later.join(", ")))
+            }
+        }
+        (None, Some(fault)) => {
+            let start = tongue.say(
+                "refused, a start goes by the last accepted one: ",
+                "拒否される。起動すると、最後に読み込めた設定で動く。誤り: ",
+            );
+            format!("{start}{}", shown(fault))
+        }
+        (None, None) => return,
+    };
+    lines.push((head, words));
+}
 
 fn agent(status: &Status, tongue: Tongue, lines: &mut Lines) {
     let running = if status.running {

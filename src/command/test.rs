@@ -2,10 +2,10 @@
 
 use super::Command;
 use super::args::{Args, CONFIG, code};
+use super::configuration::of_running;
 use super::exit::{Exit, Outcome, Stop};
 use super::output::Output;
-use hansho::config;
-use hansho::config::plan::MemoryDirectory;
+use hansho::config::plan::{MemoryDirectory, Spool};
 use hansho::keeper::control;
 use lexopt::Arg;
 use std::io;
@@ -48,8 +48,11 @@ fn run(args: &mut Args, out: &mut Output) -> Outcome {
         }
     }
     let entry = asked.ok_or_else(|| Stop::usage("which code? like hansho test 1002"))?;
-    let plan = config::load(&config_file)?;
-    let answer = ask(&control_sockets(&plan), &format!("test {}", entry.number))?;
+    let plan = of_running(&config_file)?;
+    let answer = ask(
+        &control_sockets(&plan.spool),
+        &format!("test {}", entry.number),
+    )?;
     match answer.strip_prefix("ok") {
         Some(_) => out
             .line(&format!(
@@ -62,14 +65,14 @@ fn run(args: &mut Args, out: &mut Output) -> Outcome {
 }
 
 /// Where the control socket of an agent with this configuration may be: beside its memory ring.
-pub(crate) fn control_sockets(plan: &config::Plan) -> Vec<PathBuf> {
-    let directories = match &plan.spool.memory_directory {
+pub(crate) fn control_sockets(spool: &Spool) -> Vec<PathBuf> {
+    let directories = match &spool.memory_directory {
         MemoryDirectory::Path(path) => vec![path.clone()],
         MemoryDirectory::Auto => {
             let known = hansho::spool::files::MEMORY_DIRECTORIES
                 .iter()
                 .map(PathBuf::from);
-            known.chain([plan.spool.directory.clone()]).collect()
+            known.chain([spool.directory.clone()]).collect()
         }
     };
     directories

@@ -4,7 +4,6 @@ use super::Command;
 use super::args::Args;
 use super::exit::{Exit, Outcome, Stop};
 use super::output::Output;
-use super::plan::plan;
 use super::status::{self, Status};
 use super::top_json::json;
 use super::top_words::words;
@@ -129,7 +128,8 @@ fn options(args: &mut Args) -> Result<Options, Stop> {
 /// What the rings say of the agent. A configuration that was not named is only a help: without it the host is shown all the
 /// same.
 fn agent(options: &Options) -> Result<Result<Status, String>, Stop> {
-    let found = plan(options.config.as_deref()).and_then(|plan| status::look(&plan, Language::En));
+    let found = status::plan(options.config.as_deref())
+        .and_then(|(plan, refused)| status::look(&plan, refused, Language::En));
     match found {
         Ok(status) => Ok(Ok(status)),
         Err(Stop::Failed { message, .. }) if options.config.is_none() => Ok(Err(message)),

@@ -82,7 +82,7 @@ impl fmt::Display for ConfigError {
 
 impl core::error::Error for ConfigError {}
 
-/// All faults of a file, in the order of their lines; never empty, at most [`CONFIG_ERRORS`] and one that counts the rest.
+/// All faults of a configuration, in the order of its files and their lines; never empty, at most [`CONFIG_ERRORS`] and one that counts the rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigErrors {
     list: Vec<ConfigError>,
@@ -110,6 +110,22 @@ impl ConfigErrors {
             }
         }
         Self { list }
+    }
+
+    /// Faults of several files, in the order of the files; cut to the bound.
+    pub(super) fn of(mut list: Vec<ConfigError>) -> Self {
+        list.truncate(CONFIG_ERRORS);
+        Self { list }
+    }
+
+    /// The same, their lines no longer counted over all files.
+    pub(super) fn located<'f>(mut self, place: impl Fn(u32) -> (&'f str, u32)) -> Self {
+        for error in &mut self.list {
+            let (file, line) = place(error.line);
+            file.clone_into(&mut error.file);
+            error.line = line;
+        }
+        self
     }
 
     /// The faults.

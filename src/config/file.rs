@@ -1,7 +1,8 @@
-//! The files of the configuration: agent.toml and the key file are read and written here and nowhere else.
+//! The files of the configuration: agent.toml, those beside it and the key file are read and written here and nowhere else.
 
-use crate::limit::{CONFIG_BYTES, KEY_FILE_BYTES};
+use crate::limit::{CONFIG_BYTES, CONFIG_FILES, KEY_FILE_BYTES};
 use rustix::fs::{FileType, Mode, OFlags, fstat, open};
+use std::ffi::OsString;
 use std::fs::File;
 use std::fs::{self, OpenOptions};
 use std::io::{Error, Read, Write};
@@ -19,6 +20,49 @@ pub(super) enum KeyFile {
     Open(u32),
     /// The content; more than [`KEY_FILE_BYTES`] where the file is larger.
     Content(Vec<u8>),
+}
+
+/// A file beside agent.toml as it was found.
+pub(super) enum Beside {
+    /// A directory, pipe, device or socket; not read.
+    NotRegular,
+    /// The content; more than was asked for where the file is larger.
+    Content(Vec<u8>),
+}
+
+/// The content of a file beside agent.toml, and at most one byte more than `room`.
+pub(super) fn beside(path: &Path, room: usize) -> Result<Beside, Error> {
+    // A pipe in its place must not hold us up.
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let descriptor = open(path, flags, Mode::empty())?;
+    let status = fstat(&descriptor)?;
+    if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
+        return Ok(Beside::NotRegular);
+    }
+    bounded(descriptor.into(), room).map(Beside::Content)
+}
+
+/// The names in a directory that end in `.toml` and do not begin with a dot, in their order by bytes; no more than one
+/// beyond [`CONFIG_FILES`]. None where there is no such directory.
+pub(super) fn names_beside(directory: &Path) -> Result<Vec<OsString>, Error> {
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let name = entry?.file_name();
+        let bytes = name.as_encoded_bytes();
+        if bytes.ends_with(b".toml") && !bytes.starts_with(b".") {
+            names.push(name);
+        }
+        if names.len() > CONFIG_FILES {
+            break;
+        }
+    }
+    names.sort();
+    Ok(names)
 }
 
 /// The content of a configuration file; one byte more than [`CONFIG_BYTES`] where it is larger.

@@ -1,12 +1,13 @@
 //! agent.toml, checked once, as plain values.
 //!
-//! [`load`] reads the file and gives a [`Plan`] or every fault at once ([`ConfigErrors`]); [`show`] writes a plan as
+//! [`load`] reads the file, and the `*.toml` of the directory beside it that add to it, and gives a [`Plan`] or every fault at once ([`ConfigErrors`]); [`show`] writes a plan as
 //! TOML again, with where each value came from. [`plan`] has the values, [`units`] how people write them, [`key_file`]
 //! the agent's key, [`secret`] other secrets. `[[rule]]` overrides what `code` has built in. The reference, with every key, its unit, range and default, is `agent.toml` at the top of the
 //! repository.
 
 pub mod error;
 mod file;
+mod gather;
 mod hex;
 pub mod key_file;
 mod level;
@@ -21,11 +22,12 @@ mod url;
 
 pub use error::{ConfigError, ConfigErrors, Unreadable};
 pub use file::{NewKey, write_configuration};
+pub use gather::{ConfigFile, directory};
 pub use key_file::AgentKey;
 pub use plan::{EffectiveRule, Plan};
 pub use show::show;
 
-use crate::limit::{CONFIG_BYTES, POSTS_BEFORE_SILENCE};
+use crate::limit::POSTS_BEFORE_SILENCE;
 use reader::{Reader, Section, describe};
 use std::path::Path;
 use toml::de::{DeTable, DeValue};
@@ -45,36 +47,67 @@ const TOP: &[&str] = &[
 /// What will stand there one day.
 const LATER: &[&str] = &["evidence", "service", "cache", "filesystem", "log"];
 
-/// Reads and checks a configuration file.
+/// What was found where a configuration should be.
+#[derive(Debug)]
+pub struct Found {
+    /// Its files, as far as they can be read.
+    pub files: Vec<ConfigFile>,
+    /// What they say, where nothing is wrong.
+    pub plan: Result<Plan, ConfigErrors>,
+    /// Where its rings would be, as far as it can be read: there what was accepted before may be kept.
+    pub spool: plan::Spool,
+}
+
+/// Reads and checks a configuration: a file, and the `*.toml` of the directory beside it.
 ///
 /// # Errors
 /// Everything that is wrong with it, or why it cannot be read (line 0).
 pub fn load(path: &Path) -> Result<Plan, ConfigErrors> {
-    let name = path.display().to_string();
-    let bytes = file::configuration(path).map_err(|error| {
-        ConfigError::unreadable(&name, &error, "the configuration of the agent")
-    })?;
-    parse_bytes(&bytes, &name)
+    find(path).plan
 }
 
-/// Checks a configuration; `file` is the name for its faults and origins.
+/// The same, with all that was found.
+#[must_use]
+pub fn find(path: &Path) -> Found {
+    let (files, faults) = gather::read(path);
+    let (read, outcome) = read(&files);
+    let plan = if faults.is_empty() {
+        outcome
+    } else {
+        // What depends on a file that is not there is no fault of the others: only they are told with it.
+        let first = files
+            .first()
+            .is_some_and(|file| Path::new(&file.name) == path);
+        let others = outcome.err().filter(|_| first);
+        let others = others
+            .iter()
+            .flat_map(|errors| errors.list().iter().cloned());
+        Err(ConfigErrors::of(faults.into_iter().chain(others).collect()))
+    };
+    Found {
+        files,
+        plan,
+        spool: read.spool,
+    }
+}
+
+/// Checks the files of a configuration, the first of them agent.toml.
+///
+/// # Errors
+/// As [`load`].
+pub fn parse_files(files: &[ConfigFile]) -> Result<Plan, ConfigErrors> {
+    read(files).1
+}
+
+/// Checks a configuration of one file; `file` is its name for its faults and origins.
 ///
 /// # Errors
 /// As [`load`].
 pub fn parse_bytes(bytes: &[u8], file: &str) -> Result<Plan, ConfigErrors> {
-    if bytes.len() > CONFIG_BYTES {
-        let found = "a file larger than 1MiB";
-        return Err(whole(file, 1, found, "at most 1MiB"));
-    }
-    match core::str::from_utf8(bytes) {
-        Ok(text) => parse(text, file),
-        Err(error) => {
-            let before = bytes.get(..error.valid_up_to()).unwrap_or(bytes);
-            let lines = before.iter().filter(|byte| **byte == b'\n').count();
-            let line = u32::try_from(lines).unwrap_or(u32::MAX).saturating_add(1);
-            Err(whole(file, line, "bytes that are not UTF-8", "UTF-8 text"))
-        }
-    }
+    parse_files(&[ConfigFile {
+        name: file.into(),
+        bytes: bytes.to_vec(),
+    }])
 }
 
 /// Takes the address of a collector apart, as `forward.urls` does; plain HTTP only to this host.
@@ -85,22 +118,25 @@ pub fn collector_url(text: &str) -> Result<plan::CollectorUrl, &'static str> {
     url::parse(text, false).map_err(url::UrlError::allowed)
 }
 
-/// Checks a configuration of at most [`CONFIG_BYTES`].
+/// Checks a configuration of one file.
 ///
 /// # Errors
 /// As [`load`].
 pub fn parse(text: &str, file: &str) -> Result<Plan, ConfigErrors> {
-    if text.len() > CONFIG_BYTES {
-        return parse_bytes(text.as_bytes(), file);
-    }
-    let mut reader = Reader::new(file, text);
-    let (document, errors) = DeTable::parse_recoverable(text);
-    reader.refuse_syntax(text, &errors);
-    let root = Section::root(document.get_ref());
-    let mut plan = Plan {
-        file: file.into(),
-        ..Plan::default()
+    parse_bytes(text.as_bytes(), file)
+}
+
+/// What the files say, as far as it is right, and whether all of it is.
+fn read(files: &[ConfigFile]) -> (Plan, Result<Plan, ConfigErrors>) {
+    let mut plan = Plan::default();
+    let texts = match gather::texts(files) {
+        Ok(texts) => texts,
+        Err(errors) => return (plan, Err(errors)),
     };
+    plan.file = texts.first().map_or("", |(name, _)| *name).into();
+    let mut reader = Reader::new(&texts);
+    let document = gather::document(&mut reader, &texts);
+    let root = Section::root(document.get_ref());
     top(&mut reader, &root, document.get_ref());
     for (name, known, read) in TABLES {
         let Some(item) = reader.item(&root, name) else {
@@ -112,8 +148,11 @@ pub fn parse(text: &str, file: &str) -> Result<Plan, ConfigErrors> {
     }
     lift_silence(&mut plan);
     rules::rules(&mut reader, &root, &mut plan);
-    plan.given = reader.finish()?;
-    Ok(plan)
+    let outcome = reader.finish().map(|given| Plan {
+        given,
+        ..plan.clone()
+    });
+    (plan, outcome)
 }
 
 /// Code of the rule on the collector's silence.

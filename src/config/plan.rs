@@ -26,15 +26,17 @@ pub struct Plan {
     pub log: Log,
     /// Every rule, disabled ones too, in the order of (code, subject).
     pub rules: Vec<EffectiveRule>,
-    /// The keys that the file gives, in the order of its lines; every other value is built in.
+    /// The keys that its files give, in their order and that of their lines; every other value is built in.
     pub given: Vec<Given>,
 }
 
-/// A key that the file gives.
+/// A key that a file gives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Given {
     /// Like `sample.interval`, or `rule 1002.raise` (`rule 8005 /proc/stat.enabled`) for a key of a rule.
     pub key: String,
+    /// The file as an origin says it: `agent.toml`, or one like `agent.d/10-db.toml`.
+    pub file: String,
     /// The line, counted from 1.
     pub line: u32,
 }
@@ -173,7 +175,7 @@ pub struct LogFile {
 pub struct EffectiveRule {
     /// The rule.
     pub rule: Rule,
-    /// `built-in`, or file and line of its `[[rule]]` like `agent.toml:41`.
+    /// `built-in`, or file and line of its `[[rule]]` like `agent.toml:41` or `agent.d/10-db.toml:3`.
     pub origin: String,
 }
 
@@ -253,12 +255,18 @@ impl Plan {
             .find(|given| given.key == key)
             .map_or_else(
                 || BUILT_IN.into(),
-                |given| format!("{}:{}", self.file_name(), given.line),
+                |given| format!("{}:{}", given.file, given.line),
             )
     }
 
-    fn file_name(&self) -> &str {
-        self.file.rsplit('/').next().unwrap_or(&self.file)
+    /// A hash of all values, wherever they came from: two configurations that say the same have the same.
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        // Cannot fail: memory is the only bound.
+        let bytes = self.without_origins().to_bytes().unwrap_or_default();
+        let hash: [u8; 32] = Sha256::digest(&bytes).into();
+        hash.first_chunk::<8>()
+            .map_or(0, |first| u64::from_le_bytes(*first))
     }
 
     /// The same values without where they came from: two files that say the same give equal ones.

@@ -14,8 +14,11 @@ use toml::de::{DeTable, DeValue};
 const GATHERED: usize = 10 * CONFIG_ERRORS;
 
 /// What is known about the file while it is read.
+///
+/// Its files stand one after the other: a line is counted over all of them until it is told.
 pub(super) struct Reader<'f> {
-    file: &'f str,
+    files: Vec<Part<'f>>,
+    /// Where each line ends, counted over all files.
     line_ends: Vec<usize>,
     errors: Vec<ConfigError>,
     /// Errors that were not kept.
@@ -25,6 +28,15 @@ pub(super) struct Reader<'f> {
     broken: BTreeSet<u32>,
     /// One of them begins a table: then keys may stand in another than their own.
     broken_header: bool,
+}
+
+/// One file among them.
+struct Part<'f> {
+    name: &'f str,
+    text: &'f str,
+    /// Its first byte and its first line, counted over all files.
+    beginning: usize,
+    first_line: u32,
 }
 
 /// One table, and the keys that it may have.
@@ -41,11 +53,30 @@ pub(super) struct Item<'d> {
 }
 
 impl<'f> Reader<'f> {
-    pub(super) fn new(file: &'f str, text: &str) -> Self {
-        let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+    /// Of files with their texts, in their order.
+    pub(super) fn new(texts: &[(&'f str, &'f str)]) -> Self {
+        let mut files = Vec::new();
+        let mut line_ends = Vec::new();
+        let mut beginning = 0_usize;
+        for (name, text) in texts {
+            files.push(Part {
+                name,
+                text,
+                beginning,
+                first_line: u32::try_from(line_ends.len())
+                    .unwrap_or(u32::MAX)
+                    .saturating_add(1),
+            });
+            let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+            line_ends.extend(ends.map(|(place, _)| beginning.saturating_add(place)));
+            // One line more than it has, so that what is found at its end is not in the next file.
+            beginning = beginning.saturating_add(text.len());
+            line_ends.push(beginning);
+            beginning = beginning.saturating_add(1);
+        }
         Self {
-            file,
-            line_ends: ends.map(|(place, _)| place).collect(),
+            files,
+            line_ends,
             errors: Vec::new(),
             beyond: 0,
             given: Vec::new(),
@@ -54,7 +85,60 @@ impl<'f> Reader<'f> {
         }
     }
 
-    /// The line of a place, counted from 1.
+    /// Where a file begins, in bytes over all files.
+    pub(super) fn beginning(&self, place: usize) -> usize {
+        self.files.get(place).map_or(0, |file| file.beginning)
+    }
+
+    /// The number of the file in which a line stands, and its line there.
+    fn located(&self, line: u32) -> (usize, u32) {
+        let after = self.files.partition_point(|file| file.first_line <= line);
+        let place = after.saturating_sub(1);
+        let before = self.files.get(place).map_or(1, |file| file.first_line);
+        (place, line.saturating_sub(before).saturating_add(1))
+    }
+
+    /// A line for faults: its file as it was named, and its number there.
+    fn named(&self, line: u32) -> (&'f str, u32) {
+        let (place, line) = self.located(line);
+        (self.files.get(place).map_or("", |file| file.name), line)
+    }
+
+    /// A place for people: file and line.
+    pub(super) fn place(&self, line: u32) -> String {
+        let (file, line) = self.named(line);
+        format!("{file}:{line}")
+    }
+
+    /// Another place as it is told in a fault at `line`: the line alone where both are in one file.
+    pub(super) fn place_from(&self, line: u32, other: u32) -> String {
+        let ((here, _), (there, number)) = (self.located(line), self.located(other));
+        if here == there {
+            format!("line {number}")
+        } else {
+            self.place(other)
+        }
+    }
+
+    /// The file of a line without its directories, but for that of the files that add; what an origin says.
+    fn origin_file(&self, line: u32) -> String {
+        let (place, _) = self.located(line);
+        let (name, _) = self.named(line);
+        let mut parts = name.rsplit('/');
+        let last = parts.next().unwrap_or(name);
+        match parts.next().filter(|_| place > 0) {
+            Some(directory) => format!("{directory}/{last}"),
+            None => last.into(),
+        }
+    }
+
+    /// A line as an origin says it: like `agent.toml:41` or `agent.d/10-db.toml:3`.
+    pub(super) fn origin(&self, line: u32) -> String {
+        let (_, number) = self.located(line);
+        format!("{}:{number}", self.origin_file(line))
+    }
+
+    /// The line of a place, counted from 1 over all files.
     pub(super) fn line(&self, span: &Range<usize>) -> u32 {
         let before = self.line_ends.partition_point(|end| *end < span.start);
         u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1)
@@ -76,7 +160,7 @@ impl<'f> Reader<'f> {
             return;
         }
         self.errors.push(ConfigError {
-            file: self.file.into(),
+            file: String::new(),
             line,
             key: key.into(),
             found: found.into(),
@@ -86,26 +170,35 @@ impl<'f> Reader<'f> {
     }
 
     /// The text of a line, without spaces around it.
-    fn content<'t>(&self, text: &'t str, line: u32) -> &'t str {
-        let place = usize::try_from(line.saturating_sub(1)).unwrap_or(0);
-        let before = place
+    fn content(&self, line: u32) -> &'f str {
+        let (place, _) = self.located(line);
+        let Some(file) = self.files.get(place) else {
+            return "";
+        };
+        let number = usize::try_from(line.saturating_sub(1)).unwrap_or(0);
+        let before = number
             .checked_sub(1)
             .and_then(|before| self.line_ends.get(before));
         let start = before.map_or(0, |end| end.saturating_add(1));
-        let end = self.line_ends.get(place).copied().unwrap_or(text.len());
-        text.get(start..end).unwrap_or("").trim()
+        let end = self.line_ends.get(number).copied().unwrap_or(start);
+        let within = |offset: usize| offset.saturating_sub(file.beginning);
+        let text = file.text.get(within(start)..within(end));
+        text.unwrap_or("").trim()
     }
 
-    /// What is no TOML at all, in the words of the parser.
-    pub(super) fn refuse_syntax(&mut self, text: &str, errors: &[toml::de::Error]) {
+    /// What is no TOML at all in one of the files, in the words of the parser.
+    pub(super) fn refuse_syntax(&mut self, place: usize, errors: &[toml::de::Error]) {
+        let beginning = self.beginning(place);
         let mut broken = BTreeSet::new();
         for error in errors {
-            let line = self.line(&error.span().unwrap_or(0..0));
+            let start = error.span().map_or(0, |span| span.start);
+            let start = start.saturating_add(beginning);
+            let line = self.line(&(start..start));
             // The parser may stumble several times over one slip; the first says most.
             if !broken.insert(line) {
                 continue;
             }
-            let content = self.content(text, line);
+            let content = self.content(line);
             let found = if content.is_empty() {
                 "an empty line".into()
             } else {
@@ -115,7 +208,7 @@ impl<'f> Reader<'f> {
             let message = error.message().replace('\n', " ");
             self.refuse(line, "toml", found, format!("valid TOML ({message})"));
         }
-        self.broken = broken;
+        self.broken.extend(broken);
     }
 
     /// Whether something is no TOML: then a missing key may only be unreadable.
@@ -129,14 +222,10 @@ impl<'f> Reader<'f> {
         given.map(|given| given.line)
     }
 
-    /// The file without its directories: what an origin says.
-    pub(super) fn file_name(&self) -> &'f str {
-        self.file.rsplit('/').next().unwrap_or(self.file)
-    }
-
     pub(super) fn give(&mut self, item: &Item<'_>) {
         self.given.push(Given {
             key: item.key.clone(),
+            file: String::new(),
             line: item.line,
         });
     }
@@ -144,10 +233,16 @@ impl<'f> Reader<'f> {
     /// All that was given, or all that is wrong.
     pub(super) fn finish(mut self) -> Result<Vec<Given>, ConfigErrors> {
         if self.errors.is_empty() {
-            self.given.sort_by_key(|given| given.line);
-            return Ok(self.given);
+            let mut all = std::mem::take(&mut self.given);
+            all.sort_by_key(|given| given.line);
+            for given in &mut all {
+                given.file = self.origin_file(given.line);
+                (_, given.line) = self.located(given.line);
+            }
+            return Ok(all);
         }
-        Err(ConfigErrors::sorted(self.errors, self.beyond))
+        let errors = ConfigErrors::sorted(std::mem::take(&mut self.errors), self.beyond);
+        Err(errors.located(|line| self.named(line)))
     }
 
     /// The value of a key as a table with known keys; anything else is refused.

@@ -97,8 +97,8 @@ fn one(
     if let Some(earlier) = seen.iter().find(|seen| seen.place == place) {
         let found = format!("a second [[rule]] for {}", shown(entry.number, &subject));
         let allowed = format!(
-            "one for each code and subject; the first is in line {}",
-            earlier.line
+            "one for each code and subject; the first is in {}",
+            reader.place_from(line, earlier.line)
         );
         reader.refuse(line, &name, found, allowed);
         return;
@@ -109,8 +109,7 @@ fn one(
     };
     let section = section.renamed(name);
     fields(reader, &section, line, &mut effective.rule);
-    let file = reader.file_name();
-    effective.origin = format!("{file}:{line}");
+    effective.origin = reader.origin(line);
 }
 
 /// The name of a rule's keys in faults and origins.

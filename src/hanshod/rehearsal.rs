@@ -50,6 +50,7 @@ pub(crate) fn rehearse(
             snapshot: loaded(snapshot, step),
             late_ms: 60_000,
             disk_ring_fault: Some(step % 4 != 3),
+            configuration_refused: step % 4 != 3,
             ..Tick::default()
         };
         let anchored = recorder

@@ -225,6 +225,7 @@ impl Watcher {
             snapshot,
             late_ms,
             disk_ring_fault: self.disk_ring_fault(),
+            configuration_refused: self.gauges.get(Gauge::ConfigurationRefused) > 0,
             unrecorded: self.unrecorded(),
         };
         let anchored = self

@@ -1,7 +1,7 @@
 //! The local socket of the keeper: SEQPACKET, messages of at most 2 KiB, peers checked by the kernel's word.
 //!
 //! A request is one line of text, an answer another: `ok …` or `error …`. Requests: `test CODE`, `leave MS TEXT`,
-//! `leave end`, `status`, `ping`.
+//! `leave end`, `status`, `configuration`, `ping`.
 
 use crate::frame::body::StopReason;
 use crate::limit::{LEAVE_MS, LEAVE_TEXT_BYTES, MESSAGE_BYTES};
@@ -111,6 +111,8 @@ pub enum Request {
     Ping,
     /// How does it go?
     Status,
+    /// Which configuration is in force, and why?
+    Configuration,
     /// Raise a test alert.
     Test {
         /// The code.
@@ -137,6 +139,7 @@ impl Request {
         match text.trim_end().split_once(' ') {
             None if text.trim_end() == "ping" => Ok(Self::Ping),
             None if text.trim_end() == "status" => Ok(Self::Status),
+            None if text.trim_end() == "configuration" => Ok(Self::Configuration),
             Some(("test", code)) => {
                 let code = code
                     .parse()
@@ -148,7 +151,9 @@ impl Request {
             }
             Some(("leave", "end")) => Ok(Self::LeaveEnded),
             Some(("leave", what)) => leave(what),
-            _ => Err("error expected: ping, status, test CODE, leave MS TEXT, or leave end"),
+            _ => Err(
+                "error expected: ping, status, configuration, test CODE, leave MS TEXT, or leave end",
+            ),
         }
     }
 }
@@ -261,6 +266,7 @@ mod tests {
     fn requests_are_read_or_explained() {
         assert_eq!(Request::parse(b"ping\n"), Ok(Request::Ping));
         assert_eq!(Request::parse(b"status"), Ok(Request::Status));
+        assert_eq!(Request::parse(b"configuration"), Ok(Request::Configuration));
         assert_eq!(
             Request::parse(b"test 1002"),
             Ok(Request::Test { code: 1002 })

@@ -91,6 +91,8 @@ pub enum Gauge {
     LinesDropped = 208,
     /// Keeper: milliseconds, in all, for which it waited before it started a watcher again.
     WatcherWaited = 256,
+    /// Keeper: 1 while the configuration that the host has was refused, and an earlier one is in force; else 0.
+    ConfigurationRefused = 264,
 }
 
 /// The page.
@@ -376,6 +378,7 @@ mod tests {
             DiskFaultErrno,
             LinesDropped,
             WatcherWaited,
+            ConfigurationRefused,
         ];
         let (_file, gauges) = Gauges::create().unwrap();
         for (value, gauge) in (1..).zip(all) {

@@ -48,6 +48,15 @@ pub struct Launch {
     pub run_number_floor: u64,
     /// The control socket.
     pub control: PathBuf,
+    /// The configuration, as it was named on the command line.
+    pub config: PathBuf,
+    /// [`Plan::fingerprint`] of what was accepted: `plan` itself keeps what cannot be changed while the agent runs.
+    pub fingerprint: u64,
+    /// Hash of the authorities that `forward.ca_file` holds; `None` where it is not given or cannot be read.
+    pub authorities: Option<u64>,
+    /// Why the configuration that the host has is not in force, where that is so: its first fault, at most
+    /// [`crate::limit::REFUSED_WHY_BYTES`].
+    pub refused: Option<String>,
 }
 
 /// Without the key, so that no message ever shows it.
@@ -69,18 +78,8 @@ impl Launch {
     /// # Errors
     /// As memfd_create(2); encoding errors as `InvalidData`.
     pub fn to_file(&self) -> io::Result<File> {
-        use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
-        let bytes = postcard::to_stdvec(self).map_err(io::Error::other)?;
-        let mut file = File::from(memfd_create(
-            "hansho-launch",
-            MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING,
-        )?);
-        file.write_all(VERSION.as_bytes())?;
-        file.write_all(&bytes)?;
-        fcntl_add_seals(
-            &file,
-            SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL,
-        )?;
+        let mut file = memory_file("hansho-launch")?;
+        write_sealed(&mut file, self)?;
         Ok(file)
     }
 
@@ -90,23 +89,75 @@ impl Launch {
     /// As pread(2); `Unsupported` where another version wrote it, anything else that [`Launch::to_file`] does not write
     /// is `InvalidData`.
     pub fn of(file: &File) -> io::Result<Self> {
-        let length = file.metadata()?.len().min(LAUNCH_BYTES);
-        let length = usize::try_from(length).map_err(|_| io::ErrorKind::InvalidData)?;
-        let mut bytes = vec![0; length];
-        file.read_exact_at(&mut bytes, 0)?;
-        let Some(values) = bytes.strip_prefix(VERSION.as_bytes()) else {
-            return Err(io::Error::new(
-                io::ErrorKind::Unsupported,
-                "written by another version: restart the agent",
-            ));
-        };
-        let (launch, rest) =
-            postcard::take_from_bytes(values).map_err(|_| io::ErrorKind::InvalidData)?;
-        if rest.is_empty() {
-            Ok(launch)
-        } else {
-            Err(io::ErrorKind::InvalidData.into())
-        }
+        read_values(file)
+    }
+}
+
+/// An empty memory file that can be sealed.
+///
+/// # Errors
+/// As memfd_create(2).
+pub fn memory_file(name: &str) -> io::Result<File> {
+    use rustix::fs::{MemfdFlags, memfd_create};
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    Ok(memfd_create(name, flags)?.into())
+}
+
+/// Writes values for another process of this version into a memory file, and seals it.
+///
+/// # Errors
+/// As write(2) and fcntl(2); values too long to be read back as `FileTooLarge`.
+pub fn write_sealed(file: &mut File, values: &impl Serialize) -> io::Result<()> {
+    let bytes = postcard::to_stdvec(values).map_err(io::Error::other)?;
+    let length = bytes.len().saturating_add(VERSION.len());
+    if u64::try_from(length).unwrap_or(u64::MAX) > LAUNCH_BYTES {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    file.write_all(VERSION.as_bytes())?;
+    file.write_all(&bytes)?;
+    seal(file)
+}
+
+/// Nothing of the file can be changed any more.
+///
+/// # Errors
+/// As fcntl(2).
+pub fn seal(file: &File) -> io::Result<()> {
+    Ok(rustix::fs::fcntl_add_seals(file, SEALS)?)
+}
+
+/// Whether nothing of the file can be changed any more.
+#[must_use]
+pub fn is_sealed(file: &File) -> bool {
+    rustix::fs::fcntl_get_seals(file).is_ok_and(|seals| seals.contains(SEALS))
+}
+
+const SEALS: rustix::fs::SealFlags = rustix::fs::SealFlags::WRITE
+    .union(rustix::fs::SealFlags::GROW)
+    .union(rustix::fs::SealFlags::SHRINK)
+    .union(rustix::fs::SealFlags::SEAL);
+
+/// Reads what [`write_sealed`] wrote, by position.
+///
+/// # Errors
+/// As [`Launch::of`].
+pub fn read_values<T: serde::de::DeserializeOwned>(file: &File) -> io::Result<T> {
+    let length = file.metadata()?.len().min(LAUNCH_BYTES);
+    let length = usize::try_from(length).map_err(|_| io::ErrorKind::InvalidData)?;
+    let mut bytes = vec![0; length];
+    file.read_exact_at(&mut bytes, 0)?;
+    let Some(values) = bytes.strip_prefix(VERSION.as_bytes()) else {
+        return Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "written by another version: restart the agent",
+        ));
+    };
+    let (values, rest) =
+        postcard::take_from_bytes(values).map_err(|_| io::ErrorKind::InvalidData)?;
+    if rest.is_empty() {
+        Ok(values)
+    } else {
+        Err(io::ErrorKind::InvalidData.into())
     }
 }
 
@@ -288,6 +339,10 @@ mod tests {
             memory_survives: true,
             run_number_floor: 0,
             control: "/run/hansho/control.sock".into(),
+            config: "/etc/hansho/agent.toml".into(),
+            fingerprint: 0,
+            authorities: None,
+            refused: None,
         }
     }
 

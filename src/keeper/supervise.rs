@@ -7,6 +7,7 @@ use super::hung::{Hung, Verdict};
 use super::launch::{Given, Inherited, Launch, Program};
 use super::output::{LineReader, Output};
 use super::protect;
+use super::reload::{Reload, tell_refused};
 use super::restart::Restarts;
 use crate::limit::{MESSAGE_BYTES, POST_TIMEOUT_MS};
 use crate::sys;
@@ -28,31 +29,31 @@ pub const EXIT_NEW_RUN: i32 = 3;
 pub const EXIT_LEFT: i32 = 4;
 
 /// How long the watcher has to say goodbye.
-const STOP_WATCHER_MS: u64 = 3_000;
+pub(super) const STOP_WATCHER_MS: u64 = 3_000;
 /// How long the forwarder has for a last post.
 const STOP_FORWARDER_MS: u64 = 11_000;
 /// Connections of the control socket at once.
 const PEERS: usize = 4;
 /// The loop looks round at least this often: what has happened wakes it at once, only a worker that hangs does not.
 const ROUND_MS: u64 = 5_000;
-/// The same while stopping, when patience ends by time.
+/// The same while stopping or taking another configuration, when patience ends by time.
 const STOPPING_ROUND_MS: u64 = 1_000;
 /// The forwarder goes round its loop at least this often, but for a post.
 const FORWARDER_ROUND_MS: u64 = POST_TIMEOUT_MS;
 
 /// A worker and its fate.
 #[derive(Debug)]
-struct Worker {
+pub(super) struct Worker {
     role: Role,
     /// It runs, or has ended and is not reaped yet: so the number is nobody else's.
-    child: Option<Pid>,
+    pub(super) child: Option<Pid>,
     started_ms: u64,
     /// When it is to be started; `None` while it lives or is not wanted.
-    due_ms: Option<u64>,
+    pub(super) due_ms: Option<u64>,
     /// It left in order until the next post, and comes back for news; one that failed waits.
-    has_left: bool,
+    pub(super) has_left: bool,
     restarts: Restarts,
-    hung: Hung,
+    pub(super) hung: Hung,
 }
 
 impl Worker {
@@ -72,7 +73,7 @@ impl Worker {
         self.has_left && self.child.is_none()
     }
 
-    fn kill(&self) {
+    pub(super) fn kill(&self) {
         if let Some(Err(errno)) = self.child.map(|child| kill_process(child, Signal::KILL)) {
             log::error!("{}: kill: {errno}", self.role.name());
         }
@@ -81,16 +82,16 @@ impl Worker {
 
 /// What keeper and workers share.
 #[derive(Debug)]
-struct Shared {
-    launch_file: OwnedFd,
+pub(super) struct Shared {
+    pub(super) launch_file: OwnedFd,
     memory: OwnedFd,
     disk: Option<OwnedFd>,
     /// Locks of the rings' directories: they hold until the last process that has them ends.
     locks: Vec<OwnedFd>,
     gauges_file: OwnedFd,
     /// Keeper's and watcher's end of their pair.
-    keeper_side: OwnedFd,
-    watcher_side: OwnedFd,
+    pub(super) keeper_side: OwnedFd,
+    pub(super) watcher_side: OwnedFd,
     /// The watcher's and the forwarder's end of their pair; both are kept, so that either may be started again.
     watcher_link: OwnedFd,
     forwarder_link: OwnedFd,
@@ -101,20 +102,21 @@ struct Shared {
 /// The keeper.
 #[derive(Debug)]
 pub struct Keeper {
-    launch: Launch,
+    pub(super) launch: Launch,
     /// Opened at the start: an upgrade in place changes nothing until the agent is restarted.
     daemon: Program,
-    command: Program,
-    shared: Shared,
-    gauges: Gauges,
+    pub(super) command: Program,
+    pub(super) shared: Shared,
+    pub(super) gauges: Gauges,
+    pub(super) reload: Reload,
     listener: OwnedFd,
     signals: OwnedFd,
     peers: heapless::Vec<OwnedFd, PEERS>,
     output: Output,
     lines: LineReader,
-    watcher: Worker,
-    forwarder: Worker,
-    stopping_since_ms: Option<u64>,
+    pub(super) watcher: Worker,
+    pub(super) forwarder: Worker,
+    pub(super) stopping_since_ms: Option<u64>,
 }
 
 impl Keeper {
@@ -145,6 +147,7 @@ impl Keeper {
             log_out,
             log_in,
         };
+        tell_refused(&gauges, &launch);
         let mut forwarder = Worker::new(Role::Forwarder, FORWARDER_ROUND_MS);
         let watcher_round_ms = u64::from(launch.plan.sample.interval_ms);
         if launch.plan.forward.urls.is_empty() {
@@ -156,6 +159,7 @@ impl Keeper {
             command: Program::open(COMMAND).map_err(failed("program"))?,
             shared,
             gauges,
+            reload: Reload::new(inherited.take("files")),
             listener: inherited.demand("control")?,
             signals: sys::signals().map_err(failed("signalfd"))?,
             peers: heapless::Vec::new(),
@@ -187,6 +191,7 @@ impl Keeper {
             self.take_requests();
             self.copy_lines();
             self.look_for_hung();
+            self.look_after_reload();
             self.stop_late();
         }
     }
@@ -197,7 +202,7 @@ impl Keeper {
             .into_iter()
             .flatten()
             .min();
-        let round_ms = if self.stopping_since_ms.is_some() {
+        let round_ms = if self.stopping_since_ms.is_some() || self.reload.is_pressing() {
             STOPPING_ROUND_MS
         } else {
             ROUND_MS
@@ -290,8 +295,7 @@ impl Keeper {
         });
     }
 
-    /// Takes what signalfd has: SIGTERM and SIGINT stop, SIGCHLD only wakes, SIGHUP is taken and ignored for now
-    /// (its default would end the agent).
+    /// Takes what signalfd has: SIGTERM and SIGINT stop, SIGHUP reads the configuration again, SIGCHLD only wakes.
     fn take_signals(&mut self) {
         let mut record = [0; 128];
         while let Ok(taken) = rustix::io::read(&self.signals, &mut record) {
@@ -302,6 +306,7 @@ impl Keeper {
                     self.stop();
                 }
                 Some(libc::SIGTERM | libc::SIGINT) => self.hurry(),
+                Some(libc::SIGHUP) => self.hangup(),
                 Some(_) => {}
             }
         }
@@ -310,6 +315,7 @@ impl Keeper {
     fn stop(&mut self) {
         self.stopping_since_ms = Some(sys::monotonic_ms());
         self.watcher.due_ms = None;
+        self.stop_reload();
         if self.watcher.child.is_none() {
             self.stop_forwarder();
         } else {
@@ -355,6 +361,8 @@ impl Keeper {
             } else if self.forwarder.child == Some(child) {
                 self.forwarder.child = None;
                 self.forwarder_ended(now_ms, status);
+            } else if self.errand_ended(child, status) {
+                log::debug!("a child that read or kept the configuration ended");
             }
         }
     }
@@ -364,6 +372,7 @@ impl Keeper {
             self.stop_forwarder();
             return;
         }
+        let replaced = self.watcher_was_replaced();
         let wait_ms = if status.exit_status() == Some(EXIT_NEW_RUN) {
             // Told to the next one: what this one records has numbers that the collector takes for known.
             if let Err(error) = control::tell(&self.shared.keeper_side, &Order::RanAhead.to_bytes())
@@ -372,7 +381,10 @@ impl Keeper {
             }
             let lived_ms = now_ms.saturating_sub(self.watcher.started_ms);
             self.watcher.restarts.ended(lived_ms)
+        } else if replaced {
+            0
         } else {
+            self.go_back(status);
             failed(&mut self.watcher, now_ms, status)
         };
         self.gauges.keeps_watcher_away(wait_ms);
@@ -386,6 +398,9 @@ impl Keeper {
             if self.watcher.child.is_none() {
                 self.forwarder.has_left = false;
             }
+            return;
+        }
+        if self.forwarder_was_replaced() {
             return;
         }
         let wait_ms = if self.forwarder.has_left {
@@ -404,6 +419,11 @@ impl Keeper {
         let mut buffer = [0; MESSAGE_BYTES];
         let keeper_side = &self.shared.keeper_side;
         let gauges = &self.gauges;
+        let configuration = if self.peers.is_empty() {
+            String::new()
+        } else {
+            self.configuration()
+        };
         let counts = KeeperCounts {
             lines_dropped: self.output.dropped(),
             restarts_watcher: self.watcher.restarts.total(),
@@ -416,6 +436,7 @@ impl Keeper {
                     let answer = match Request::parse(buffer.get(..taken).unwrap_or_default()) {
                         Ok(Request::Ping) => "ok".to_owned(),
                         Ok(Request::Status) => gauges.line(counts),
+                        Ok(Request::Configuration) => configuration.clone(),
                         Ok(Request::Test { code }) => pass_on(keeper_side, &Order::Test { code }),
                         Ok(Request::Leave { planned_ms, text }) => {
                             pass_on(keeper_side, &Order::Leave { planned_ms, text })

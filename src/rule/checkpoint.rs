@@ -297,7 +297,7 @@ mod tests {
         set.windows.fill(WindowState::fullest());
         let mut buffer = [0; CHECKPOINT_BYTES];
         let bytes = set.checkpoint(&mut buffer).unwrap();
-        assert_eq!(bytes.len(), 15_009);
+        assert_eq!(bytes.len(), 15_194);
 
         let mut other = RuleSet::new((0..RULES).map(fullest_rule).collect()).unwrap();
         other

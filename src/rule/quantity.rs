@@ -92,6 +92,8 @@ pub enum Quantity {
     PostsRefused = 88,
     /// 1 while the disk ring cannot be opened, created or written, else 0; absent where it is configured off.
     DiskRingFault = 89,
+    /// 1 while the configuration that the host has was refused and an earlier one is in force, else 0.
+    ConfigurationRefused = 90,
     /// How long nothing was heard of an agent. This and all from 100 on are judged by the collector.
     HostSilence = 100,
     /// Reboots.
@@ -138,7 +140,7 @@ pub struct Value {
 
 impl Quantity {
     /// Every quantity with its number and the name used in agent.toml.
-    pub const ALL: [(Self, &'static str, Unit); 48] = [
+    pub const ALL: [(Self, &'static str, Unit); 49] = [
         (Self::MemoryUsed, "memory_used", Unit::Kib),
         (Self::MemoryAvailable, "memory_available", Unit::Kib),
         (Self::MemoryAnonymous, "memory_anonymous", Unit::Kib),
@@ -193,6 +195,11 @@ impl Quantity {
         (Self::RunAhead, "run_ahead", Unit::Count),
         (Self::PostsRefused, "posts_refused", Unit::Count),
         (Self::DiskRingFault, "disk_ring_fault", Unit::Count),
+        (
+            Self::ConfigurationRefused,
+            "configuration_refused",
+            Unit::Count,
+        ),
         (Self::HostSilence, "host_silence", Unit::Milliseconds),
         (Self::Reboots, "reboots", Unit::Count),
         (Self::AgentsSilent, "agents_silent", Unit::Count),
@@ -343,6 +350,7 @@ impl Quantity {
             | Self::RunAhead
             | Self::PostsRefused
             | Self::DiskRingFault
+            | Self::ConfigurationRefused
             | Self::HostSilence
             | Self::Reboots
             | Self::AgentsSilent

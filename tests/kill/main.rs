@@ -1,7 +1,7 @@
 //! The kill test: real processes, killed again and again at random, and nothing lost, doubled or contradictory.
 //!
 //! Between agent and collector stands a relay that loses one answer of five. A scripted host goes through phases of memory use. In each phase keeper, watcher, forwarder and collector are killed
-//! with SIGKILL; each phase then lasts until a watcher has lived longer than the rules' times. What the collector has in
+//! with SIGKILL, in half of the phases in the midst of a reload; each phase then lasts until a watcher has lived longer than the rules' times. What the collector has in
 //! the end is compared with what the script alone says must be there; nothing of the verdict is read from the
 //! agent's own files.
 //!
@@ -131,7 +131,11 @@ fn run(programs: &Path, plant: &str, kills: u64, seed: u64) -> Result<(), Vec<St
         script.next_phase(&mut random);
         site.play(&script);
         let away = random.below(6) == 0;
-        for _ in 0..3 {
+        let reload_before = random.below(6);
+        for place in 0..3 {
+            if place == reload_before {
+                site.reload();
+            }
             std::thread::sleep(Duration::from_millis(random.below(300)));
             site.kill(Victim::any(&mut random));
             killed += 1;

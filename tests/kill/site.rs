@@ -56,6 +56,7 @@ pub(crate) struct Site {
     collector: Option<Child>,
     keeper: Option<Child>,
     kills: [u64; 4],
+    reloads: u64,
     broken_promises: Vec<String>,
 }
 
@@ -108,6 +109,7 @@ impl Site {
             collector: None,
             keeper: None,
             kills: [0; 4],
+            reloads: 0,
             broken_promises: Vec::new(),
         };
         site.play(script);
@@ -240,6 +242,30 @@ impl Site {
         self.kills[victim as usize] += 1;
     }
 
+    /// Gives the agent another configuration, and tells it so: what happens next may come at any moment of its reload. The
+    /// rule that changes is none that the script plays.
+    pub(crate) fn reload(&mut self) {
+        self.reloads += 1;
+        let folder = self.folder.join("agent.d");
+        fs::create_dir_all(&folder).expect("agent.d");
+        let rule = format!(
+            "[[rule]]\ncode = 2005\nraise_after = \"{}s\"\n",
+            600 + self.reloads
+        );
+        fs::write(folder.join("new"), rule).expect("a rule");
+        fs::rename(folder.join("new"), folder.join("10-reload.toml")).expect("a rule");
+        let deadline = Instant::now() + PATIENCE;
+        let keeper = self.keeper.as_ref().expect("it runs").id();
+        // Before its first instructions the default would end it.
+        while !holds_hangup_back(keeper) {
+            self.keeper_lives();
+            assert!(Instant::now() < deadline, "{}", self.tail("agent.log"));
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let pid = Pid::from_raw(i32::try_from(keeper).expect("a pid")).expect("a pid");
+        kill_process(pid, Signal::HUP).expect("SIGHUP");
+    }
+
     /// The pid of a worker of the present keeper, waited for.
     fn worker(&mut self, mode: &str) -> Pid {
         let deadline = Instant::now() + PATIENCE;
@@ -315,7 +341,7 @@ impl Site {
             .zip(self.kills)
             .map(|(victim, count)| format!("{victim:?} {count}"))
             .collect();
-        each.join(", ")
+        format!("{}; {} reloads", each.join(", "), self.reloads)
     }
 
     /// What was acknowledged and did not stand in a killed collector's files.
@@ -350,6 +376,14 @@ impl Drop for Site {
             }
         }
     }
+}
+
+/// Whether a process blocks SIGHUP (SigBlk, proc_pid_status(5)): the signal 1 is the lowest bit.
+fn holds_hangup_back(process: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & 1 == 1)
 }
 
 fn terminate(child: &Child) {

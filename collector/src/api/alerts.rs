@@ -1,12 +1,12 @@
 //! Alerts: what fires and what fired, who has taken it, and what happened to it.
 
-use super::codes::severity_word;
 use super::object::object;
 use super::page::{self, Asked, CURSOR_FIELD, LIMIT_FIELD};
 use super::problem::{Problem, Sort};
 use super::table::{Answer, Operation, get, post};
 use super::value::{Field, Form, Kind, NUMBER, Shape, may, must};
-use super::{Desk, Input, Outcome, agents::CLOCKS, codes, done};
+use super::{Desk, Input, Outcome, agents::CLOCKS, done};
+use crate::codes::{self, Language};
 use crate::handling::{self, Ask, Owner, acknowledge::TakenHow};
 use crate::limit::{API_LOOKED_AT, REMARK_CHARACTERS, REQUEST_CHARACTERS};
 use crate::people::Action;
@@ -370,8 +370,8 @@ fn json(
         "host": host,
         "code": code,
         "display": codes::display(code, alert.firing),
-        "name": codes::name(code),
-        "severity": severity_word(codes::severity(code)),
+        "name": codes::name(code, Language::En),
+        "severity": codes::severity_word(codes::severity(code)),
         "subject": alert.identity.subject,
         "state": if alert.firing { "firing" } else { "resolved" },
         "test": alert.identity.test,
@@ -441,7 +441,7 @@ impl Wanted<'_> {
         same("customer", &owner.customer)
             && same("system", &owner.system)
             && same("subject", &alert.identity.subject)
-            && same("severity", severity_word(codes::severity(code)))
+            && same("severity", codes::severity_word(codes::severity(code)))
             && self.code.is_none_or(|wanted| wanted == code)
             && flag("taken", taken)
             && flag("test", alert.identity.test)

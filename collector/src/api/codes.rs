@@ -5,7 +5,8 @@ use super::problem::{Problem, Sort};
 use super::table::{Answer, Operation, get};
 use super::value::{Field, Kind, NUMBER, Shape, may, must};
 use super::{Desk, Input, Outcome, done};
-use hansho::code::{Entry, Language, RaisedBy, Severity, TABLE, Urgency, entry, text};
+use crate::codes;
+use hansho::code::{Entry, Language, RaisedBy, TABLE, Urgency, entry, text};
 use serde_json::{Value as Json, json};
 
 const CODE: Shape = Shape {
@@ -147,43 +148,14 @@ pub fn language(input: &Input) -> Language {
     Language::from_tag(input.text("language")).unwrap_or(Language::En)
 }
 
-/// `HNS1002-E` while raised, `HNS1002-I` when resolved.
-#[must_use]
-pub fn display(code: u16, raised: bool) -> String {
-    hansho::code::display(code, raised).to_string()
-}
-
-/// Severity of a code; a code of a newer registry counts as a warning, so that it is seen.
-#[must_use]
-pub fn severity(code: u16) -> Severity {
-    entry(code).map_or(Severity::Warning, |entry| entry.severity)
-}
-
-/// The word of a severity.
-#[must_use]
-pub const fn severity_word(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Information => "information",
-        Severity::Warning => "warning",
-        Severity::Error => "error",
-    }
-}
-
-/// Name of a code in English; for a code of a newer registry words that say so.
-#[must_use]
-pub fn name(code: u16) -> &'static str {
-    hansho::code::name(code, Language::En)
-        .unwrap_or("not a code of this version (the agent is newer)")
-}
-
 fn json(entry: &Entry, language: Language, with_text: bool) -> Json {
     let text = text(entry.number, language).filter(|_| with_text);
     json!({
         "code": entry.number,
-        "display": display(entry.number, true),
+        "display": codes::display(entry.number, true),
         "slug": entry.slug,
         "name": hansho::code::name(entry.number, language).unwrap_or(entry.slug),
-        "severity": severity_word(entry.severity),
+        "severity": codes::severity_word(entry.severity),
         "urgency": entry.urgency.as_str(),
         "family": entry.family.map(|(family, _)| family.as_str()),
         "rank": entry.family.map(|(_, rank)| rank),

@@ -1,8 +1,8 @@
 //! Long lists, a page at a time.
 
-use super::Reply;
 use super::problem::{Problem, Sort};
 use super::value::{Field, Form, Kind, may};
+use super::{Outcome, Reply};
 use crate::limit::{API_CURSOR_CHARACTERS, API_PAGE, API_PAGE_MOST};
 use serde_json::{Value as Json, json};
 use std::fmt::Write as _;
@@ -117,6 +117,45 @@ pub fn of<T, K: Ord>(
         .filter(|_| more)
         .map(|last| written(&key(last)));
     page(shown.into_iter().map(json).collect(), next.as_deref())
+}
+
+/// A page of what has a number, by which it is sorted.
+///
+/// # Errors
+/// The cursor is of another list.
+pub fn numbered<T>(
+    list: &[T],
+    input: &super::Input,
+    number: impl Fn(&T) -> u64,
+    json: impl Fn(&T) -> Json,
+) -> Outcome {
+    let asked = Asked::new(input);
+    let after = asked.numbers::<1>()?.map(|[number]| number);
+    Ok(of(
+        list,
+        &asked,
+        after.as_ref(),
+        number,
+        u64::to_string,
+        json,
+    ))
+}
+
+/// A page of what is known by its customer and system, by which it is sorted.
+pub fn placed<T>(
+    list: &[((String, String), T)],
+    input: &super::Input,
+    json: impl Fn(&T) -> Json,
+) -> Reply {
+    let asked = Asked::new(input);
+    of(
+        list,
+        &asked,
+        asked.after.as_ref(),
+        |((customer, system), _)| format!("{customer}\u{1}{system}"),
+        Clone::clone,
+        |(_, item)| json(item),
+    )
 }
 
 #[cfg(test)]

@@ -160,7 +160,7 @@ fn systems(desk: &Desk<'_>, input: &Input) -> Outcome {
     }
     let wanted = input.given("customer");
     found.retain(|(customer, _), _| wanted.is_none_or(|wanted| wanted == customer));
-    let list: Vec<(String, Json)> = found
+    let list: Vec<_> = found
         .into_iter()
         .map(|((customer, system), (agents, firing))| {
             let team = desk.live.directory.owner(&customer, &system, "").team;
@@ -171,18 +171,10 @@ fn systems(desk: &Desk<'_>, input: &Input) -> Outcome {
                 "firing": firing,
                 "team": team.map(|team| team.id),
             });
-            (format!("{customer}\u{1}{system}"), json)
+            ((customer, system), json)
         })
         .collect();
-    let asked = Asked::new(input);
-    Ok(page::of(
-        &list,
-        &asked,
-        asked.after.as_ref(),
-        |(key, _)| key.clone(),
-        Clone::clone,
-        |(_, json)| json.clone(),
-    ))
+    Ok(page::placed(&list, input, Json::clone))
 }
 
 /// What the path names.

@@ -119,16 +119,18 @@ const RATES: Shape = Shape {
     ],
 };
 
+const STREAM: Field = must(
+    "stream",
+    Kind::Integer(0, 3),
+    "0 alerts, 1 readings, 2 evidence, 3 history.",
+);
+
 const FRAME: Shape = Shape {
     name: "Frame",
     says: "A raw frame that is still kept, without its bytes.",
     fields: &[
         must("run", Kind::Text(16), "Run."),
-        must(
-            "stream",
-            Kind::Integer(0, 3),
-            "0 alerts, 1 readings, 2 evidence, 3 history.",
-        ),
+        STREAM,
         must("sequence", NUMBER, "Sequence."),
         must(
             "kind",
@@ -145,11 +147,7 @@ const LOSS: Shape = Shape {
     says: "Frames that will never come.",
     fields: &[
         must("run", Kind::Text(16), "Run."),
-        must(
-            "stream",
-            Kind::Integer(0, 3),
-            "0 alerts, 1 readings, 2 evidence, 3 history.",
-        ),
+        STREAM,
         must("first", NUMBER, "First lost sequence."),
         must("last", NUMBER, "Last lost sequence."),
         must(

@@ -1,7 +1,7 @@
 //! Silences.
 
 use super::object::object;
-use super::page::{self, Asked, CURSOR_FIELD, LIMIT_FIELD};
+use super::page::{self, CURSOR_FIELD, LIMIT_FIELD};
 use super::problem::{Problem, Sort};
 use super::table::{Answer, Operation, get, post};
 use super::value::{Field, Kind, NUMBER, Shape, may, must};
@@ -179,16 +179,12 @@ pub(super) fn since(desk: &Desk<'_>, input: &Input) -> WallTime {
 fn list(desk: &Desk<'_>, input: &Input) -> Outcome {
     let since = since(desk, input);
     let silences = desk.look(|rows| silence::list(rows, &desk.who, since))?;
-    let asked = Asked::new(input);
-    let after = asked.numbers::<1>()?.map(|[id]| id);
-    Ok(page::of(
+    page::numbered(
         &silences,
-        &asked,
-        after.as_ref(),
+        input,
         |silence| silence.id,
-        u64::to_string,
         |silence| json(silence, desk.now),
-    ))
+    )
 }
 
 fn number(input: &Input) -> u64 {
@@ -197,13 +193,11 @@ fn number(input: &Input) -> u64 {
 
 fn one(desk: &Desk<'_>, input: &Input) -> Outcome {
     let id = number(input);
-    let since = WallTime::from_millis(0);
-    let mut silences = desk.look(|rows| silence::list(rows, &desk.who, since))?;
-    silences.retain(|silence| silence.id == id);
-    match silences.first() {
-        Some(silence) => done(json(silence, desk.now)),
-        None => Err(Problem::from(Refused::NoSilence(id))),
-    }
+    let silences = desk.look(|rows| silence::list(rows, &desk.who, WallTime::default()))?;
+    let silence = silences.iter().find(|silence| silence.id == id);
+    silence
+        .ok_or_else(|| Problem::from(Refused::NoSilence(id)))
+        .and_then(|silence| done(json(silence, desk.now)))
 }
 
 fn add(desk: &Desk<'_>, input: &Input) -> Outcome {

@@ -1,12 +1,13 @@
 //! Whom an alert reaches, what they are told, and what was agreed.
 
 use super::object::object;
-use super::page::{self, Asked, CURSOR_FIELD, LIMIT_FIELD};
+use super::page::{self, CURSOR_FIELD, LIMIT_FIELD};
 use super::problem::{Problem, Sort};
 use super::table::{Answer, Operation, get};
 use super::uncovered::{self, Raised};
 use super::value::{Kind, NUMBER, Shape, may, must};
-use super::{Desk, Input, Outcome, codes, done};
+use super::{Desk, Input, Outcome, done};
+use crate::codes;
 use crate::config::{Channel, Response, Text};
 use crate::directory::{Directory, Facts, Owner, Routed};
 use hansho::clock::WallTime;
@@ -355,17 +356,8 @@ fn responses(desk: &Desk<'_>, input: &Input) -> Outcome {
     systems.retain(|(customer, system), _| {
         desk.viewer.sees(customer) && same("customer", customer) && same("system", system)
     });
-    let list: Vec<(String, &Raised)> = systems
-        .iter()
-        .map(|((customer, system), raised)| (format!("{customer}\u{1}{system}"), raised))
-        .collect();
-    let asked = Asked::new(input);
-    Ok(page::of(
-        &list,
-        &asked,
-        asked.after.as_ref(),
-        |(key, _)| key.clone(),
-        Clone::clone,
-        |(_, raised)| system_json(directory, raised),
-    ))
+    let list: Vec<_> = systems.into_iter().collect();
+    Ok(page::placed(&list, input, |raised| {
+        system_json(directory, raised)
+    }))
 }

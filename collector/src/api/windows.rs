@@ -1,7 +1,7 @@
 //! Windows: announced times.
 
 use super::object::object;
-use super::page::{self, Asked, CURSOR_FIELD, LIMIT_FIELD};
+use super::page::{self, CURSOR_FIELD, LIMIT_FIELD};
 use super::problem::{Problem, Sort};
 use super::silences::{ENDED, VIAS, ended, since};
 use super::table::{Answer, Operation, get, post};
@@ -302,16 +302,12 @@ pub fn json(window: &Window, now: WallTime) -> Json {
 fn list(desk: &Desk<'_>, input: &Input) -> Outcome {
     let since = since(desk, input);
     let windows = desk.look(|rows| window::list(rows, &desk.who, since))?;
-    let asked = Asked::new(input);
-    let after = asked.numbers::<1>()?.map(|[id]| id);
-    Ok(page::of(
+    page::numbered(
         &windows,
-        &asked,
-        after.as_ref(),
+        input,
         |window| window.id,
-        u64::to_string,
         |window| json(window, desk.now),
-    ))
+    )
 }
 
 fn number(input: &Input) -> u64 {
@@ -320,13 +316,11 @@ fn number(input: &Input) -> u64 {
 
 fn one(desk: &Desk<'_>, input: &Input) -> Outcome {
     let id = number(input);
-    let since = WallTime::from_millis(0);
-    let mut windows = desk.look(|rows| window::list(rows, &desk.who, since))?;
-    windows.retain(|window| window.id == id);
-    match windows.first() {
-        Some(window) => done(json(window, desk.now)),
-        None => Err(Problem::from(Refused::NoWindow(id))),
-    }
+    let windows = desk.look(|rows| window::list(rows, &desk.who, WallTime::default()))?;
+    let window = windows.iter().find(|window| window.id == id);
+    window
+        .ok_or_else(|| Problem::from(Refused::NoWindow(id)))
+        .and_then(|window| done(json(window, desk.now)))
 }
 
 fn schedule(desk: &Desk<'_>, input: &Input) -> Result<Schedule, Problem> {

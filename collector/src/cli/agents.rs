@@ -1,64 +1,179 @@
-//! `agent rotate|revoke|retire|rename|move` and `join-token`: what people do with agents and their keys.
+//! `agent` and `join-token`: what people do with agents and their keys.
 
-use super::{Arguments, configuration, name, one_agent, print, reader, store_failure};
+use super::line::{Command, Line, flag, path, text};
+use super::{by, fault_failure, json, name, one_agent, print, reader, store_failure};
 use crate::api;
 use crate::clock::{self, utc};
 use crate::config::value::duration_text;
 use crate::exit::{CONFIG, FAILURE, Failure, IO, USAGE};
 use crate::handling::agents::{self, Goes, NewJoinToken};
-use crate::handling::{Fault, Scope, Who, transact};
+use crate::handling::{Fault, Who, transact};
 use crate::ingest::join::{token_hash, token_text};
 use crate::keys::{self, Masters};
 use crate::limit::{JOIN_TOKEN_DAYS, JOIN_TOKEN_MS, JOIN_TOKEN_USES, ROTATION_GRACE_MS};
 use crate::store::agents::Rotated;
 use crate::store::rows::AllRows;
-use crate::store::{SqliteStore, Store as _, Via};
+use crate::store::{NewAgent, SqliteStore, Store as _, StoreError};
 use hansho::clock::WallTime;
 use hansho::frame::kind::AgentId;
+use std::path::Path;
 
-/// Whoever may write the store's directory: the audit has no better name.
-pub(super) fn by() -> Who {
-    Who {
-        name: "command line".to_owned(),
-        via: Via::Command,
-        scope: Scope::All,
+pub(super) const COMMANDS: &[Command] = &[
+    Command {
+        words: "agent add NAME",
+        options: &[text("system"), path("key-file")],
+        run: add,
+    },
+    Command {
+        words: "agent list",
+        options: &[flag("json")],
+        run: list,
+    },
+    Command {
+        words: "agent rotate AGENT",
+        options: &[path("key-file"), text("grace")],
+        run: rotate,
+    },
+    Command {
+        words: "agent revoke AGENT",
+        options: &[text("epoch")],
+        run: revoke,
+    },
+    Command {
+        words: "agent retire AGENT",
+        options: &[flag("undo")],
+        run: retire,
+    },
+    Command {
+        words: "agent rename AGENT NEW",
+        options: &[],
+        run: rename,
+    },
+    Command {
+        words: "agent move AGENT",
+        options: &[text("system")],
+        run: move_to,
+    },
+    Command {
+        words: "join-token add",
+        options: &[text("system"), text("uses"), text("for"), path("file")],
+        run: token_add,
+    },
+    Command {
+        words: "join-token list",
+        options: &[flag("json")],
+        run: token_list,
+    },
+    Command {
+        words: "join-token revoke ID",
+        options: &[],
+        run: token_revoke,
+    },
+];
+
+/// `agent add NAME --system CUSTOMER/SYSTEM [--key-file PATH]`.
+fn add(line: &Line) -> Result<(), Failure> {
+    let agent_name = name("NAME", line.need("NAME")?)?;
+    let (customer, system) = system(line)?;
+    let config = line.configuration()?;
+    let path = line.path("key-file");
+    is_new(path, "a key is never overwritten")?;
+    let store =
+        SqliteStore::open_beside(&config.directory).map_err(|error| store_failure(&error))?;
+    let masters = Masters::read_or_create(&config.masters)?;
+    let master_id = masters.newest();
+    let key_epoch = 1;
+    let id = loop {
+        let id = AgentId(u64::from_le_bytes(keys::random()?));
+        let new = NewAgent {
+            id,
+            customer: customer.clone(),
+            system: system.clone(),
+            name: agent_name.clone(),
+            key_epoch,
+            master_id,
+        };
+        match transact(&store, |rows| agents::add(rows, &by(), &new, clock::now())) {
+            Ok(()) => break id,
+            Err(Fault::Store(StoreError::IdTaken)) => {}
+            Err(fault) => return Err(fault_failure(&fault)),
+        }
+    };
+    let key = masters
+        .key(master_id, id, key_epoch)
+        .ok_or_else(|| Failure::new(CONFIG, "the masters file changed meanwhile"))?;
+    hand_over(path, &keys::key_line(id, key_epoch, &key), |path| {
+        format!("agent {id} {customer}/{system}/{agent_name} added; its key is in {path}\n")
+    })
+}
+
+/// A secret is never written over a file.
+fn is_new(path: Option<&Path>, why: &str) -> Result<(), Failure> {
+    match path.filter(|path| path.exists()) {
+        None => Ok(()),
+        Some(path) => {
+            let message = format!("{} exists; {why}", path.display());
+            Err(Failure::new(FAILURE, message))
+        }
     }
 }
 
-/// A decision that the store or its rules refuse.
-pub(super) fn failure(fault: &Fault) -> Failure {
-    match fault {
-        Fault::Refused(refused) => Failure::new(FAILURE, refused.to_string()),
-        Fault::Store(error) => store_failure(error),
+/// Writes a secret to a file that only its owner reads, and says `told` of it; without one it goes to stdout, alone.
+fn hand_over(
+    path: Option<&Path>,
+    secret: &str,
+    told: impl FnOnce(core::fmt::Arguments<'_>) -> String,
+) -> Result<(), Failure> {
+    let Some(path) = path else {
+        return print(secret);
+    };
+    keys::write_secret(path, secret)
+        .map_err(|error| Failure::new(IO, format!("{}: {error}", path.display())))?;
+    print(&told(format_args!("{}", path.display())))
+}
+
+/// `agent list [--json]`.
+fn list(line: &Line) -> Result<(), Failure> {
+    let agents = reader(line)?
+        .agents()
+        .map_err(|error| store_failure(&error))?;
+    let mut text = String::new();
+    for agent in &agents {
+        if line.flag("json") {
+            text.push_str(&json::agent(agent));
+        } else {
+            let seen = agent
+                .last_seen
+                .map_or_else(|| "never heard".to_owned(), |seen| utc(seen.as_millis()));
+            text.push_str(&format!("{} {} {seen}", agent.id, agent.path()));
+        }
+        text.push('\n');
     }
+    print(&text)
 }
 
 /// Runs a decision about an agent, beside a running `serve`.
 fn change<T>(
-    arguments: &Arguments,
-    selector: &str,
+    line: &Line,
     mut decide: impl FnMut(&mut dyn AllRows, &Who, AgentId, WallTime) -> Result<T, Fault>,
 ) -> Result<T, Failure> {
-    let config = configuration(arguments)?;
+    let config = line.configuration()?;
     let store =
         SqliteStore::open_beside(&config.directory).map_err(|error| store_failure(&error))?;
-    let agent = one_agent(&store, selector)?;
+    let agent = one_agent(&store, line.need("AGENT")?)?;
     transact(&store, |rows| decide(rows, &by(), agent.id, clock::now()))
-        .map_err(|fault| failure(&fault))
+        .map_err(|fault| fault_failure(&fault))
 }
 
 /// `agent rotate NAME [--key-file PATH] [--grace TIME]`: a new key epoch.
-pub(super) fn rotate(arguments: &Arguments, selector: &str) -> Result<(), Failure> {
-    let config = configuration(arguments)?;
-    let grace_ms = arguments.grace_ms.unwrap_or(ROTATION_GRACE_MS);
-    let path = arguments.key_file.as_deref();
-    if let Some(path) = path.filter(|path| path.exists()) {
-        let message = format!("{} exists; a key is never overwritten", path.display());
-        return Err(Failure::new(FAILURE, message));
-    }
+fn rotate(line: &Line) -> Result<(), Failure> {
+    let config = line.configuration()?;
+    let grace_ms = line.span_ms("grace")?.unwrap_or(ROTATION_GRACE_MS);
+    let path = line.path("key-file");
+    is_new(path, "a key is never overwritten")?;
     let masters = Masters::read(&config.masters)?;
     let master = masters.newest();
-    let (agent, rotated) = change(arguments, selector, |rows, who, id, now| {
+    let (agent, rotated) = change(line, |rows, who, id, now| {
         agents::rotate(rows, who, id, (master, grace_ms), now)
     })?;
     let Rotated::To(epoch) = rotated else {
@@ -68,25 +183,23 @@ pub(super) fn rotate(arguments: &Arguments, selector: &str) -> Result<(), Failur
     let key = masters
         .key(master, agent.id, epoch)
         .ok_or_else(|| Failure::new(CONFIG, "the masters file changed meanwhile"))?;
-    let line = keys::key_line(agent.id, epoch, &key);
-    let Some(path) = path else {
-        return print(&line);
-    };
-    keys::write_secret(path, &line)
-        .map_err(|error| Failure::new(IO, format!("{}: {error}", path.display())))?;
-    print(&format!(
-        "{}: key {epoch} is in {}; bring it to the host and restart the agent. The keys before it are taken until it is used, \
-         {} at the longest\n",
-        agent.path(),
-        path.display(),
-        duration_text(grace_ms)
-    ))
+    hand_over(path, &keys::key_line(agent.id, epoch, &key), |path| {
+        format!(
+            "{}: key {epoch} is in {path}; bring it to the host and restart the agent. The keys before it are taken until it is \
+             used, {} at the longest\n",
+            agent.path(),
+            duration_text(grace_ms)
+        )
+    })
 }
 
 /// `agent revoke NAME [--epoch N]`: refuses keys from now on.
-pub(super) fn revoke(arguments: &Arguments, selector: &str) -> Result<(), Failure> {
-    let (agent, revoked) = change(arguments, selector, |rows, who, id, now| {
-        agents::revoke(rows, who, id, arguments.epoch, now)
+fn revoke(line: &Line) -> Result<(), Failure> {
+    let epoch = line.parsed("epoch", "is a number from 0 to 255", |text| {
+        text.parse().ok()
+    })?;
+    let (agent, revoked) = change(line, |rows, who, id, now| {
+        agents::revoke(rows, who, id, epoch, now)
     })?;
     if revoked == 0 {
         let message = format!("{}: no such key that is still good", agent.path());
@@ -99,9 +212,9 @@ pub(super) fn revoke(arguments: &Arguments, selector: &str) -> Result<(), Failur
 }
 
 /// `agent retire NAME [--undo]`: nobody expects it any more, or again.
-pub(super) fn retire(arguments: &Arguments, selector: &str) -> Result<(), Failure> {
-    let undo = arguments.undo;
-    let (agent, ended) = change(arguments, selector, |rows, who, id, now| {
+fn retire(line: &Line) -> Result<(), Failure> {
+    let undo = line.flag("undo");
+    let (agent, ended) = change(line, |rows, who, id, now| {
         agents::retire(rows, who, id, undo, now)
     })?;
     let path = agent.path();
@@ -118,13 +231,13 @@ pub(super) fn retire(arguments: &Arguments, selector: &str) -> Result<(), Failur
 }
 
 /// `agent rename NAME NEW`.
-pub(super) fn rename(arguments: &Arguments, selector: &str, new: &str) -> Result<(), Failure> {
-    let new = name("NEW", new)?;
+fn rename(line: &Line) -> Result<(), Failure> {
+    let new = name("NEW", line.need("NEW")?)?;
     let goes = Goes {
         system: None,
         name: Some(&new),
     };
-    let agent = change(arguments, selector, |rows, who, id, now| {
+    let agent = change(line, |rows, who, id, now| {
         agents::place(rows, who, id, goes, now)
     })?;
     let (customer, system) = (&agent.customer, &agent.system);
@@ -135,13 +248,13 @@ pub(super) fn rename(arguments: &Arguments, selector: &str, new: &str) -> Result
 }
 
 /// `agent move NAME --system CUSTOMER/SYSTEM`.
-pub(super) fn move_to(arguments: &Arguments, selector: &str) -> Result<(), Failure> {
-    let (customer, system) = system(arguments, "agent move")?;
+fn move_to(line: &Line) -> Result<(), Failure> {
+    let (customer, system) = system(line)?;
     let goes = Goes {
         system: Some((&customer, &system)),
         name: None,
     };
-    let agent = change(arguments, selector, |rows, who, id, now| {
+    let agent = change(line, |rows, who, id, now| {
         agents::place(rows, who, id, goes, now)
     })?;
     print(&format!(
@@ -152,34 +265,31 @@ pub(super) fn move_to(arguments: &Arguments, selector: &str) -> Result<(), Failu
 }
 
 /// `--system CUSTOMER/SYSTEM`.
-fn system(arguments: &Arguments, command: &str) -> Result<(String, String), Failure> {
-    let (customer, system) = arguments
-        .system
-        .as_deref()
+fn system(line: &Line) -> Result<(String, String), Failure> {
+    let given = line.get("system");
+    let (customer, system) = given
         .and_then(|system| system.split_once('/'))
-        .ok_or_else(|| Failure::new(USAGE, format!("{command} needs --system CUSTOMER/SYSTEM")))?;
+        .ok_or_else(|| Failure::new(USAGE, "--system CUSTOMER/SYSTEM is needed"))?;
     Ok((name("CUSTOMER", customer)?, name("SYSTEM", system)?))
 }
 
 /// `join-token add --system C/S [--uses N] [--for TIME] [--file PATH]`.
-pub(super) fn token_add(arguments: &Arguments) -> Result<(), Failure> {
-    let (customer, system) = system(arguments, "join-token add")?;
-    let uses = arguments.uses.unwrap_or(1);
-    if !(1..=JOIN_TOKEN_USES).contains(&uses) {
-        let message = format!("--uses {uses}: 1 to {JOIN_TOKEN_USES}");
-        return Err(Failure::new(USAGE, message));
-    }
-    let for_ms = arguments.for_ms.unwrap_or(JOIN_TOKEN_MS);
+fn token_add(line: &Line) -> Result<(), Failure> {
+    let (customer, system) = system(line)?;
+    let allowed = format!("are 1 to {JOIN_TOKEN_USES}");
+    let uses = line.parsed("uses", &allowed, |text| {
+        let uses = text.parse().ok();
+        uses.filter(|uses| (1..=JOIN_TOKEN_USES).contains(uses))
+    })?;
+    let uses = uses.unwrap_or(1);
+    let for_ms = line.span_ms("for")?.unwrap_or(JOIN_TOKEN_MS);
     if for_ms == 0 || for_ms > JOIN_TOKEN_DAYS.saturating_mul(clock::DAY_MS) {
         let message = format!("--for: up to {JOIN_TOKEN_DAYS}d");
         return Err(Failure::new(USAGE, message));
     }
-    let path = arguments.file.as_deref();
-    if let Some(path) = path.filter(|path| path.exists()) {
-        let message = format!("{} exists; it is not overwritten", path.display());
-        return Err(Failure::new(FAILURE, message));
-    }
-    let config = configuration(arguments)?;
+    let path = line.path("file");
+    is_new(path, "it is not overwritten")?;
+    let config = line.configuration()?;
     let store =
         SqliteStore::open_beside(&config.directory).map_err(|error| store_failure(&error))?;
     // Of hosts that join the masters make the keys: there must be one before the first does.
@@ -195,25 +305,21 @@ pub(super) fn token_add(arguments: &Arguments) -> Result<(), Failure> {
     let made = transact(&store, |rows| {
         agents::add_token(rows, &by(), &new, clock::now())
     })
-    .map_err(|fault| failure(&fault))?;
+    .map_err(|fault| fault_failure(&fault))?;
     let id = made.id;
-    let line = format!("{}\n", token_text(id, &secret));
-    let Some(path) = path else {
-        return print(&line);
-    };
-    keys::write_secret(path, &line)
-        .map_err(|error| Failure::new(IO, format!("{}: {error}", path.display())))?;
-    print(&format!(
-        "join token {id} for {customer}/{system}, {uses} host(s), {}: it is in {}\n",
-        duration_text(for_ms),
-        path.display()
-    ))
+    let secret = format!("{}\n", token_text(id, &secret));
+    hand_over(path, &secret, |path| {
+        let span = duration_text(for_ms);
+        format!(
+            "join token {id} for {customer}/{system}, {uses} host(s), {span}: it is in {path}\n"
+        )
+    })
 }
 
 /// `join-token list [--json]`.
-pub(super) fn token_list(arguments: &Arguments) -> Result<(), Failure> {
+fn token_list(line: &Line) -> Result<(), Failure> {
     let mut tokens = Vec::new();
-    reader(arguments)?
+    reader(line)?
         .view(&mut |rows| {
             tokens = rows.join_tokens()?;
             Ok(())
@@ -224,7 +330,7 @@ pub(super) fn token_list(arguments: &Arguments) -> Result<(), Failure> {
     for token in &tokens {
         let state = token.end(now).map_or("good", |end| end.word());
         let ends_ms = token.ends.as_millis();
-        if arguments.json {
+        if line.flag("json") {
             let token = api::keys::token(token, now);
             text.push_str(&token.to_string());
         } else {
@@ -243,17 +349,18 @@ pub(super) fn token_list(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// `join-token revoke ID`.
-pub(super) fn token_revoke(arguments: &Arguments, id: &str) -> Result<(), Failure> {
+fn token_revoke(line: &Line) -> Result<(), Failure> {
+    let id = line.need("ID")?;
     let number = id
         .parse()
         .map_err(|_| Failure::new(USAGE, format!("{id:?}: a number, as join-token list shows")))?;
-    let config = configuration(arguments)?;
+    let config = line.configuration()?;
     let store =
         SqliteStore::open_beside(&config.directory).map_err(|error| store_failure(&error))?;
     let (_, end) = transact(&store, |rows| {
         agents::revoke_token(rows, &by(), number, clock::now())
     })
-    .map_err(|fault| failure(&fault))?;
+    .map_err(|fault| fault_failure(&fault))?;
     print(&match end {
         None => format!("join token {number} revoked\n"),
         Some(end) => format!("join token {number} was {} already\n", end.word()),

@@ -1,5 +1,6 @@
 //! `backup`, `restore`, `migrate`: a copy of the store beside a running `serve`, the way back, and the way to a new version.
 
+use super::line::{Command, flag, text};
 use super::{print, store_failure};
 use crate::clock::{self, DAY_MS};
 use crate::config::Config;
@@ -14,6 +15,34 @@ use crate::store::{Restored, SqliteStore, Store as _, StoreError};
 use crate::zone::Zone;
 use hansho::clock::WallTime;
 use std::path::Path;
+
+pub(super) const COMMANDS: &[Command] = &[
+    Command {
+        words: "migrate",
+        options: &[],
+        run: |line| migrate(&line.configuration()?),
+    },
+    Command {
+        words: "backup DIRECTORY",
+        options: &[flag("without-keys")],
+        run: |line| {
+            let directory = Path::new(line.need("DIRECTORY")?);
+            backup(
+                &line.configuration()?,
+                directory,
+                !line.flag("without-keys"),
+            )
+        },
+    },
+    Command {
+        words: "restore DIRECTORY",
+        options: &[text("told-until")],
+        run: |line| {
+            let directory = Path::new(line.need("DIRECTORY")?);
+            restore(&line.configuration()?, directory, line.get("told-until"))
+        },
+    },
+];
 
 /// Copies the store, and the masters unless told not to.
 pub(super) fn backup(config: &Config, target: &Path, with_keys: bool) -> Result<(), Failure> {

@@ -1,9 +1,9 @@
 //! What the reading commands print: JSON of fixed shapes, and lines for people.
 
 use crate::clock::utc;
+use crate::codes;
 use crate::plain::one_line;
 use crate::store::{Agent, Dated, LostRange, StoredAlert, StoredFrame, StoredReading, Totals};
-use crate::web::codes;
 use hansho::frame::body::{self, FLAG_FLAPPING, FLAG_UNKNOWN};
 use hansho::frame::kind::Kind;
 use hansho::sample::{Field, Reading, Scope};

@@ -1,85 +1,97 @@
 //! `account` and `token`: who may come in, from the command line of the collector's own user.
 
-use super::{Arguments, configuration, print, store_failure};
+use super::line::{Command, Line, flag, text, texts};
+use super::{by, print, store_failure};
 use crate::api;
 use crate::clock::{self, DAY_MS, utc};
 use crate::exit::{FAILURE, Failure, IO, USAGE};
-use crate::handling::Who;
 use crate::limit::{PASSWORD_BYTES, TOKEN_DAYS};
 use crate::people::accounts::Rights;
 use crate::people::tokens::NewToken;
 use crate::people::{Gate, NotDone, Role, Scope, Settings};
-use crate::store::{SqliteStore, Store, StoreError, Via};
+use crate::store::{SqliteStore, Store, StoreError};
 use hansho::clock::WallTime;
-use hansho::code::Language;
+use std::collections::BTreeSet;
 use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::sync::Arc;
 
-/// Options of these commands.
-#[derive(Debug, Default)]
-pub(super) struct Options {
-    pub(super) role: Option<String>,
-    pub(super) customers: Vec<String>,
-    pub(super) language: Option<String>,
-    pub(super) no_password: bool,
-    pub(super) days: Option<String>,
+pub(super) const COMMANDS: &[Command] = &[
+    Command {
+        words: "account add NAME",
+        options: &[
+            text("role"),
+            texts("customer"),
+            text("language"),
+            flag("no-password"),
+        ],
+        run: account_add,
+    },
+    Command {
+        words: "account list",
+        options: &[flag("json")],
+        run: account_list,
+    },
+    Command {
+        words: "account disable NAME",
+        options: &[],
+        run: |line| account_disable(line, true),
+    },
+    Command {
+        words: "account enable NAME",
+        options: &[],
+        run: |line| account_disable(line, false),
+    },
+    Command {
+        words: "account password NAME",
+        options: &[],
+        run: account_password,
+    },
+    Command {
+        words: "token add NAME",
+        options: &[text("role"), texts("customer"), text("days")],
+        run: token_add,
+    },
+    Command {
+        words: "token list",
+        options: &[flag("json")],
+        run: token_list,
+    },
+    Command {
+        words: "token revoke NAME",
+        options: &[],
+        run: token_revoke,
+    },
+];
+
+/// What `--role` and `--customer` give.
+fn rights(line: &Line) -> Result<Rights, Failure> {
+    let words = Role::ALL.map(Role::word).join(", ");
+    let role = line.get("role").and_then(Role::from_word);
+    let role = role.ok_or_else(|| Failure::new(USAGE, format!("--role is needed: {words}")))?;
+    let customers: BTreeSet<String> = line.all("customer").map(str::to_owned).collect();
+    let scope = if customers.is_empty() {
+        Scope::All
+    } else {
+        Scope::Customers(customers)
+    };
+    Ok(Rights {
+        role,
+        scope,
+        disabled: false,
+    })
 }
 
-impl Options {
-    /// Each with whether it was given, for the check that it belongs to the command.
-    pub(super) fn given(&self, words: &[&str]) -> [(&'static str, bool); 5] {
-        let account = matches!(words, ["account", "add", ..]);
-        let token = matches!(words, ["token", "add", ..]);
-        let either = account || token;
-        [
-            ("--role", self.role.is_some() && !either),
-            ("--customer", !self.customers.is_empty() && !either),
-            ("--language", self.language.is_some() && !account),
-            ("--no-password", self.no_password && !account),
-            ("--days", self.days.is_some() && !token),
-        ]
-    }
-
-    fn rights(&self) -> Result<Rights, Failure> {
-        let words = Role::ALL.map(Role::word).join(", ");
-        let role = self.role.as_deref().and_then(Role::from_word);
-        let role = role.ok_or_else(|| Failure::new(USAGE, format!("--role is needed: {words}")))?;
-        let scope = if self.customers.is_empty() {
-            Scope::All
-        } else {
-            Scope::Customers(self.customers.iter().cloned().collect())
-        };
-        Ok(Rights {
-            role,
-            scope,
-            disabled: false,
-        })
-    }
-
-    fn language(&self) -> Result<Option<Language>, Failure> {
-        let Some(tag) = &self.language else {
-            return Ok(None);
-        };
-        Language::from_tag(tag)
-            .map(Some)
-            .ok_or_else(|| Failure::new(USAGE, format!("--language {tag:?}: allowed are ja, en")))
-    }
-
-    fn expires(&self, now: WallTime) -> Result<Option<WallTime>, Failure> {
-        let Some(text) = &self.days else {
-            return Ok(None);
-        };
+/// What `--days` gives.
+fn expires(line: &Line, now: WallTime) -> Result<Option<WallTime>, Failure> {
+    let allowed = format!("are 1 to {TOKEN_DAYS}");
+    let days = line.parsed("days", &allowed, |text| {
         let days = text.parse::<u64>().ok();
-        let days = days.filter(|days| (1..=TOKEN_DAYS).contains(days));
-        let days = days.ok_or_else(|| {
-            Failure::new(
-                USAGE,
-                format!("--days {text:?}: allowed are 1 to {TOKEN_DAYS}"),
-            )
-        })?;
+        days.filter(|days| (1..=TOKEN_DAYS).contains(days))
+    })?;
+    Ok(days.map(|days| {
         let end = now.as_millis().saturating_add(days.saturating_mul(DAY_MS));
-        Ok(Some(WallTime::from_millis(end)))
-    }
+        WallTime::from_millis(end)
+    }))
 }
 
 /// The exit code of what was not done.
@@ -99,42 +111,11 @@ fn gate(store: SqliteStore) -> Gate {
     Gate::new(Arc::clone(&store), store, Settings::default())
 }
 
-/// Whoever may write the store's directory: the audit has no better name.
-fn by() -> Who {
-    Who {
-        name: "command line".to_owned(),
-        via: Via::Command,
-        scope: Scope::All,
-    }
-}
-
-fn writing(arguments: &Arguments) -> Result<Gate, Failure> {
-    let config = configuration(arguments)?;
+fn writing(line: &Line) -> Result<Gate, Failure> {
+    let config = line.configuration()?;
     SqliteStore::open_beside(&config.directory)
         .map(gate)
         .map_err(|error| store_failure(&error))
-}
-
-/// Runs `account …`; `None` where there is no such command.
-pub(super) fn account(arguments: &Arguments, words: &[&str]) -> Option<Result<(), Failure>> {
-    Some(match words {
-        ["add", name] => account_add(arguments, name),
-        ["list"] => account_list(arguments),
-        ["disable", name] => account_disable(arguments, name, true),
-        ["enable", name] => account_disable(arguments, name, false),
-        ["password", name] => account_password(arguments, name),
-        _ => return None,
-    })
-}
-
-/// Runs `token …`; `None` where there is no such command.
-pub(super) fn token(arguments: &Arguments, words: &[&str]) -> Option<Result<(), Failure>> {
-    Some(match words {
-        ["add", name] => token_add(arguments, name),
-        ["list"] => token_list(arguments),
-        ["revoke", name] => token_revoke(arguments, name),
-        _ => return None,
-    })
 }
 
 /// The first line of stdin; typed at a terminal it is not shown.
@@ -202,11 +183,11 @@ fn moment(time: Option<WallTime>, none: &str) -> String {
     time.map_or_else(|| none.to_owned(), |time| utc(time.as_millis()))
 }
 
-fn account_add(arguments: &Arguments, name: &str) -> Result<(), Failure> {
-    let options = &arguments.people;
-    let (rights, language) = (options.rights()?, options.language()?);
-    let gate = writing(arguments)?;
-    let given = if options.no_password {
+fn account_add(line: &Line) -> Result<(), Failure> {
+    let name = line.need("NAME")?;
+    let (rights, language) = (rights(line)?, line.language("language")?);
+    let gate = writing(line)?;
+    let given = if line.flag("no-password") {
         None
     } else {
         Some(password(name)?)
@@ -227,8 +208,9 @@ fn account_add(arguments: &Arguments, name: &str) -> Result<(), Failure> {
     ))
 }
 
-fn account_disable(arguments: &Arguments, name: &str, disabled: bool) -> Result<(), Failure> {
-    writing(arguments)?
+fn account_disable(line: &Line, disabled: bool) -> Result<(), Failure> {
+    let name = line.need("NAME")?;
+    writing(line)?
         .disable_account(name, disabled, &by(), clock::now())
         .map_err(|why| failure(name, &why))?;
     print(&format!(
@@ -241,8 +223,9 @@ fn account_disable(arguments: &Arguments, name: &str, disabled: bool) -> Result<
     ))
 }
 
-fn account_password(arguments: &Arguments, name: &str) -> Result<(), Failure> {
-    let gate = writing(arguments)?;
+fn account_password(line: &Line) -> Result<(), Failure> {
+    let name = line.need("NAME")?;
+    let gate = writing(line)?;
     let known = gate.account(name).map_err(|error| store_failure(&error))?;
     if known.is_none() {
         return Err(failure(name, &NotDone::Missing));
@@ -253,18 +236,18 @@ fn account_password(arguments: &Arguments, name: &str) -> Result<(), Failure> {
 }
 
 fn everybody(
-    arguments: &Arguments,
+    line: &Line,
 ) -> Result<(Vec<crate::people::Account>, Vec<crate::people::ApiToken>), Failure> {
-    let config = configuration(arguments)?;
+    let config = line.configuration()?;
     SqliteStore::open_reader(&config.directory)
         .and_then(|store| gate(store).everybody())
         .map_err(|error: StoreError| store_failure(&error))
 }
 
-fn account_list(arguments: &Arguments) -> Result<(), Failure> {
+fn account_list(line: &Line) -> Result<(), Failure> {
     let mut text = String::new();
-    for account in everybody(arguments)?.0 {
-        let line = if arguments.json {
+    for account in everybody(line)?.0 {
+        let told = if line.flag("json") {
             api::accounts::account(&account).to_string()
         } else {
             let state = match (account.disabled, account.password.is_some()) {
@@ -279,31 +262,31 @@ fn account_list(arguments: &Arguments) -> Result<(), Failure> {
                 scope(&account.scope)
             )
         };
-        text.push_str(&line);
+        text.push_str(&told);
         text.push('\n');
     }
     print(&text)
 }
 
-fn token_add(arguments: &Arguments, name: &str) -> Result<(), Failure> {
-    let (options, now) = (&arguments.people, clock::now());
-    let rights = options.rights()?;
+fn token_add(line: &Line) -> Result<(), Failure> {
+    let (name, now) = (line.need("NAME")?, clock::now());
+    let rights = rights(line)?;
     let token = NewToken {
         name: name.to_owned(),
         role: rights.role,
         scope: rights.scope,
-        expires: options.expires(now)?,
+        expires: expires(line, now)?,
     };
-    let secret = writing(arguments)?
+    let secret = writing(line)?
         .add_token(&token, &by(), now)
         .map_err(|why| failure(name, &why))?;
     print(&format!("{}\n", secret.token()))
 }
 
-fn token_list(arguments: &Arguments) -> Result<(), Failure> {
+fn token_list(line: &Line) -> Result<(), Failure> {
     let mut text = String::new();
-    for token in everybody(arguments)?.1 {
-        let line = if arguments.json {
+    for token in everybody(line)?.1 {
+        let told = if line.flag("json") {
             api::accounts::token(&token).to_string()
         } else {
             format!(
@@ -315,14 +298,15 @@ fn token_list(arguments: &Arguments) -> Result<(), Failure> {
                 moment(token.used, "never")
             )
         };
-        text.push_str(&line);
+        text.push_str(&told);
         text.push('\n');
     }
     print(&text)
 }
 
-fn token_revoke(arguments: &Arguments, name: &str) -> Result<(), Failure> {
-    writing(arguments)?
+fn token_revoke(line: &Line) -> Result<(), Failure> {
+    let name = line.need("NAME")?;
+    writing(line)?
         .revoke_token(name, &by(), clock::now())
         .map_err(|why| failure(name, &why))?;
     print(&format!("token {name} revoked\n"))

@@ -1,27 +1,31 @@
 //! `responses`: codes that systems can raise, and about which nothing was agreed yet.
 
-use super::{Arguments, configuration, print, reader, store_failure};
+use super::line::{Command, Line, flag, text};
+use super::{print, reader, store_failure};
 use crate::api::told;
 use crate::api::uncovered::{self, Raised};
+use crate::codes;
 use crate::directory::Directory;
 use crate::exit::{FAILURE, Failure, USAGE};
-use crate::web::codes;
 use crate::zone::Zone;
 use serde_json::Value;
 
+pub(super) const COMMANDS: &[Command] = &[Command {
+    words: "responses",
+    options: &[text("system"), flag("json")],
+    run: responses,
+}];
+
 /// Runs the command.
-///
-/// # Errors
-/// [`Failure`] where the store cannot be read, or has no such system.
-pub(super) fn responses(arguments: &Arguments) -> Result<(), Failure> {
-    let wanted = match arguments.system.as_deref() {
+fn responses(line: &Line) -> Result<(), Failure> {
+    let wanted = match line.get("system") {
         None => None,
         Some(system) => Some(system.split_once('/').ok_or_else(|| {
             Failure::new(USAGE, format!("--system {system}: write CUSTOMER/SYSTEM"))
         })?),
     };
-    let config = configuration(arguments)?;
-    let store = reader(arguments)?;
+    let config = line.configuration()?;
+    let store = reader(line)?;
     let zone = config.pages.zone.clone().unwrap_or_else(Zone::utc);
     let directory = Directory::new(&config, zone);
     let mut systems =
@@ -35,7 +39,7 @@ pub(super) fn responses(arguments: &Arguments) -> Result<(), Failure> {
             return Err(Failure::new(FAILURE, message));
         }
     }
-    if arguments.json {
+    if line.flag("json") {
         let list: Vec<Value> = systems
             .values()
             .map(|raised| told::system_json(&directory, raised))

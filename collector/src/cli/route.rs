@@ -1,35 +1,45 @@
 //! `route`: who gets an alert, what they are told, and why.
 
-use super::{Arguments, configuration, print, reader};
+use super::line::{Command, Line, flag, text};
+use super::{one_agent, print, reader};
 use crate::api::told::{self, Question, channel};
 use crate::clock;
+use crate::codes;
 use crate::config::Response;
 use crate::config::value::{duration_text, is_id};
 use crate::directory::{Directory, Routed};
 use crate::exit::{Failure, USAGE};
 use crate::handling::moment;
-use crate::web::codes;
 use crate::zone::Zone;
 use hansho::code::CodeError;
 use std::fmt::Write as _;
 
+pub(super) const COMMANDS: &[Command] = &[Command {
+    words: "route",
+    options: &[
+        text("agent"),
+        text("code"),
+        text("subject"),
+        text("at"),
+        flag("json"),
+    ],
+    run: route,
+}];
+
 /// Runs the command.
-///
-/// # Errors
-/// [`Failure`] where the question is wrong, or the agent is not known.
-pub(super) fn route(arguments: &Arguments) -> Result<(), Failure> {
+fn route(line: &Line) -> Result<(), Failure> {
     let usage = |message: &str| Failure::new(USAGE, message);
-    let agent = arguments.agent.as_deref();
+    let agent = line.get("agent");
     let agent = agent.ok_or_else(|| usage("route needs --agent NAME, or CUSTOMER/SYSTEM/NAME"))?;
-    let code = arguments.code.as_deref();
+    let code = line.get("code");
     let code = code_of(code.ok_or_else(|| usage("route needs --code, e.g. --code HNS1002"))?)?;
-    let config = configuration(arguments)?;
+    let config = line.configuration()?;
     let pages = config.pages.zone.clone().unwrap_or_else(Zone::of_host);
     let directory = Directory::new(&config, pages);
-    let (path, unknown_agent) = path_of(arguments, agent)?;
+    let (path, unknown_agent) = path_of(line, agent)?;
     let owner = directory.owner(&path.0, &path.1, &path.2);
     let now = clock::now();
-    let at = match arguments.at.as_deref() {
+    let at = match line.get("at") {
         None => now,
         Some(text) => moment::parse(text, owner.zone.offset_s(), now)
             .ok_or_else(|| usage(&format!("--at: allowed are {}", moment::ALLOWED)))?,
@@ -38,12 +48,12 @@ pub(super) fn route(arguments: &Arguments) -> Result<(), Failure> {
         directory: &directory,
         owner,
         code,
-        subject: arguments.subject.clone().unwrap_or_default(),
+        subject: line.get("subject").unwrap_or_default().to_owned(),
         at,
         unknown_agent,
     };
     let (routed, response) = question.answered();
-    if arguments.json {
+    if line.flag("json") {
         return print(&format!("{}\n", told::json(&question, &routed, response)));
     }
     print(&as_text(&question, &routed, response))
@@ -60,7 +70,7 @@ fn code_of(text: &str) -> Result<u16, Failure> {
 type Path3 = (String, String, String);
 
 /// Customer, system and name; and whether no such agent was added yet, which only a whole path may be.
-fn path_of(arguments: &Arguments, selector: &str) -> Result<(Path3, bool), Failure> {
+fn path_of(line: &Line, selector: &str) -> Result<(Path3, bool), Failure> {
     let parts: Vec<&str> = selector.split('/').collect();
     let whole = match parts.as_slice() {
         [customer, system, name] if parts.iter().all(|part| is_id(part)) => Some((
@@ -70,7 +80,7 @@ fn path_of(arguments: &Arguments, selector: &str) -> Result<(Path3, bool), Failu
         )),
         _ => None,
     };
-    let found = reader(arguments).and_then(|store| super::one_agent(&store, selector));
+    let found = reader(line).and_then(|store| one_agent(&store, selector));
     match (found, whole) {
         (Ok(agent), _) => Ok(((agent.customer, agent.system, agent.name), false)),
         // Before the first `agent add` there is no store either.

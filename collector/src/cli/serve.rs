@@ -1,5 +1,6 @@
 //! `serve`: wires ingest, store and pages, and stops them in order.
 
+use super::line::{Command, flag};
 use super::living::{self, Living};
 use super::{mail, reload, store_failure, telling};
 use crate::clock::{self, Moment};
@@ -126,6 +127,12 @@ impl Keys for StoredKeys {
         Some((master, key))
     }
 }
+
+pub(super) const COMMANDS: &[Command] = &[Command {
+    words: "serve",
+    options: &[flag("standby")],
+    run: |line| serve(&line.configuration()?, line.flag("standby")),
+}];
 
 /// Runs until SIGTERM or SIGINT.
 ///

@@ -13,7 +13,7 @@ use hansho::code::Language;
 use hansho::rule::{Level, Quantity};
 
 /// Kinds with an example, by the word of `--kind`.
-pub const KINDS: [&str; 17] = [
+pub const KINDS: [&str; 18] = [
     "raised",
     "worsened",
     "repeated",
@@ -25,6 +25,7 @@ pub const KINDS: [&str; 17] = [
     "silent",
     "site_silent",
     "back",
+    "retired",
     "test",
     "digest",
     "late",
@@ -115,6 +116,10 @@ pub fn example(kind: &str, language: Language, code: u16) -> Option<Notice> {
         "back" => {
             back(language, &mut alert);
             (Why::Back, None, 20 * MINUTE_MS)
+        }
+        "retired" => {
+            retired(language, &mut alert);
+            (Why::Retired, None, 20 * MINUTE_MS)
         }
         "digest" => (Why::Digest, Some(list(language, ListKind::Digest)), 0),
         "late" => (Why::Late, Some(list(language, ListKind::Late)), 0),
@@ -472,6 +477,32 @@ fn back(language: Language, alert: &mut AlertNotice) {
         "再起動の直前まで HNS1002 が発生していました。メモリ不足による再起動の可能性があります。",
         "HNS1002 fired until just before. It may have been for want of memory.",
     )];
+    alert.response = None;
+}
+
+/// Nobody waits any more for a host that had been silent for three minutes.
+fn retired(language: Language, alert: &mut AlertNotice) {
+    silent(language, alert);
+    alert.happened = Happened::Resolved(Ending::Retired);
+    alert.rule = None;
+    alert.times = Times {
+        occurred: Some(exact(at(444_000))),
+        detected: Some(exact(at(624_000))),
+        notified: Some(exact(at(625_000))),
+        resolved: Some(exact(at(1_200_000))),
+        ..alert.times
+    };
+    let silent_for = Measured {
+        quantity: Some(Quantity::TickLate),
+        value: 181_000,
+        total: None,
+    };
+    alert.worst = Some(Worst {
+        value: silent_for,
+        at: None,
+        available_kib: None,
+    });
+    alert.presumed = Vec::new();
     alert.response = None;
 }
 

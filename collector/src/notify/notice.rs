@@ -62,6 +62,10 @@ pub enum Why {
     Storm,
     /// The whole family ended.
     Resolved,
+    /// The same, and that all is well again is not known.
+    Ended,
+    /// Its agent is not watched any more.
+    Retired,
     /// Somebody took it.
     Acknowledged,
     /// Somebody gave it back.
@@ -105,6 +109,8 @@ impl Why {
             Self::Grouped => "grouped",
             Self::Storm => "storm",
             Self::Resolved => "resolved",
+            Self::Ended => "ended",
+            Self::Retired => "retired",
             Self::Acknowledged => "acknowledged",
             Self::Released => "released",
             Self::Escalated => "escalated",

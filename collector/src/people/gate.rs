@@ -300,7 +300,7 @@ impl Gate {
         now: WallTime,
     ) -> Result<Result<(Session, Account), Ended>, StoreError> {
         let digest = secret.digest();
-        let found = look(&*self.reading, |rows| sessions::find(rows, &digest, now))?;
+        let found = self.find_session(secret, now)?;
         if let Ok((session, _)) = &found
             && sessions::worth_noting(Some(session.used), now)
         {
@@ -309,6 +309,19 @@ impl Gate {
             }));
         }
         Ok(found)
+    }
+
+    /// The same without a use that would be noted.
+    ///
+    /// # Errors
+    /// As [`Gate::session`].
+    pub fn find_session(
+        &self,
+        secret: &Secret,
+        now: WallTime,
+    ) -> Result<Result<(Session, Account), Ended>, StoreError> {
+        let digest = secret.digest();
+        look(&*self.reading, |rows| sessions::find(rows, &digest, now))
     }
 
     /// Whose token it is; uses are noted as those of sessions.
@@ -321,7 +334,7 @@ impl Gate {
         now: WallTime,
     ) -> Result<Result<ApiToken, Invalid>, StoreError> {
         let digest = secret.digest();
-        let found = look(&*self.reading, |rows| tokens::find(rows, &digest, now))?;
+        let found = self.find_token(secret, now)?;
         if let Ok(token) = &found
             && sessions::worth_noting(token.used, now)
         {
@@ -330,6 +343,19 @@ impl Gate {
             }));
         }
         Ok(found)
+    }
+
+    /// The same without a use that would be noted.
+    ///
+    /// # Errors
+    /// As [`Gate::token`].
+    pub fn find_token(
+        &self,
+        secret: &Secret,
+        now: WallTime,
+    ) -> Result<Result<ApiToken, Invalid>, StoreError> {
+        let digest = secret.digest();
+        look(&*self.reading, |rows| tokens::find(rows, &digest, now))
     }
 
     /// Logs out.

@@ -4,7 +4,7 @@
 //! [`news`] whether it is any, [`facts`] what it tells of who sends it; [`raise`] the alerts of the collector itself,
 //! on the single rows of [`rows`]; [`dating`] how uptimes become dates; [`decode`] what frames say when they are read back; [`sqlite`] and [`memory`] the two stores; [`writer`] the one thread that writes;
 //! [`watched`] notices damage wherever it shows;
-//! `tests/conformance.rs` is the suite that both stores pass.
+//! `tests/conformance` is the suite that both stores pass.
 
 pub mod agents;
 pub mod alerts;

@@ -3,7 +3,7 @@
 use super::guard::{Client, Entered, Fields, Way, see_other};
 use super::login::field;
 use super::words_people::{self, Words};
-use super::{Asked, Parameters, Site, frame, html, view, waiting};
+use super::{Asked, Parameters, Site, frame, html, unreadable, view, waiting};
 use crate::people::{Account, NotDone, Scope};
 use axum::Extension;
 use axum::extract::{Query, State};
@@ -122,10 +122,8 @@ async fn own_page(
             status,
             own(&view, &entered, account.as_ref(), text.as_deref()),
         ),
-        Ok(Err(_)) | Err(_) => html(
-            StatusCode::SERVICE_UNAVAILABLE,
-            frame::message(view.words, view.words.store_unreadable),
-        ),
+        Ok(Err(error)) => unreadable(view.words, &error),
+        Err(error) => unreadable(view.words, &error),
     }
 }
 

@@ -4,7 +4,7 @@ use super::account::{csrf, done, notice, said, scope, seen, status_of};
 use super::guard::{Entered, Fields, see_other};
 use super::login::field;
 use super::words_people::Words;
-use super::{Parameters, Site, frame, html, waiting};
+use super::{Parameters, Site, frame, html, unreadable, waiting};
 use crate::handling::Who;
 use crate::limit::TOKEN_DAYS;
 use crate::people::accounts::Rights;
@@ -195,10 +195,8 @@ async fn shown(site: &Arc<Site>, view: &View, outcome: Result<Option<String>, Wr
     });
     match all.await {
         Ok(Ok(all)) => html(status, whole(view, &all, text.as_deref(), fresh.as_deref())),
-        Ok(Err(_)) | Err(_) => html(
-            StatusCode::SERVICE_UNAVAILABLE,
-            frame::message(view.words, view.words.store_unreadable),
-        ),
+        Ok(Err(error)) => unreadable(view.words, &error),
+        Err(error) => unreadable(view.words, &error),
     }
 }
 

@@ -1,7 +1,6 @@
 //! The page of one agent: inventory, latest reading, rules that differ from the defaults, lost ranges.
 
 use super::charts::{self, Span};
-use super::codes;
 use super::forms::{Sent, Told, carry_out};
 use super::frame::{self, Live, View};
 use super::life::{self, Life};
@@ -10,8 +9,10 @@ use super::overview::Burning;
 use super::system::{notes, short, windows_now};
 use super::words_fleet::{self as words_fleet, Words};
 use super::{Site, fleet, forms, pieces, values, visible_agent};
+use crate::codes::{self, Language};
 use crate::handling::Refused;
 use crate::limit::{CHART_ROWS, PAGE_RESOLVED};
+use crate::notify::render::numbers;
 use crate::store::{
     Agent, AgentFacts, AgentRule, AlertFilter, LostRange, NoteOn, Place, Presence, Standing,
     StoreError, StoredAlert, Window,
@@ -156,7 +157,7 @@ fn standing(view: &View, said: &Words, agent: &Agent, life: Life, rows: &Rows) -
                 }
                 @if let Some(until) = presence.planned_until { dt { (said.planned_until) } dd { (view.time(until)) } }
             }
-            @if let Some(off) = facts.clock_ms { dt { (said.clock) } dd { (seconds(off)) } }
+            @if let Some(off) = facts.clock_ms { dt { (said.clock) } dd { (seconds(words.language, off)) } }
             @if let Some(since) = facts.machine_since.filter(|_| facts.machine_before != 0) { dt { (said.machine_changed) } dd { (view.time(since)) } }
             @if let Some(at) = facts.doubled { dt { (said.doubled) } dd { strong { (view.time(at)) } } }
             @if facts.alert_gaps > 0 { dt { (said.alert_gaps) } dd { (facts.alert_gaps) } }
@@ -165,14 +166,13 @@ fn standing(view: &View, said: &Words, agent: &Agent, life: Life, rows: &Rows) -
 }
 
 /// A distance of clocks.
-fn seconds(ms: i64) -> String {
+fn seconds(language: Language, ms: i64) -> String {
     let sign = match ms {
-        ..=-100 => "-",
-        100.. => "+",
+        ..=-1 => "-",
+        1.. => "+",
         _ => "",
     };
-    let ms = ms.unsigned_abs();
-    format!("{sign}{}.{} s", ms / 1000, ms % 1000 / 100)
+    format!("{sign}{}", numbers::span(language, ms.unsigned_abs()))
 }
 
 fn chart_section(
@@ -336,7 +336,7 @@ fn changed_rule(view: &View, rule: &AgentRule) -> Markup {
         rule.raise_permille
             .map(|permille| values::percent(u64::from(permille))),
         rule.raise_absolute
-            .map(|absolute| values::value(rule.quantity, absolute, None)),
+            .map(|absolute| values::value(words.language, rule.quantity, absolute, None)),
     ];
     let events = Quantity::from_number(rule.quantity).map(Quantity::unit) == Some(Unit::Count);
     html! {

@@ -2,10 +2,10 @@
 //! their mean, shares of time by their highest. A gap stays a gap.
 
 use super::Site;
-use super::codes::{self, Language};
 use super::frame::View;
 use super::names;
 use super::values::Figures;
+use crate::codes::{self, Language};
 use crate::limit::{CHART_POINTS, READINGS};
 use crate::store::{Agent, AlertFilter, Range, StoreError, StoredAlert, StoredReading};
 use hansho::clock::WallTime;

@@ -1,9 +1,9 @@
 //! The codes: a list that can be searched, and a page for each with the registry's text and what customers agreed.
 
-use super::codes;
 use super::frame::{self, Live, View};
 use super::words_plan::{self as words, Words};
 use super::{Site, alert, pieces};
+use crate::codes;
 use crate::config::Response;
 use crate::people::Scope;
 use hansho::code::{Entry, Urgency};

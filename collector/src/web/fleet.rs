@@ -1,12 +1,12 @@
 //! The first page: the fleet by customer. What burns, what is silent, what is taken and by whom until when; all else is counted.
 
-use super::codes::Severity;
 use super::frame::{self, Live, View};
 use super::life::{self, Life};
 use super::overview::{Burning, Known, Overview, SystemLine};
 use super::words_fleet::{self as words, Words};
 use super::{Site, pieces, values};
 use crate::clock::DAY_MS;
+use crate::codes::Severity;
 use crate::directory;
 use crate::limit::{PAGE_ALERTS, PAGE_OPEN, PAGE_RESOLVED, PAGE_SILENT};
 use crate::people::Scope;
@@ -188,7 +188,7 @@ fn burning_one(view: &View, said: &Words, live: &directory::Live, burning: &Burn
                 span { (pieces::place(view, live, alert, burning.agent)) }
                 span { (words.since) " " (values::dated(view, alert.occurred.or(alert.detected))) }
                 @if let Some(value) = alert.value {
-                    span { span.dim { (words.value) } " " strong { (values::value(alert.quantity, value, alert.total)) } }
+                    span { span.dim { (words.value) } " " strong { (values::value(words.language, alert.quantity, value, alert.total)) } }
                 }
             }
             p {

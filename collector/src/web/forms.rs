@@ -6,7 +6,7 @@ use super::frame::{self, View};
 use super::guard::{Fields, see_other};
 use super::visit::Visit;
 use super::words_plan::{self as words, Words};
-use super::{Asked, Site, html as answer, pieces, view};
+use super::{Asked, Site, html as answer, pieces, unreadable, view};
 use crate::handling::{Fault, Refused, moment, note, transact};
 use crate::limit::{NOTE_CHARACTERS, REMARK_CHARACTERS};
 use crate::people::Action;
@@ -164,20 +164,8 @@ where
     .await;
     match done {
         Ok(Ok(response)) => response,
-        Ok(Err(error)) => {
-            log::error!("a form cannot be carried out: {error}");
-            answer(
-                StatusCode::SERVICE_UNAVAILABLE,
-                frame::message(words, words.store_unreadable),
-            )
-        }
-        Err(error) => {
-            log::error!("a form cannot be carried out: {error}");
-            answer(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                frame::message(words, words.store_unreadable),
-            )
-        }
+        Ok(Err(error)) => unreadable(words, &error),
+        Err(error) => unreadable(words, &error),
     }
 }
 

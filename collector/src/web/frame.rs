@@ -1,13 +1,13 @@
 //! What is around every page, and the pieces that several pages share.
 
 use super::assets;
-use super::codes::{self, Severity, Text};
 use super::guard::{Entered, Way};
 use super::reason::{self, Ending};
 use super::values;
 use super::words::Words;
 use super::words_fleet;
 use super::words_people;
+use crate::codes::{self, Severity, Text};
 use crate::people::{Action, Viewer};
 use crate::plain::shown;
 use crate::store::{Agent, StoredAlert};
@@ -117,7 +117,10 @@ fn whole(
                 }
             } }
             div.aside {
-                @if live != Live::No { span #live-lost .live-lost role="status" hidden { (said.live_lost) } }
+                @if live != Live::No {
+                    span #live-lost .live-lost role="status" hidden data-page=(path) { (said.live_lost) }
+                    span #live-out .live-lost role="status" hidden { (said.live_out) " " a href=(path) { (said.live_again) } }
+                }
                 span #now data-live { (view.time(view.now)) }
                 (who(view))
                 a href={ (path) "?lang=" (words.other) } lang=(words.other) {
@@ -294,7 +297,7 @@ pub fn class(view: &View, alert: &StoredAlert, silent: Option<WallTime>) -> Stri
 
 /// Why it was raised or how it ended, value, level, worst and count, where they are known.
 pub fn judged(words: &Words, alert: &StoredAlert) -> Markup {
-    let shown = |number: u64| values::value(alert.quantity, number, alert.total);
+    let shown = |number: u64| values::value(words.language, alert.quantity, number, alert.total);
     html! {
         @match Ending::of(alert) {
             None => { @if let Some(why) = reason::raised(words, alert) { dt { (words.reason) } dd { (why) } } }

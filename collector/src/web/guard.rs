@@ -184,7 +184,8 @@ enum Found {
 }
 
 /// What a request says of who sends it.
-struct Claims {
+#[derive(Clone)]
+pub struct Claims {
     bearer: Option<Option<Secret>>,
     told: Told,
     session: Option<Secret>,
@@ -210,14 +211,37 @@ impl Claims {
     }
 }
 
+impl Claims {
+    /// Whether they still let in whoever came in by them, and to the same. It is no use of a session or token: an open page whose
+    /// person sleeps keeps neither.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn hold(&self, site: &Site, entered: &Entered) -> Result<bool, StoreError> {
+        let found = identify(site, self, Noted::No)?;
+        Ok(matches!(found, Found::Somebody(now) if now.viewer == entered.viewer))
+    }
+}
+
+/// Whether looking somebody up counts as a use of their session or token.
+#[derive(Clone, Copy)]
+enum Noted {
+    Yes,
+    No,
+}
+
 /// Looks up who it is: a token stands above what a proxy says, and that above a session.
-fn identify(site: &Site, claims: Claims) -> Result<Found, StoreError> {
+fn identify(site: &Site, claims: &Claims, noted: Noted) -> Result<Found, StoreError> {
     let now = (site.now)();
-    if let Some(bearer) = claims.bearer {
+    if let Some(bearer) = &claims.bearer {
         let Some(secret) = bearer else {
             return Ok(Found::BadToken);
         };
-        return Ok(match site.gate.token(&secret, now)? {
+        let found = match noted {
+            Noted::Yes => site.gate.token(secret, now)?,
+            Noted::No => site.gate.find_token(secret, now)?,
+        };
+        return Ok(match found {
             Ok(token) => Found::Somebody(Box::new(Entered {
                 viewer: Viewer {
                     name: token.name,
@@ -231,9 +255,9 @@ fn identify(site: &Site, claims: Claims) -> Result<Found, StoreError> {
             Err(_) => Found::BadToken,
         });
     }
-    let (account, way) = match claims.told {
+    let (account, way) = match &claims.told {
         Told::Garbled => return Ok(Found::NotLetIn),
-        Told::Name(name) => match site.gate.account(&name)? {
+        Told::Name(name) => match site.gate.account(name)? {
             Some(account) if !account.disabled => (account, Way::Proxy),
             _ => {
                 log::warn!("the proxy names {name:?}, which has no account here or a disabled one");
@@ -241,11 +265,15 @@ fn identify(site: &Site, claims: Claims) -> Result<Found, StoreError> {
             }
         },
         Told::Nothing => {
-            let Some(secret) = claims.session else {
+            let Some(secret) = &claims.session else {
                 return Ok(Found::Nobody);
             };
-            match site.gate.session(&secret, now)? {
-                Ok((_, account)) => (account, Way::Session(secret)),
+            let found = match noted {
+                Noted::Yes => site.gate.session(secret, now)?,
+                Noted::No => site.gate.find_session(secret, now)?,
+            };
+            match found {
+                Ok((_, account)) => (account, Way::Session(secret.clone())),
                 Err(_) => return Ok(Found::Nobody),
             }
         }
@@ -318,8 +346,10 @@ pub async fn guard(site: Arc<Site>, needs: Needs, mut request: Request, next: Ne
         Found::Nobody
     } else {
         let claims = Claims::of(&request, &site.gate);
+        request.extensions_mut().insert(claims.clone());
         let looking = Arc::clone(&site);
-        let looked = tokio::task::spawn_blocking(move || identify(&looking, claims)).await;
+        let looked =
+            tokio::task::spawn_blocking(move || identify(&looking, &claims, Noted::Yes)).await;
         match looked {
             Ok(Ok(who)) => who,
             Ok(Err(error)) => {

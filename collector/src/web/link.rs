@@ -1,7 +1,6 @@
 //! The page behind the signed link of a mail: whose, since when, how bad, what to do, and the button that takes the alert. No
 //! login; GET and HEAD change nothing, because mail scanners open links; only POST does.
 
-use super::codes;
 use super::frame::{self, View};
 use super::guard::Entered;
 use super::link_words::{self, LinkWords};
@@ -9,6 +8,7 @@ use super::reason::Ending;
 use super::values;
 use super::words::Words;
 use super::{Asked, Parameters, assets, html as answer};
+use crate::codes;
 use crate::handling::link::name_of;
 use crate::handling::{
     Ask, Fault, LinkRefused, LinkTarget, Scope, Who, acknowledge, by_link, moment, transact,

@@ -1,6 +1,6 @@
 //! The words of the page behind a signed link, in both languages.
 
-use super::codes::Language;
+use crate::codes::Language;
 use crate::handling::Refused;
 use crate::handling::acknowledge::TakenHow;
 

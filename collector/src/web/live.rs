@@ -2,7 +2,9 @@
 //! built in one way only.
 
 use super::Site;
-use crate::limit::LIVE_POLL_MS;
+use super::guard::{Claims, Entered};
+use crate::limit::{LIVE_CHECK_MS, LIVE_POLL_MS};
+use axum::Extension;
 use axum::extract::State;
 use axum::response::Sse;
 use axum::response::sse::{Event, KeepAlive};
@@ -11,9 +13,13 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 
-/// A connection says something at least so often: less than what proxies allow.
+/// A connection says something at least so often: less than what proxies allow, and what a page waits before it begins anew
+/// (live.js).
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How long a browser waits before it connects again.
+const RETRY: Duration = Duration::from_secs(2);
 
 /// The number of the newest event, as open pages are told.
 pub type Newest = watch::Receiver<u64>;
@@ -46,20 +52,95 @@ pub async fn watch(site: Arc<Site>, newest: watch::Sender<u64>, mut stop: watch:
 }
 
 /// The stream of one page.
+struct Open {
+    site: Arc<Site>,
+    entered: Entered,
+    claims: Claims,
+    newest: Newest,
+    /// When it is looked again whether its page may still be seen.
+    check: Instant,
+    /// Nothing was said yet.
+    first: bool,
+    /// The last word was said.
+    ended: bool,
+}
+
+/// When the next look is due.
+fn due() -> Instant {
+    let now = Instant::now();
+    now.checked_add(Duration::from_millis(LIVE_CHECK_MS))
+        .unwrap_or(now)
+}
+
+impl Open {
+    /// Whether its person still may what they might when it began. Where the store cannot be read the next look decides: whoever
+    /// fetches a page is refused then.
+    async fn holds(&self) -> bool {
+        let (site, claims, entered) = (
+            Arc::clone(&self.site),
+            self.claims.clone(),
+            self.entered.clone(),
+        );
+        let held = tokio::task::spawn_blocking(move || claims.hold(&site, &entered)).await;
+        match held {
+            Ok(Ok(holds)) => holds,
+            Ok(Err(error)) => {
+                log::warn!("whether a page may stay open cannot be looked up: {error}");
+                true
+            }
+            Err(error) => {
+                log::error!("whether a page may stay open cannot be looked up: {error}");
+                true
+            }
+        }
+    }
+
+    /// The next word; `None` after the last one.
+    async fn next(mut self) -> Option<(Result<Event, Infallible>, Self)> {
+        while !self.first {
+            if self.ended {
+                return None;
+            }
+            tokio::select! {
+                // Before the news: also where there is always some, the look comes.
+                biased;
+                () = sleep_until(self.check) => {
+                    self.check = due();
+                    if !self.holds().await {
+                        self.ended = true;
+                        return Some((Ok(Event::default().event("ended").data("-")), self));
+                    }
+                }
+                changed = self.newest.changed() => match changed {
+                    Ok(()) => break,
+                    // The collector stops.
+                    Err(_) => return None,
+                },
+            }
+        }
+        self.first = false;
+        let number = *self.newest.borrow_and_update();
+        let event = Event::default().event("state").retry(RETRY);
+        Some((Ok(event.data(number.to_string())), self))
+    }
+}
+
+/// Begins the stream of a page.
 pub async fn events(
     State(site): State<Arc<Site>>,
+    Extension(entered): Extension<Entered>,
+    Extension(claims): Extension<Claims>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let newest = site.newest.clone();
-    let told = stream::unfold((newest, true), |(mut newest, first)| async move {
-        if !first && newest.changed().await.is_err() {
-            return None;
-        }
-        let number = *newest.borrow_and_update();
-        let event = Event::default()
-            .event("state")
-            .retry(Duration::from_secs(2))
-            .data(number.to_string());
-        Some((Ok(event), (newest, false)))
-    });
-    Sse::new(told).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
+    let open = Open {
+        newest: site.newest.clone(),
+        site,
+        entered,
+        claims,
+        check: due(),
+        first: true,
+        ended: false,
+    };
+    let beat = Event::default().event("beat").data("-");
+    Sse::new(stream::unfold(open, Open::next))
+        .keep_alive(KeepAlive::new().interval(KEEP_ALIVE).event(beat))
 }

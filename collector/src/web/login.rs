@@ -2,7 +2,7 @@
 
 use super::guard::{self, Client, Entered, Fields, Stranger, Way, see_other};
 use super::words_people::{self, Words};
-use super::{Asked, Parameters, Site, frame, html, waiting};
+use super::{Asked, Parameters, Site, frame, html, unreadable, waiting};
 use crate::limit::RETURN_BYTES;
 use crate::people::NotDone;
 use crate::people::gate::LoginRefused;
@@ -230,10 +230,8 @@ pub async fn setup_page(
             setup_form(&asked, &stranger.csrf, &shown, "", None),
         ),
         Ok(Ok(false)) => dead_link(&asked),
-        Ok(Err(_)) | Err(_) => html(
-            StatusCode::SERVICE_UNAVAILABLE,
-            frame::message(asked.words, asked.words.store_unreadable),
-        ),
+        Ok(Err(error)) => unreadable(asked.words, &error),
+        Err(error) => unreadable(asked.words, &error),
     }
 }
 

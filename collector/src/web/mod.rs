@@ -17,7 +17,6 @@ pub mod assets;
 mod bilingual;
 pub mod charts;
 pub mod code;
-pub mod codes;
 pub mod fleet;
 pub mod forms;
 pub mod frame;
@@ -265,21 +264,18 @@ where
             StatusCode::NOT_FOUND,
             frame::message(words, words.not_found),
         ),
-        Ok(Err(error)) => {
-            log::error!("a page cannot be built: {error}");
-            html(
-                StatusCode::SERVICE_UNAVAILABLE,
-                frame::message(words, words.store_unreadable),
-            )
-        }
-        Err(error) => {
-            log::error!("a page cannot be built: {error}");
-            html(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                frame::message(words, words.store_unreadable),
-            )
-        }
+        Ok(Err(error)) => unreadable(words, &error),
+        Err(error) => unreadable(words, &error),
     }
+}
+
+/// What stands there instead of a page, or of what becomes of a form, when the store fails; the log says why.
+fn unreadable(words: &'static Words, error: &dyn core::fmt::Display) -> Response {
+    log::error!("a page cannot be built, or a form carried out: {error}");
+    html(
+        StatusCode::SERVICE_UNAVAILABLE,
+        frame::message(words, words.store_unreadable),
+    )
 }
 
 fn html(status: StatusCode, markup: Markup) -> Response {

@@ -1,6 +1,6 @@
 //! Names of what is measured and lost, in both languages, in the words of docs/GLOSSARY.ja.md and of the codes' texts.
 
-use super::codes::Language;
+use crate::codes::Language;
 use crate::store::LostReason;
 use hansho::frame::kind::Stream;
 use hansho::rule::Quantity;
@@ -174,6 +174,7 @@ pub fn quantity(quantity: Quantity, language: Language) -> &'static str {
         ),
         Quantity::PostsRefused => ("posts refused", "拒否された送信"),
         Quantity::DiskRingFault => ("fault of the disk ring", "ディスクリングの異常"),
+        Quantity::ConfigurationRefused => ("configuration refused", "設定の拒否"),
         Quantity::HostSilence => ("time without a sign of life", "連絡のない時間"),
         Quantity::Reboots => ("reboots", "サーバーの再起動"),
         Quantity::AgentsSilent => ("silent agents of the site", "拠点の無応答の台数"),

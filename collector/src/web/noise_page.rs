@@ -1,12 +1,12 @@
 //! The weekly page: what makes noise, and what to do about each.
 
 use super::Site;
-use super::codes;
 use super::frame::{self, Live, View};
 use super::noise::{Load, Noise, Often, Standing, Week, noise};
 use super::overview::customer_of;
 use super::words_plan::{self as words, Words};
 use crate::clock::DAY_MS;
+use crate::codes;
 use crate::limit::{NOISE_ALERTS, NOISE_BUSY, NOISE_MESSAGES};
 use crate::people::Scope;
 use crate::store::{Agent, Span, StoreError};

@@ -1,8 +1,8 @@
 //! What stands on the first page, as plain values: by customer and system what burns, what is silent, what is taken; all else is
 //! only counted. Pure: whatever it needs is given, and it asks nothing of an agent alone.
 
-use super::codes::{self, Severity};
 use super::life::Life;
+use crate::codes::{self, Severity};
 use crate::handling::silenced;
 use crate::store::window::planned;
 use crate::store::{Acknowledgement, Agent, AlertId, Facts, Place, Silence, StoredAlert, Window};

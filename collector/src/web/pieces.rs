@@ -1,10 +1,10 @@
 //! Pieces that several pages share: whose something is, who has taken it, what is to be done.
 
-use super::codes;
 use super::frame::{self, View};
 use super::overview::{Hush, customer_of};
 use super::reason::Ending;
 use super::words_fleet::{self, Words};
+use crate::codes;
 use crate::config::Response;
 use crate::directory::{Duty, Live, Owner};
 use crate::store::{Acknowledgement, Agent, Note, StoredAlert, Window, WindowKind};

@@ -4,7 +4,8 @@ use super::forms::{Sent, Told, Wrong, begin, carry_out, given, remark, time, tim
 use super::frame::{self, Live, View};
 use super::guard::Fields;
 use super::words_plan::{self as words, Words};
-use super::{Site, codes, pieces, places};
+use super::{Site, pieces, places};
+use crate::codes;
 use crate::handling::silence::{self, NewSilence, described};
 use crate::handling::{self, Fault, Refused, transact};
 use crate::people::Action;

@@ -1,6 +1,5 @@
 //! The page of one system: whose it is, what burns, its agents, windows and notes.
 
-use super::codes::Language;
 use super::fleet::{self, Loaded};
 use super::forms::{self, Sent, Told, carry_out};
 use super::frame::{self, Live, View};
@@ -9,6 +8,7 @@ use super::overview::Overview;
 use super::values::{self, Figures};
 use super::words_fleet::{self as words, Words};
 use super::{Site, names, pieces};
+use crate::codes::Language;
 use crate::handling::note;
 use crate::limit::PAGE_AGENTS;
 use crate::people::Action;

@@ -1,10 +1,10 @@
 //! Numbers with their units.
 
-use super::codes::Language;
 use super::frame::View;
 use super::names;
+use crate::codes::Language;
+use crate::notify::render::numbers;
 use crate::store::{ClockQuality, Dated};
-use hansho::limit::TIME_LEFT_NEVER_S;
 use hansho::rule::{Quantity, Unit};
 use hansho::sample::{Field, Reading};
 
@@ -39,7 +39,7 @@ pub fn share(part: u64, whole: u64) -> Option<u64> {
 
 /// A value in the unit of its quantity; with its share where a total is known.
 #[must_use]
-pub fn value(quantity: u8, value: u64, total: Option<u64>) -> String {
+pub fn value(language: Language, quantity: u8, value: u64, total: Option<u64>) -> String {
     let Some(quantity) = Quantity::from_number(quantity) else {
         return value.to_string();
     };
@@ -49,14 +49,15 @@ pub fn value(quantity: u8, value: u64, total: Option<u64>) -> String {
             None => memory(value),
         },
         Unit::Permille => percent(value),
-        Unit::PerSecond => format!("{value}/s"),
+        Unit::PerSecond => match language {
+            Language::Ja => format!("{value}/秒"),
+            Language::En => format!("{value}/s"),
+        },
         Unit::Count => value.to_string(),
         Unit::Centi => format!("{}.{:02}", value / 100, value % 100),
-        Unit::Milliseconds => format!("{value} ms"),
-        Unit::Seconds => format!("{value} s"),
-        // Nothing grows.
-        Unit::TimeLeft if value >= TIME_LEFT_NEVER_S => "∞".to_owned(),
-        Unit::TimeLeft => format!("{} h {} min", value / 3600, value / 60 % 60),
+        Unit::Milliseconds => numbers::span(language, value),
+        Unit::Seconds => numbers::span(language, value.saturating_mul(1000)),
+        Unit::TimeLeft => numbers::time_left(language, value),
     }
 }
 
@@ -139,4 +140,22 @@ pub fn fields(
         });
         (names::of(name, language), text)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_written_as_people_say_it() {
+        for (quantity, number, ja, en) in [
+            (Quantity::TickLate, 181_000, "3分1秒", "3 min 1 s"),
+            (Quantity::ClockStep, 2500, "2.5秒", "2.5 s"),
+            (Quantity::ForwardSilence, 7500, "2時間5分", "2 h 5 min"),
+        ] {
+            let quantity = quantity.number();
+            assert_eq!(value(Language::Ja, quantity, number, None), ja);
+            assert_eq!(value(Language::En, quantity, number, None), en);
+        }
+    }
 }

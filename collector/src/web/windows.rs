@@ -1,11 +1,11 @@
 //! Windows: what is announced, the form that announces, and the buttons that end one.
 
-use super::codes::Language;
 use super::forms::{Sent, Told, Wrong, begin, carry_out, given, time};
 use super::frame::{self, Live, View};
 use super::guard::Fields;
 use super::words_plan::{self as words, Words};
 use super::{Site, places};
+use crate::codes::Language;
 use crate::handling::window::{self, NewWindow, What, described};
 use crate::handling::{self, Fault, Refused, moment, transact};
 use crate::limit::REMARK_CHARACTERS;

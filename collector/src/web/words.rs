@@ -1,6 +1,6 @@
 //! The words of the pages in both languages. What a code means stands in the registry, not here.
 
-use super::codes::Language;
+use crate::codes::Language;
 
 /// The words of one language.
 #[derive(Debug)]

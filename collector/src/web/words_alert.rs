@@ -1,7 +1,7 @@
 //! The words of an alert's page: what happened, who was told and why.
 
 use super::bilingual::bilingual;
-use super::codes::{self, Language};
+use crate::codes::{self, Language};
 use crate::store::{
     AckEnding, BackCause, BootReason, DoubleSign, EventKind, Outcome, Presumed, Reason, Sending,
     SilenceCause, Via,

@@ -1,7 +1,7 @@
 //! The words of the fleet, of systems and of agents.
 
 use super::bilingual::bilingual;
-use super::codes::Language;
+use crate::codes::Language;
 
 bilingual! {
     skip: "本文へ", "Skip to the content";
@@ -12,6 +12,8 @@ bilingual! {
     silences: "通知停止", "Silences";
     noise: "週間", "Weekly";
     live_lost: "自動更新が途切れています。再接続しています。", "Live updates are interrupted; reconnecting.";
+    live_out: "ログインが切れたか、権限が変わりました。このままでは送信できません。入力中の内容を控えてから、ページを開き直す必要があります。", "Your login ended, or what it lets you see changed. Note what you are typing, then open the page again.";
+    live_again: "開き直す", "Open again";
     errors: "エラー", "Errors";
     warnings: "警告", "Warnings";
     untaken: "未対応", "Not taken";

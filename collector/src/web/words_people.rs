@@ -1,6 +1,6 @@
 //! The words of login, accounts and tokens, in both languages.
 
-use super::codes::Language;
+use crate::codes::Language;
 use crate::people::password::Weak;
 use crate::people::{NotDone, Role};
 

@@ -1,7 +1,7 @@
 //! The words of forms, windows, silences, codes and the weekly page.
 
 use super::bilingual::bilingual;
-use super::codes::Language;
+use crate::codes::Language;
 use crate::handling::Refused;
 
 bilingual! {

@@ -1,41 +1,15 @@
-// Walks the collector's pages in Debian's chromium as people do at night. What is to happen on the host is asked of the test by a
-// line on stdout, and done when a line comes back on stdin.
-import { createInterface } from "node:readline";
+// Walks the collector's pages in Debian's chromium as people do at night.
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
-import { chromium } from "playwright-core";
+import { browser, host, login, must, open, shot, text } from "./common.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const { BASE, SHOTS, PASSWORD, CHROMIUM } = process.env;
-const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-const host = async (what) => {
-  console.log(what);
-  const { value } = await answers.next();
-  if (value === undefined) throw new Error("the test is gone");
-  return value;
-};
-const must = (holds, what) => {
-  if (!holds) throw new Error(`must be: ${what}`);
-  console.error(`ok: ${what}`);
-};
-
-const browser = await chromium.launch({
-  executablePath: CHROMIUM,
-  args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync"],
-});
-const open = async (options) => {
-  // The pages forbid every script but their own; axe is put in by the browser's own means.
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, locale: "ja-JP", ...options, bypassCSP: true });
-  context.setDefaultTimeout(20000);
-  return context;
-};
+const { BASE } = process.env;
 const faults = [];
 const watch = (page) => {
   page.on("pageerror", (error) => faults.push(`${page.url()}: ${error}`));
   page.on("console", (line) => { if (line.type() === "error" && !/401|422|404/.test(line.text())) faults.push(`${page.url()}: ${line.text()}`); });
 };
-const shot = (page, name, full = true) => page.screenshot({ path: `${SHOTS}/${name}.png`, fullPage: full });
 let looked = 0;
 const accessible = async (page, what) => {
   await page.evaluate(axe);
@@ -48,15 +22,6 @@ const accessible = async (page, what) => {
   if (found.length > 0) throw new Error(`axe on ${what} (${page.url()}):\n${found.join("\n")}`);
   looked += 1;
 };
-const login = async (page) => {
-  await page.goto(`${BASE}/`);
-  must(new URL(page.url()).pathname === "/login", "whoever is not logged in is led to the login");
-  await page.fill("input[name=name]", "sato");
-  await page.fill("input[name=password]", PASSWORD);
-  await page.click("main button");
-  await page.waitForURL(`${BASE}/`);
-};
-const text = async (page) => (await page.textContent("body")).replace(/\s+/g, " ");
 
 // 1. Login and fleet.
 const context = await open({});

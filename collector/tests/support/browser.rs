@@ -25,7 +25,7 @@ use hansho_collector::store::{MemoryStore, Store, Via};
 use hansho_collector::web::{self, Site};
 use hansho_collector::zone::Zone;
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
@@ -42,6 +42,8 @@ pub struct Served {
     /// On the same store; it counts failed logins of its own.
     pub gate: Gate,
     now: fn() -> WallTime,
+    /// While it is there, streams of open pages stay open.
+    _told: watch::Sender<u64>,
     _stop: watch::Sender<bool>,
     _runtime: Runtime,
 }
@@ -64,6 +66,7 @@ fn start(now: fn() -> WallTime, settings: Settings, more: &str) -> Served {
     let shared = || Arc::clone(&store) as Arc<dyn Store>;
     // There is no writer: /healthz says 503 at once.
     let (queue, _) = sync_channel(4);
+    let (told, newest) = watch::channel(0);
     let site = Site {
         store: shared(),
         writing: shared(),
@@ -74,7 +77,7 @@ fn start(now: fn() -> WallTime, settings: Settings, more: &str) -> Served {
         now,
         zone: Zone::fixed("+09:00").unwrap(),
         current: super::support::current(more),
-        newest: watch::channel(0).1,
+        newest,
         masters: super::support::masters(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -93,6 +96,7 @@ fn start(now: fn() -> WallTime, settings: Settings, more: &str) -> Served {
         gate: Gate::new(shared(), shared(), Settings::default()),
         store,
         now,
+        _told: told,
         _stop: stop,
         _runtime: runtime,
     }
@@ -144,11 +148,7 @@ impl Served {
     }
 
     pub fn browser(&self) -> Browser {
-        Browser {
-            address: self.address,
-            cookies: BTreeMap::new(),
-            headers: Vec::new(),
-        }
+        Browser::at(self.address)
     }
 
     /// A browser that is logged in.
@@ -227,21 +227,66 @@ pub fn form(fields: &[(&str, &str)]) -> String {
     pairs.join("&")
 }
 
-impl Browser {
-    pub fn header(&mut self, name: &str, value: &str) {
-        self.headers.push((name.to_owned(), value.to_owned()));
+/// The stream of an open page.
+pub struct Stream(BufReader<TcpStream>);
+
+impl Stream {
+    /// The next event and its data; `None` at the end of the stream.
+    pub fn next(&mut self) -> Option<(String, String)> {
+        let (mut event, mut data) = (String::new(), String::new());
+        loop {
+            let mut line = String::new();
+            if self.0.read_line(&mut line).unwrap() == 0 {
+                return None;
+            }
+            let line = line.trim_end();
+            if let Some(name) = line.strip_prefix("event: ") {
+                event = name.to_owned();
+            } else if let Some(text) = line.strip_prefix("data: ") {
+                data = text.to_owned();
+            } else if line.is_empty() && !event.is_empty() {
+                return Some((event, data));
+            }
+        }
     }
 
-    pub fn send(&mut self, method: &str, path: &str, more: &[(&str, &str)], body: &str) -> Answer {
+    /// All events up to the end of the stream.
+    pub fn rest(&mut self) -> Vec<String> {
+        core::iter::from_fn(|| self.next().map(|(event, _)| event)).collect()
+    }
+}
+
+impl Browser {
+    pub fn at(address: SocketAddr) -> Self {
+        Self {
+            address,
+            cookies: BTreeMap::new(),
+            headers: Vec::new(),
+        }
+    }
+
+    /// Opens `/live`, as a page does.
+    pub fn live(&self) -> Stream {
         let mut stream = TcpStream::connect(self.address).unwrap();
+        // What a test may hang, no measure of anything.
         stream
             .set_read_timeout(Some(Duration::from_secs(60)))
             .unwrap();
+        stream
+            .write_all(self.head("GET", "/live").as_bytes())
+            .unwrap();
+        stream.write_all(b"\r\n").unwrap();
+        let mut stream = BufReader::new(stream);
+        let mut status = String::new();
+        stream.read_line(&mut status).unwrap();
+        assert!(status.starts_with("HTTP/1.1 200"), "{status}");
+        Stream(stream)
+    }
+
+    /// The first lines of a request.
+    fn head(&self, method: &str, path: &str) -> String {
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: c\r\nConnection: close\r\n");
         for (name, value) in &self.headers {
-            head += &format!("{name}: {value}\r\n");
-        }
-        for (name, value) in more {
             head += &format!("{name}: {value}\r\n");
         }
         if !self.cookies.is_empty() {
@@ -251,6 +296,22 @@ impl Browser {
                 .map(|(name, value)| format!("{name}={value}"))
                 .collect();
             head += &format!("Cookie: {}\r\n", pairs.join("; "));
+        }
+        head
+    }
+
+    pub fn header(&mut self, name: &str, value: &str) {
+        self.headers.push((name.to_owned(), value.to_owned()));
+    }
+
+    pub fn send(&mut self, method: &str, path: &str, more: &[(&str, &str)], body: &str) -> Answer {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(60)))
+            .unwrap();
+        let mut head = self.head(method, path);
+        for (name, value) in more {
+            head += &format!("{name}: {value}\r\n");
         }
         head += &format!("Content-Length: {}\r\n\r\n", body.len());
         stream.write_all(head.as_bytes()).unwrap();

@@ -125,6 +125,30 @@ pub(super) static TEXTS: &[Text] = &[
             inventory of the host.",
     },
     Text {
+        number: 8006,
+        meaning: "The agent was given a configuration that it cannot take. The one that it took last stays in \
+            force.",
+        impact: "This host is watched as before. What was to be changed is not changed: new levels, addresses \
+            or rules do not act.",
+        cause: "Presumed: a slip in agent.toml or in a file of agent.d, a file that the agent may not read, or a \
+            file that was left half written.",
+        system_action: "hansho goes on with what it took last, also over a restart, and names every fault in \
+            its log. It reads the files again only when it is told to or started.",
+        operator_action: &[
+            "Read which configuration is in force and the first fault of the other: `hansho status`.",
+            "List all faults with file, line and key: `hansho check`.",
+            "Ask who changed settings of this host last, and give them the list.",
+            "Do not mend the files in a hurry and do not put them back; the host is watched meanwhile.",
+            "If the change was made for an incident that goes on now, call the administrator at once.",
+        ],
+        administrator_action: "Mend each line that was named until the check finds none, then have the files \
+            read with systemctl reload hansho. Where a tool distributes them, mend its source first.",
+        clear: "Ends when the agent has taken a configuration. It does not say that the one taken is the one \
+            that was meant.",
+        evidence: "Start and end are recorded, and the rules in force with file and line of each. The faults \
+            stand in the agent's log.",
+    },
+    Text {
         number: 8007,
         meaning: "The collector refused single records of this agent, each by its number and with a reason. \
             Only these were set aside.",

@@ -6,7 +6,7 @@ mod load;
 
 use crate::Subcommand;
 use crate::process::{Failure, io_at};
-use crate::site::{ACCOUNT, AGENT, Programs, SYSTEM, Site};
+use crate::site::{ACCOUNT, AGENT, Agent, Plan, Programs, SYSTEM, Site};
 use levels::{AFTER, HOLD_S, Levels};
 use load::Load;
 use serde_json::{Value, json};
@@ -113,16 +113,24 @@ fn demo(options: &Options) -> Result<(), Failure> {
         Some(file) => std::fs::read_to_string(file).map_err(io_at(file.display().to_string()))?,
         None => String::new(),
     };
-    let mut site = Site::start_collector(programs, options.port, options.keep, &tables)?;
+    let plan = Plan {
+        port: options.port,
+        keep: options.keep,
+        tables: &tables,
+        ..Plan::default()
+    };
+    let mut site = Site::start_collector(programs, &plan)?;
     let levels =
         Levels::of_this_host(&mut site.agent_command(&["sample", "--count", "1", "--json"]))?;
-    site.start_agent(
-        "post_interval = \"2s\"",
-        &format!(
+    site.start_agent(&Agent {
+        log: true,
+        spool: "disk_size = \"1MiB\"",
+        forward: "post_interval = \"2s\"",
+        tables: &format!(
             "# The demo's own: quicker than the defaults, and not for a server.\n[sample]\ninterval = \"500ms\"\ncounters_interval = \"1s\"\nreport_interval = \"1s\"\n{}",
             levels.rules()
         ),
-    )?;
+    })?;
     tell(options, &site, &levels);
     let load = watch(options, &mut site, &levels, &stop)?;
     println!("stopping the agent, then the collector ...");

@@ -13,8 +13,8 @@ mod wire;
 
 use crate::Subcommand;
 use crate::process::Failure;
+use crate::site::Programs;
 use report::{Cost, Report};
-use stage::Stage;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -96,10 +96,11 @@ fn seconds(text: &str, least: u64) -> Result<Duration, Failure> {
 }
 
 fn measure(options: &Options) -> Result<(), Failure> {
-    let binaries = stage::build(options.gnu)?;
-    let mut stage = Stage::start(&binaries, options.post)?;
+    let (programs, target) = Programs::release(options.gnu)?;
+    let sizes = stage::sizes(&programs)?;
+    let mut site = stage::start(programs, options.post)?;
     std::thread::sleep(WARM_UP);
-    let pids = stage.processes()?;
+    let pids = stage::processes(&site)?;
     let mut floor = floor::start(&floor::held_by(pids.watcher)?)?;
 
     let named = [
@@ -110,7 +111,7 @@ fn measure(options: &Options) -> Result<(), Failure> {
         floor.id(),
     ];
     let before = cpu::nanoseconds(&named)?;
-    let mut wire = wire::Counter::start(stage.port)?;
+    let mut wire = wire::Counter::start(site.ingest().port())?;
     let begun = Instant::now();
     while begun.elapsed() < options.length {
         std::thread::sleep(
@@ -122,10 +123,10 @@ fn measure(options: &Options) -> Result<(), Failure> {
     let after = cpu::nanoseconds(&named)?;
     floor.stop();
 
-    if stage.processes()? != pids {
-        return Err(Failure::Check(
-            "a process of the agent was restarted meanwhile: see its log in target/footprint"
-                .to_owned(),
+    if stage::processes(&site)? != pids {
+        return Err(site.told(
+            "a process of the agent was restarted meanwhile",
+            "agent.log",
         ));
     }
     let cost = |which: usize| -> Result<Cost, Failure> {
@@ -142,16 +143,17 @@ fn measure(options: &Options) -> Result<(), Failure> {
         .map_or(0, |(after, before)| after.saturating_sub(*before));
     let wire = wire.counted();
     // The watcher writes what it had gathered when it stops, so the ring is read after that.
-    let ring = stage.stop_agent()?;
+    site.stop_agent()?;
+    let ring = site.memory_ring()?;
     let report = Report {
-        target: binaries.target.clone(),
+        target,
         seconds: elapsed.as_secs_f64(),
         post: options.post,
         watcher,
         keeper,
         forwarder,
         collector,
-        binaries: binaries.sizes()?,
+        binaries: sizes,
         floor_us_per_s: per_second(floor_ns, elapsed) / 1000.0,
         wire_bytes_per_s: per_second(wire.bytes, elapsed),
         connections: wire.connections,

@@ -1,16 +1,20 @@
 //! A site for a while: a collector and an agent of this host, in directories and on ports of their own.
 //!
-//! [`child`] starts and stops programs, [`http`] fetches pages, [`ring`] reads what the agent wrote. Whatever happens,
+//! [`programs`] builds them, [`child`] starts and stops them, [`certificate`] is for TLS, [`http`] fetches pages, [`ring`] reads what
+//! the agent wrote. Whatever happens,
 //! a [`Site`] that is dropped leaves no process behind, and no file unless it is to be kept.
 
+mod certificate;
 mod child;
 mod http;
+mod programs;
 mod ring;
 
 pub(crate) use child::Running;
+pub(crate) use programs::Programs;
 pub(crate) use ring::Written;
 
-use crate::process::{Failure, cargo, io_at, output, run};
+use crate::process::{Failure, io_at, output};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::fs::{self, DirBuilder, File};
@@ -34,58 +38,30 @@ const STOP_AGENT: Duration = Duration::from_secs(16);
 /// What the collector takes at most: requests under way, and the writer's queue.
 const STOP_COLLECTOR: Duration = Duration::from_secs(15);
 
-/// The programs of a site.
-#[derive(Clone, Debug)]
-pub(crate) struct Programs {
-    directory: PathBuf,
+/// What the collector is started with.
+#[derive(Debug, Default)]
+pub(crate) struct Plan<'p> {
+    /// Port of its pages on loopback; 0: any that is free.
+    pub(crate) port: u16,
+    /// Agents come over TLS, with a certificate of an authority of the site's own.
+    pub(crate) tls: bool,
+    /// The site's files stay when it ends.
+    pub(crate) keep: bool,
+    /// Further tables of its configuration.
+    pub(crate) tables: &'p str,
 }
 
-impl Programs {
-    /// Builds agent and collector, optimised or not, and says where they are.
-    ///
-    /// # Errors
-    /// They do not build.
-    pub(crate) fn build(release: bool) -> Result<Self, Failure> {
-        let mut build = cargo();
-        build.args(["build", "--quiet", "-p", "hansho", "-p", "hansho-collector"]);
-        build.args(["--bins"]);
-        build.args(release.then_some("--release"));
-        run(&mut build)?;
-        let metadata = output(cargo().args(["metadata", "--no-deps", "--format-version", "1"]))?;
-        let metadata = json(&metadata)?;
-        let target = metadata
-            .get("target_directory")
-            .and_then(Value::as_str)
-            .ok_or_else(|| Failure::Check("cargo metadata names no target directory".to_owned()))?;
-        let profile = if release { "release" } else { "debug" };
-        Ok(Self {
-            directory: Path::new(target).join(profile),
-        })
-    }
-
-    /// Those beside this program: what was built last with the same profile.
-    ///
-    /// # Errors
-    /// One is not there.
-    pub(crate) fn beside_us() -> Result<Self, Failure> {
-        let ours = std::env::current_exe().map_err(io_at("this program"))?;
-        let directory = ours.parent().unwrap_or(Path::new(".")).to_path_buf();
-        for program in ["hansho", "hanshod", "hansho-collector"] {
-            let path = directory.join(program);
-            if !path.is_file() {
-                return Err(Failure::Missing {
-                    what: path.display().to_string(),
-                    install: "cargo build --workspace".to_owned(),
-                });
-            }
-        }
-        Ok(Self { directory })
-    }
-
-    /// One of them.
-    pub(crate) fn command(&self, program: &str) -> Command {
-        Command::new(self.directory.join(program))
-    }
+/// What the agent is configured with, besides what the site itself decides: key, rings, and whereto.
+#[derive(Debug, Default)]
+pub(crate) struct Agent<'a> {
+    /// It writes transitions into `transitions.log`.
+    pub(crate) log: bool,
+    /// Further lines of its table `[spool]`.
+    pub(crate) spool: &'a str,
+    /// Further lines of its table `[forward]`.
+    pub(crate) forward: &'a str,
+    /// Further tables.
+    pub(crate) tables: &'a str,
 }
 
 /// A collector and an agent.
@@ -102,21 +78,22 @@ pub(crate) struct Site {
     password: String,
     /// With which we look at the pages ourselves.
     token: String,
+    tls: bool,
     keep: bool,
 }
 
 impl Site {
-    /// Makes the directories, adds the agent to the collector and starts the collector, with its pages on loopback at
-    /// `port` (0: any that is free); `tables` are further tables of its configuration.
+    /// Makes the directories, adds the agent to the collector and starts the collector.
     ///
     /// # Errors
     /// Something cannot be made or started.
-    pub(crate) fn start_collector(
-        programs: Programs,
-        port: u16,
-        keep: bool,
-        tables: &str,
-    ) -> Result<Self, Failure> {
+    pub(crate) fn start_collector(programs: Programs, plan: &Plan<'_>) -> Result<Self, Failure> {
+        let Plan {
+            port,
+            tls,
+            keep,
+            tables,
+        } = *plan;
         let name = format!("hansho-site-{}", std::process::id());
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut site = Self {
@@ -130,14 +107,21 @@ impl Site {
             pages: nowhere,
             password: String::new(),
             token: String::new(),
+            tls,
             keep,
         };
         private_directory(&site.directory)?;
         private_directory(&site.memory_directory)?;
+        let certificate = if tls {
+            certificate::write(&site.directory)?;
+            "certificate = \"server.pem\"\nkey = \"server.key\"\n"
+        } else {
+            ""
+        };
         site.write(
             "collector.toml",
             &format!(
-                "config_version = 1\n\n[ingest]\nlisten = \"127.0.0.1:0\"\n\n[pages]\nlisten = \"127.0.0.1:{port}\"\n\n\
+                "config_version = 1\n\n[ingest]\nlisten = \"127.0.0.1:0\"\n{certificate}\n[pages]\nlisten = \"127.0.0.1:{port}\"\n\n\
                  [store]\ndirectory = \"store\"\n\n{tables}"
             ),
         )?;
@@ -188,22 +172,38 @@ impl Site {
         Ok(())
     }
 
-    /// Starts the agent, configured by `tables` besides what the site itself decides: key, rings, and whereto.
-    /// `forward` are further lines of its table `[forward]`.
+    /// Starts the agent.
     ///
     /// # Errors
     /// The configuration is refused, or the agent not started.
-    pub(crate) fn start_agent(&mut self, forward: &str, tables: &str) -> Result<(), Failure> {
-        let [key, log, spool] =
-            ["agent.key", "transitions.log", "spool"].map(|name| quoted(&self.file(name)));
+    pub(crate) fn start_agent(&mut self, agent: &Agent<'_>) -> Result<(), Failure> {
+        let [key, spool] = ["agent.key", "spool"].map(|name| quoted(&self.file(name)));
         let memory = quoted(&self.memory_directory);
+        let log = if agent.log {
+            format!("log_file = {}\n", quoted(&self.file("transitions.log")))
+        } else {
+            String::new()
+        };
+        let whereto = if self.tls {
+            let authority = quoted(&self.file("ca.pem"));
+            format!(
+                "urls = [\"https://{}/\"]\nca_file = {authority}\n",
+                self.ingest
+            )
+        } else {
+            format!("urls = [\"http://{}/\"]\n", self.ingest)
+        };
+        let Agent {
+            spool: lines,
+            forward,
+            tables,
+            ..
+        } = agent;
         self.write(
             "agent.toml",
             &format!(
-                "config_version = 1\n\n[agent]\nkey_file = {key}\nlog_file = {log}\n\n[spool]\ndirectory = {spool}\n\
-                 disk_size = \"1MiB\"\nmemory_directory = {memory}\n\n[forward]\nurls = [\"http://{}/\"]\n{forward}\n\
-                 {tables}",
-                self.ingest
+                "config_version = 1\n\n[agent]\nkey_file = {key}\n{log}\n[spool]\ndirectory = {spool}\n\
+                 memory_directory = {memory}\n{lines}\n\n[forward]\n{whereto}{forward}\n\n{tables}"
             ),
         )?;
         let config = self.file("agent.toml");
@@ -216,14 +216,14 @@ impl Site {
 
     /// `hansho` with `words`.
     pub(crate) fn agent_command(&self, words: &[&str]) -> Command {
-        let mut command = self.programs.command("hansho");
+        let mut command = Command::new(self.programs.of_agent("hansho"));
         command.args(words);
         command
     }
 
     /// `hansho-collector` with `words` and the site's configuration.
     pub(crate) fn collector_command(&self, words: &[&str]) -> Command {
-        let mut command = self.programs.command("hansho-collector");
+        let mut command = Command::new(self.programs.collector());
         command.arg("--config").arg(self.file("collector.toml"));
         command.args(words);
         command
@@ -232,6 +232,30 @@ impl Site {
     /// A file of the site.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.directory.join(name)
+    }
+
+    /// The keeper's process id, while the agent runs.
+    pub(crate) fn agent_id(&self) -> Option<u32> {
+        self.agent.as_ref().map(Running::id)
+    }
+
+    /// The collector's process id, while it runs.
+    pub(crate) fn collector_id(&self) -> Option<u32> {
+        self.collector.as_ref().map(Running::id)
+    }
+
+    /// Where agents post to.
+    pub(crate) fn ingest(&self) -> SocketAddr {
+        self.ingest
+    }
+
+    /// The agent's memory ring as it is.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(crate) fn memory_ring(&self) -> Result<Vec<u8>, Failure> {
+        let ring = self.memory_directory.join("memory.ring");
+        fs::read(&ring).map_err(io_at(ring.display().to_string()))
     }
 
     /// Where the pages are.
@@ -310,7 +334,7 @@ impl Site {
     }
 
     /// A failure with the end of a log, which is gone with the site.
-    fn told(&self, what: &str, log: &str) -> Failure {
+    pub(crate) fn told(&self, what: &str, log: &str) -> Failure {
         let text = fs::read_to_string(self.file(log)).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         let last = lines.len().saturating_sub(10);

@@ -1,15 +1,15 @@
 //! The commands on the store.
 
-use super::super::{configuration_of, one_agent, print, store_failure};
-use super::line::{Line, command};
+use super::super::line::Line;
+use super::super::{acting, fault_failure, one_agent, print, store_failure};
 use crate::api::{places, silences, windows};
 use crate::clock;
-use crate::exit::{FAILURE, Failure, USAGE};
+use crate::exit::{Failure, USAGE};
 use crate::handling::acknowledge::TakenHow;
 use crate::handling::silence::{self, NewSilence};
 use crate::handling::window::{self, DAYS, NewWindow, What};
 use crate::handling::{
-    Ask, Fault, acknowledge, audit, link, moment, note, release, transact, view,
+    Ask, Fault, Who, acknowledge, audit, link, moment, note, release, transact, view,
 };
 use crate::keys;
 use crate::store::rows::AllRows;
@@ -21,18 +21,6 @@ use crate::zone::Zone;
 use hansho::clock::WallTime;
 use serde_json::Value as Json;
 use std::path::Path;
-
-fn failure(fault: &Fault) -> Failure {
-    match fault {
-        Fault::Refused(refused) => Failure::new(FAILURE, refused.to_string()),
-        Fault::Store(error) => store_failure(error),
-    }
-}
-
-fn number(what: &str, text: &str) -> Result<u64, Failure> {
-    text.parse()
-        .map_err(|_| Failure::new(USAGE, format!("{what} {text:?}: a number is needed")))
-}
 
 fn alert_id(text: &str) -> Result<AlertId, Failure> {
     text.parse().map_err(|()| {
@@ -100,7 +88,7 @@ impl<'l> Desk<'l> {
         line: &'l Line,
         open: fn(&Path) -> Result<SqliteStore, StoreError>,
     ) -> Result<Self, Failure> {
-        let config = configuration_of(line.get("config").map(Path::new))?;
+        let config = line.configuration()?;
         let store = open(&config.directory).map_err(|error| store_failure(&error))?;
         Ok(Self {
             line,
@@ -114,14 +102,14 @@ impl<'l> Desk<'l> {
         &self,
         work: impl FnMut(&mut dyn AllRows) -> Result<T, Fault>,
     ) -> Result<T, Failure> {
-        transact(&self.store, work).map_err(|fault| failure(&fault))
+        transact(&self.store, work).map_err(|fault| fault_failure(&fault))
     }
 
     fn look<T>(
         &self,
         work: impl FnMut(&mut dyn AllRows) -> Result<T, Fault>,
     ) -> Result<T, Failure> {
-        view(&self.store, work).map_err(|fault| failure(&fault))
+        view(&self.store, work).map_err(|fault| fault_failure(&fault))
     }
 
     /// The moment that an option gives, times of the day being the next after `after`.
@@ -141,6 +129,16 @@ impl<'l> Desk<'l> {
     fn needed_moment(&self, option: &str, after: WallTime) -> Result<WallTime, Failure> {
         self.line.need(option)?;
         Ok(self.moment(option, after)?.unwrap_or(after))
+    }
+
+    fn who(&self) -> Result<Who, Failure> {
+        Ok(acting(self.line.need("by")?))
+    }
+
+    fn number(&self, name: &str) -> Result<u64, Failure> {
+        let text = self.line.need(name)?;
+        text.parse()
+            .map_err(|_| Failure::new(USAGE, format!("{name} {text:?}: a number is needed")))
     }
 
     fn show(&self, moment: WallTime) -> String {
@@ -185,8 +183,8 @@ impl<'l> Desk<'l> {
         }
     }
 
-    pub(super) fn ack(&self, alert: &str) -> Result<(), Failure> {
-        let (who, id) = (self.line.who()?, alert_id(alert)?);
+    pub(super) fn ack(&self) -> Result<(), Failure> {
+        let (who, id) = (self.who()?, alert_id(self.line.need("ALERT")?)?);
         let ask = Ask {
             expected_recovery: self.moment("recovery", self.now)?,
             next_report: self.moment("next-report", self.now)?,
@@ -218,8 +216,8 @@ impl<'l> Desk<'l> {
         print(&format!("{text}\n"))
     }
 
-    pub(super) fn release(&self, alert: &str) -> Result<(), Failure> {
-        let (who, id) = (self.line.who()?, alert_id(alert)?);
+    pub(super) fn release(&self) -> Result<(), Failure> {
+        let (who, id) = (self.who()?, alert_id(self.line.need("ALERT")?)?);
         let said = self.line.get("text").unwrap_or_default();
         let ended = self.decide(|rows| release(rows, &who, id, said, self.now))?;
         print(&format!(
@@ -229,7 +227,7 @@ impl<'l> Desk<'l> {
     }
 
     pub(super) fn silence_add(&self) -> Result<(), Failure> {
-        let who = self.line.who()?;
+        let who = self.who()?;
         let given = self.given()?;
         let from = self.moment("from", self.now)?.unwrap_or(self.now);
         let new = NewSilence {
@@ -291,7 +289,7 @@ impl<'l> Desk<'l> {
 
     pub(super) fn silence_list(&self) -> Result<(), Failure> {
         let since = self.since();
-        let silences = self.look(|rows| silence::list(rows, &command("list"), since))?;
+        let silences = self.look(|rows| silence::list(rows, &acting("list"), since))?;
         self.print_list(
             &silences,
             |silence| silences::json(silence, self.now),
@@ -299,14 +297,14 @@ impl<'l> Desk<'l> {
         )
     }
 
-    pub(super) fn silence_end(&self, id: &str) -> Result<(), Failure> {
-        let (who, id) = (self.line.who()?, number("ID", id)?);
+    pub(super) fn silence_end(&self) -> Result<(), Failure> {
+        let (who, id) = (self.who()?, self.number("ID")?);
         let ended = self.decide(|rows| silence::end(rows, &who, id, self.now))?;
         print(&format!("{}\n", self.silence_line(&ended)))
     }
 
     pub(super) fn window_add(&self) -> Result<(), Failure> {
-        let who = self.line.who()?;
+        let who = self.who()?;
         let kind = match self.line.need("kind")? {
             "maintenance" => WindowKind::Maintenance,
             "event" => WindowKind::Event,
@@ -414,7 +412,7 @@ impl<'l> Desk<'l> {
 
     pub(super) fn window_list(&self) -> Result<(), Failure> {
         let since = self.since();
-        let windows = self.look(|rows| window::list(rows, &command("list"), since))?;
+        let windows = self.look(|rows| window::list(rows, &acting("list"), since))?;
         self.print_list(
             &windows,
             |window| windows::json(window, self.now),
@@ -422,8 +420,8 @@ impl<'l> Desk<'l> {
         )
     }
 
-    pub(super) fn window_end(&self, id: &str) -> Result<(), Failure> {
-        let (who, id) = (self.line.who()?, number("ID", id)?);
+    pub(super) fn window_end(&self) -> Result<(), Failure> {
+        let (who, id) = (self.who()?, self.number("ID")?);
         let what = if self.line.flag("for-good") {
             What::Series
         } else {
@@ -433,8 +431,9 @@ impl<'l> Desk<'l> {
         print(&format!("{}\n", self.window_line(&ended)))
     }
 
-    fn note_on(&self, kind: &str, target: &str) -> Result<NoteOn, Failure> {
-        match kind {
+    fn note_on(&self) -> Result<NoteOn, Failure> {
+        let target = self.line.need("TARGET")?;
+        match self.line.need("KIND")? {
             "alert" => Ok(NoteOn::Alert(alert_id(target)?)),
             "agent" => Ok(NoteOn::Agent(one_agent(&self.store, target)?.id)),
             "system" => {
@@ -451,16 +450,17 @@ impl<'l> Desk<'l> {
         }
     }
 
-    pub(super) fn note_add(&self, kind: &str, target: &str) -> Result<(), Failure> {
-        let (who, text) = (self.line.who()?, self.line.need("text")?);
-        let on = self.note_on(kind, target)?;
+    pub(super) fn note_add(&self) -> Result<(), Failure> {
+        let (who, text) = (self.who()?, self.line.need("text")?);
+        let on = self.note_on()?;
         let note = self.decide(|rows| note::add(rows, &who, &on, text, self.now))?;
+        let (kind, target) = (self.line.need("KIND")?, self.line.need("TARGET")?);
         print(&format!("note {} on {kind} {target}\n", note.number))
     }
 
-    pub(super) fn note_list(&self, kind: &str, target: &str) -> Result<(), Failure> {
-        let on = self.note_on(kind, target)?;
-        let notes = self.look(|rows| note::list(rows, &command("list"), &on))?;
+    pub(super) fn note_list(&self) -> Result<(), Failure> {
+        let on = self.note_on()?;
+        let notes = self.look(|rows| note::list(rows, &acting("list"), &on))?;
         self.print_list(&notes, places::note, |note| {
             let text = note.text.replace('\n', "\n  ");
             format!("{} {}:\n  {text}", self.show(note.at), note.by)
@@ -491,7 +491,7 @@ impl<'l> Desk<'l> {
     }
 
     pub(super) fn link_rotate(&self) -> Result<(), Failure> {
-        let (who, random) = (self.line.who()?, keys::random()?);
+        let (who, random) = (self.who()?, keys::random()?);
         let secret = self.decide(|rows| Ok(link::rotate(rows, &who, random, self.now)?))?;
         print(&format!(
             "secret {} signs from now on; links of the one before work until they end\n",

@@ -1,9 +1,8 @@
 //! `test-report`: the sheet of an acceptance: which codes were tested on which hosts, and what was not.
 
+use super::super::line::Line;
 use super::super::{print, store_failure};
 use super::report_rows::{Row, Sheet, Tested, Told, sheet};
-use super::{Arguments, Shape};
-use crate::config::Config;
 use crate::exit::{FAILURE, Failure, USAGE};
 use crate::handling::audit::cell;
 use crate::store::{Sending, SqliteStore, Store as _};
@@ -18,13 +17,15 @@ const CSV_HEAD: &str = "\u{feff}customer,system,host,code,name_ja,name_en,result
 ///
 /// # Errors
 /// [`Failure`] where the store cannot be read, or has no such system.
-pub(super) fn report(config: &Config, arguments: &Arguments) -> Result<(), Failure> {
-    let place = arguments
-        .system
-        .as_deref()
-        .and_then(|system| system.split_once('/'));
+pub(in crate::cli) fn report(line: &Line) -> Result<(), Failure> {
+    if line.flag("json") && line.flag("csv") {
+        return Err(Failure::new(USAGE, "--json or --csv, not both"));
+    }
+    let place = line.get("system");
+    let place = place.and_then(|system| system.split_once('/'));
     let (customer, system) =
         place.ok_or_else(|| Failure::new(USAGE, "test-report needs --system CUSTOMER/SYSTEM"))?;
+    let config = line.configuration()?;
     let zone = config.pages.zone.clone().unwrap_or_else(Zone::of_host);
     let store =
         SqliteStore::open_reader(&config.directory).map_err(|error| store_failure(&error))?;
@@ -37,10 +38,13 @@ pub(super) fn report(config: &Config, arguments: &Arguments) -> Result<(), Failu
         return Err(Failure::new(FAILURE, message));
     }
     let sheet = sheet(&store, &agents).map_err(|error| store_failure(&error))?;
-    print(&match arguments.shape {
-        Shape::Text => text((customer, system), &sheet, &zone),
-        Shape::Json => as_json((customer, system), &sheet, &zone),
-        Shape::Csv => csv((customer, system), &sheet, &zone),
+    let whose = (customer, system);
+    print(&if line.flag("json") {
+        as_json(whose, &sheet, &zone)
+    } else if line.flag("csv") {
+        csv(whose, &sheet, &zone)
+    } else {
+        text(whose, &sheet, &zone)
     })
 }
 

@@ -1,15 +1,15 @@
 //! `watch URL`: asks another collector whether all goes on there, and mails when it does not. Two collectors that watch each other
 //! notice what neither can tell of itself.
 
+use super::super::line::Line;
 use super::super::print;
-use super::Arguments;
 use crate::alive::peer::{Peer, Say};
 use crate::clock::{self, Moment};
-use crate::config::value::{is_address, is_url};
+use crate::config::value::{duration_ms, is_address, is_url};
 use crate::config::{Channel, Config, Mail};
 use crate::exit::{CONFIG, Failure, IO, USAGE};
 use crate::keys;
-use crate::limit::SIGNAL_MS;
+use crate::limit::{SIGNAL_MS, WATCH_AFTER, WATCH_EVERY_MS};
 use crate::notify::http::Client;
 use crate::notify::letter::{Letter, Person};
 use crate::notify::outcome::Outcome;
@@ -43,7 +43,19 @@ struct Watching {
 ///
 /// # Errors
 /// [`Failure`] where it cannot start.
-pub(super) fn watch(config: &Config, all: &Arguments, url: &str) -> Result<(), Failure> {
+pub(in crate::cli) fn watch(line: &Line) -> Result<(), Failure> {
+    let url = line.need("URL")?;
+    let every_ms = line.parsed("every", "is a time from 1s to 1d", |text| {
+        duration_ms(text).filter(|ms| (1_000..=86_400_000).contains(ms))
+    })?;
+    let every_ms = every_ms.unwrap_or(WATCH_EVERY_MS);
+    let after = line.parsed("after", "is a number from 1 to 1000", |text| {
+        let after = text.parse().ok();
+        after.filter(|after| (1..=1000).contains(after))
+    })?;
+    let after = after.unwrap_or(WATCH_AFTER);
+    let language = line.language("lang")?.unwrap_or(Language::Ja);
+    let config = &line.configuration()?;
     if !is_url(url) {
         let message = format!("{url:?}: an address like https://collector2.example.jp/healthz");
         return Err(Failure::new(USAGE, message));
@@ -57,10 +69,10 @@ pub(super) fn watch(config: &Config, all: &Arguments, url: &str) -> Result<(), F
     let watching = Watching {
         url: url.to_owned(),
         client,
-        every_ms: all.every_ms,
-        language: all.language,
+        every_ms,
+        language,
         zone: config.pages.zone.clone().unwrap_or_else(Zone::of_host),
-        post: post(config, all.mail_to.as_deref())?,
+        post: post(config, line.get("mail-to"))?,
     };
     let told = match &watching.post {
         None => {
@@ -78,9 +90,8 @@ pub(super) fn watch(config: &Config, all: &Arguments, url: &str) -> Result<(), F
     };
     print(&format!(
         "watching {url} each {} s; {told}\n",
-        all.every_ms / 1000
+        every_ms / 1000
     ))?;
-    let after = all.after;
     let (stop, stopped) = sync_channel(0);
     let thread = std::thread::Builder::new()
         .name("watch".to_owned())

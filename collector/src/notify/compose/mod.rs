@@ -9,7 +9,7 @@ mod past;
 mod seen;
 
 use super::context::About;
-use super::notice::{self, Body, Happened, Notice, Told, Why};
+use super::notice::{self, Body, Ending, Happened, Notice, Told, Why};
 use super::outbox::UNDELIVERED;
 use super::who::Configured;
 use crate::config;
@@ -54,16 +54,15 @@ impl Desk<'_> {
         let Some((customer, link, body)) = body else {
             return Ok(None);
         };
-        let back = matches!(&body, Body::Alert(told) if matches!(told.happened, Happened::Back(_)));
         Ok(Some(Notice {
             language: self.language(receiver, &customer),
             zone: self.zone(&customer),
             written: outgoing.created,
-            why: if back {
-                Why::Back
-            } else {
-                why(outgoing.reason)
-            },
+            why: match &body {
+                Body::Alert(told) => why_ended(&told.happened),
+                _ => None,
+            }
+            .unwrap_or(why(outgoing.reason)),
             told: Told {
                 to: outgoing.to.clone(),
                 cc: outgoing.cc.clone(),
@@ -170,6 +169,16 @@ impl Desk<'_> {
             thread,
             taken: held.map(alert::taken),
         })
+    }
+}
+
+/// Of an end: what it was.
+const fn why_ended(happened: &Happened) -> Option<Why> {
+    match happened {
+        Happened::Back(_) => Some(Why::Back),
+        Happened::Resolved(Ending::Retired) => Some(Why::Retired),
+        Happened::Resolved(Ending::Withdrawn | Ending::Told) => Some(Why::Ended),
+        _ => None,
     }
 }
 

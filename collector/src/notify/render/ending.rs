@@ -14,7 +14,7 @@ pub(super) fn resolved(notice: &Notice, alert: &AlertNotice, ending: Ending, out
     ended(language, alert, ending, out);
     late(language, alert, out);
     out.section();
-    resolved_times(notice, alert, out);
+    resolved_times(notice, alert, ending, out);
     meanwhile(notice, alert, out);
     presumed(language, alert, out);
     out.heading(pick(language, "次に", "NEXT"));
@@ -117,8 +117,13 @@ fn ended(language: Language, alert: &AlertNotice, ending: Ending, out: &mut Docu
     });
 }
 
-fn resolved_times(notice: &Notice, alert: &AlertNotice, out: &mut Document) {
+fn resolved_times(notice: &Notice, alert: &AlertNotice, ending: Ending, out: &mut Document) {
     let language = notice.language;
+    // Only of an end by the rule it is known that the value is back.
+    let (end, end_en) = match ending {
+        Ending::Cleared => ("復旧判定", "resolved"),
+        _ => ("終了", "ended"),
+    };
     let times = &alert.times;
     let mut line = Vec::new();
     let mut shown_day: Option<String> = None;
@@ -163,13 +168,13 @@ fn resolved_times(notice: &Notice, alert: &AlertNotice, out: &mut Document) {
                     Language::En => format!("held for {time}"),
                 }
             });
-        times::row(notice, out, ("復旧判定", "resolved"), moment, held);
+        times::row(notice, out, (end, end_en), moment, held);
     }
     if let Some(millis) = subject::lasted_ms(alert) {
         let time = numbers::duration(language, millis);
         out.text(match (language, times.recovered.is_some()) {
             (Language::Ja, true) => format!("継続 {time}(発生から回復まで)"),
-            (Language::Ja, false) => format!("継続 {time}(発生から復旧判定まで)"),
+            (Language::Ja, false) => format!("継続 {time}(発生から{end}まで)"),
             (Language::En, true) => format!("lasted {time} (from occurrence to recovery)"),
             (Language::En, false) => format!("lasted {time} (from occurrence to the end)"),
         });

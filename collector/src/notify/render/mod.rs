@@ -129,6 +129,16 @@ pub const fn why(language: Language, why: Why) -> &'static str {
             "more messages than the ceiling, as one",
         ),
         Why::Resolved => pick(language, "復旧", "it ended"),
+        Why::Ended => pick(
+            language,
+            "終了(復旧したかどうかは不明)",
+            "it ended; whether all is well again is unknown",
+        ),
+        Why::Retired => pick(
+            language,
+            "監視の対象から外されたため終了",
+            "it ended because its agent was retired",
+        ),
         Why::Acknowledged => pick(language, "担当者が確認しました", "somebody took it"),
         Why::Released => pick(
             language,

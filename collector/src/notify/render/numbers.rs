@@ -105,6 +105,21 @@ pub fn duration(language: Language, millis: u64) -> String {
     }
 }
 
+/// A measured time in words: as [`duration`], and below a minute exact to the tenth, below a second to the millisecond: `3分1秒`,
+/// `2.5秒`, `350ミリ秒`.
+#[must_use]
+pub fn span(language: Language, millis: u64) -> String {
+    let (amount, ja, en) = match millis {
+        1..SECOND_MS => (millis.to_string(), "ミリ秒", " ms"),
+        SECOND_MS..MINUTE_MS if millis % SECOND_MS >= 100 => (tenths(millis / 100), "秒", " s"),
+        _ => return duration(language, millis),
+    };
+    match language {
+        Language::Ja => format!("{amount}{ja}"),
+        Language::En => format!("{amount}{en}"),
+    }
+}
+
 /// A time in words, rounded to what one glance needs: `18分`, `3分`, `2時間`, `3日`.
 #[must_use]
 pub fn rough(language: Language, millis: u64) -> String {
@@ -217,22 +232,21 @@ pub fn value(language: Language, measured: Measured) -> String {
             Language::En => value.to_string(),
         },
         Unit::Centi => format!("{}.{:02}", value / 100, value % 100),
-        Unit::Milliseconds => match language {
-            Language::Ja => format!("{value}ミリ秒"),
-            Language::En => format!("{value} ms"),
-        },
-        Unit::TimeLeft if value >= TIME_LEFT_NEVER_S => match language {
-            Language::Ja => "増加なし".to_owned(),
-            Language::En => "no growth".to_owned(),
-        },
+        Unit::Milliseconds => span(language, value),
         Unit::Seconds => duration(language, value.saturating_mul(SECOND_MS)),
-        Unit::TimeLeft => {
-            let time = duration(language, value.saturating_mul(SECOND_MS));
-            match language {
-                Language::Ja => format!("残り{time}"),
-                Language::En => format!("{time} left"),
-            }
-        }
+        Unit::TimeLeft => time_left(language, value),
+    }
+}
+
+/// Seconds until something is used up.
+#[must_use]
+pub fn time_left(language: Language, seconds: u64) -> String {
+    let time = duration(language, seconds.saturating_mul(SECOND_MS));
+    match (seconds >= TIME_LEFT_NEVER_S, language) {
+        (true, Language::Ja) => "増加なし".to_owned(),
+        (true, Language::En) => "no growth".to_owned(),
+        (false, Language::Ja) => format!("残り{time}"),
+        (false, Language::En) => format!("{time} left"),
     }
 }
 
@@ -337,6 +351,23 @@ mod tests {
         ] {
             assert_eq!(duration(Language::Ja, millis), ja);
             assert_eq!(duration(Language::En, millis), en);
+        }
+        for (millis, ja, en) in [
+            (0, "0秒", "0 s"),
+            (350, "350ミリ秒", "350 ms"),
+            (1000, "1秒", "1 s"),
+            (2500, "2.5秒", "2.5 s"),
+            (59_950, "59.9秒", "59.9 s"),
+            (181_000, "3分1秒", "3 min 1 s"),
+            (3_600_000, "1時間", "1 h"),
+        ] {
+            let measured = Measured {
+                quantity: Some(Quantity::TickLate),
+                value: millis,
+                total: None,
+            };
+            assert_eq!(value(Language::Ja, measured), ja);
+            assert_eq!(value(Language::En, measured), en);
         }
         for (millis, ja, en) in [
             (1_067_000, "18分", "18 min"),

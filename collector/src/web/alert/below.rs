@@ -3,8 +3,9 @@
 use super::super::frame::{self, View};
 use super::super::reason::Ending;
 use super::super::words_alert as words;
-use super::super::{codes, names, pieces, values};
+use super::super::{names, pieces, values};
 use super::Scene;
+use crate::codes;
 use crate::store::AlertCause;
 use hansho::clock::WallTime;
 use hansho::code::Language;

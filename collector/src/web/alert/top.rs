@@ -2,8 +2,9 @@
 
 use super::super::frame::{self, View};
 use super::super::reason::Ending;
-use super::super::{codes, pieces, values, words_fleet, words_plan};
+use super::super::{pieces, values, words_fleet, words_plan};
 use super::Scene;
+use crate::codes;
 use crate::config::Response;
 use maud::{Markup, html};
 
@@ -12,7 +13,7 @@ pub fn facts(view: &View, scene: &Scene) -> Markup {
     let words = view.words;
     let said = words_fleet::of(words.language);
     let alert = &scene.alert;
-    let shown = |number: u64| values::value(alert.quantity, number, alert.total);
+    let shown = |number: u64| values::value(words.language, alert.quantity, number, alert.total);
     let ending = Ending::of(alert);
     html! {
         section class=(frame::class(view, alert, scene.silent)) {

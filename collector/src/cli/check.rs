@@ -1,0 +1,51 @@
+//! `check`: configuration, certificate, masters and store, before `serve` needs them.
+
+use super::line::{Command, Line};
+use super::{mail, print, store_failure};
+use crate::clock;
+use crate::directory::Directory;
+use crate::exit::{CONFIG, Failure};
+use crate::ingest::tls;
+use crate::keys::Masters;
+use crate::store::sqlite::{MAIN_FILE, mark};
+use crate::store::{SqliteStore, Store as _};
+use crate::zone::Zone;
+
+pub(super) const COMMANDS: &[Command] = &[Command {
+    words: "check",
+    options: &[],
+    run: check,
+}];
+
+fn check(line: &Line) -> Result<(), Failure> {
+    let config = &line.configuration()?;
+    let zone = config.pages.zone.clone().unwrap_or_else(Zone::of_host);
+    for warning in Directory::new(config, zone).warnings(clock::now()) {
+        log::warn!("{warning}");
+    }
+    if let Some((certificate, key)) = &config.ingest.tls {
+        tls::acceptor(certificate, key).map_err(|said| Failure::new(CONFIG, said))?;
+    }
+    mail::check(config)?;
+    let fresh = !config.directory.join(MAIN_FILE).exists();
+    if !fresh || config.masters.exists() {
+        Masters::read(&config.masters)?;
+    }
+    if fresh {
+        return print("configuration good; no store yet, `agent add` or `serve` creates it\n");
+    }
+    let store =
+        SqliteStore::open_reader(&config.directory).map_err(|error| store_failure(&error))?;
+    store.check().map_err(|error| store_failure(&error))?;
+    if mark::clear(&config.directory).map_err(|error| store_failure(&error))? {
+        log::warn!(
+            "a collector had found the store damaged; all of it is whole, so that the mark is taken away"
+        );
+    }
+    let totals = store.totals().map_err(|error| store_failure(&error))?;
+    print(&format!(
+        "configuration good; masters good; store good: {} agents, {} frames stored\n",
+        totals.agents,
+        totals.all().frames_stored
+    ))
+}

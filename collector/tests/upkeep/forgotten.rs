@@ -1,0 +1,255 @@
+//! What goes when its time is over, and what never does.
+
+use super::*;
+
+fn alive(rows: &mut dyn AllRows, all: &[AlertId]) -> Vec<bool> {
+    all.iter()
+        .map(|id| rows.alert(*id).unwrap().is_some())
+        .collect()
+}
+
+#[test]
+fn alerts_that_are_over_go_with_what_belongs_to_them_and_open_ones_stay() {
+    on_both(|store| {
+        let (over, open, late, undecided) = within(store, |rows| {
+            let over = raised(rows, "over", at(0));
+            let open = raised(rows, "open", at(0));
+            let late = raised(rows, "late", at(0));
+            for (alert, when) in [(over, 10), (late, 3 * DAY_MS)] {
+                let mut stored = rows.alert(alert)?.unwrap();
+                stored.firing = false;
+                stored.updated = at(when);
+                rows.put_alert(&stored)?;
+            }
+            let note = Note {
+                number: 0,
+                on: NoteOn::Alert(over),
+                by: "佐藤".to_owned(),
+                via: Via::Page,
+                at: at(1),
+                text: "試験".to_owned(),
+            };
+            rows.append_note(&note)?;
+            rows.append_note(&Note {
+                on: NoteOn::Alert(open),
+                ..note
+            })?;
+            rows.put_cause(over, &AlertCause::default())?;
+            let mut numbers = rows.numbers()?;
+            numbers.cursor = rows.newest_event()?;
+            rows.put_numbers(&numbers)?;
+            // What nobody decided on yet stays, however old.
+            let undecided = raised(rows, "undecided", at(0));
+            let mut stored = rows.alert(undecided)?.unwrap();
+            stored.firing = false;
+            rows.put_alert(&stored)?;
+            Ok((over, open, late, undecided))
+        });
+        let all = [over, open, late, undecided];
+        let gone = within(store, |rows| rows.forget(Forget::Alerts, at(10), 10));
+        assert_eq!(gone, 0, "not before its time");
+        let gone = within(store, |rows| rows.forget(Forget::Alerts, at(DAY_MS), 10));
+        within(store, |rows| {
+            assert_eq!(alive(rows, &all), [false, true, true, true]);
+            assert!(rows.notes(&NoteOn::Alert(over))?.is_empty());
+            assert_eq!(rows.notes(&NoteOn::Alert(open))?.len(), 1);
+            assert_eq!(rows.cause(over)?, None);
+            assert!(rows.events_of(over)?.is_empty());
+            // A new note does not get the number of a deleted one.
+            let next = rows.append_note(&Note {
+                number: 0,
+                on: NoteOn::Alert(open),
+                by: "鈴木".to_owned(),
+                via: Via::Page,
+                at: at(2),
+                text: "次".to_owned(),
+            })?;
+            assert_eq!(next, 3);
+            Ok(())
+        });
+        gone
+    });
+}
+
+#[test]
+fn an_alert_whose_thread_is_open_or_whose_mail_waits_stays() {
+    on_both(|store| {
+        let all = within(store, |rows| {
+            let mut all = Vec::new();
+            for subject in ["thread", "waits", "free"] {
+                let alert = raised(rows, subject, at(0));
+                let mut stored = rows.alert(alert)?.unwrap();
+                stored.firing = false;
+                rows.put_alert(&stored)?;
+                all.push(alert);
+            }
+            rows.put_thread(&thread(all[0], None))?;
+            rows.put_outgoing(&message(1, all[1], None))?;
+            let cursor = rows.newest_event()?;
+            rows.put_numbers(&Numbers {
+                cursor,
+                ..Numbers::default()
+            })?;
+            Ok(all)
+        });
+        within(store, |rows| {
+            rows.forget(Forget::Alerts, at(DAY_MS), 10)?;
+            assert_eq!(alive(rows, &all), [true, true, false]);
+            Ok(())
+        });
+    });
+}
+
+#[test]
+fn events_go_but_never_the_newest_an_open_ones_or_an_undecided_one() {
+    on_both(|store| {
+        within(store, |rows| {
+            let open = raised(rows, "open", at(0));
+            let over = raised(rows, "over", at(0));
+            let mut stored = rows.alert(over)?.unwrap();
+            stored.firing = false;
+            rows.put_alert(&stored)?;
+            for ms in 1..=6 {
+                rows.append_event(over, EventKind::Repeated, at(ms))?;
+            }
+            // Events 1 and 2 are the raises, 3 to 8 the repetitions; 7 and 8 are not decided on.
+            rows.put_numbers(&Numbers {
+                cursor: 6,
+                ..Numbers::default()
+            })?;
+            let numbers = |rows: &mut dyn AllRows| -> Vec<u64> {
+                let all = rows.events_after(0, 100).unwrap();
+                all.iter().map(|event| event.number).collect()
+            };
+            assert_eq!(rows.forget(Forget::Events, at(0), 100)?, 0);
+            assert_eq!(rows.forget(Forget::Events, at(3), 2)?, 2, "bounded");
+            assert_eq!(numbers(rows), [1, 4, 5, 6, 7, 8]);
+            rows.forget(Forget::Events, at(DAY_MS), 100)?;
+            assert_eq!(numbers(rows), [1, 7, 8]);
+            rows.put_numbers(&Numbers {
+                cursor: 8,
+                ..Numbers::default()
+            })?;
+            rows.forget(Forget::Events, at(DAY_MS), 100)?;
+            assert_eq!(numbers(rows), [1, 8]);
+            rows.append_event(open, EventKind::Repeated, at(9))?;
+            assert_eq!(rows.newest_event()?, 9);
+            Ok(())
+        });
+    });
+}
+
+#[test]
+fn messages_go_with_their_ended_thread_and_decisions() {
+    on_both(|store| {
+        within(store, |rows| {
+            let (old, live) = (raised(rows, "old", at(0)), raised(rows, "live", at(0)));
+            for (number, alert, ended) in [(1, old, Some(at(5))), (2, live, None)] {
+                rows.put_thread(&thread(alert, ended))?;
+                rows.put_decision(&decision(number, alert))?;
+                rows.put_outgoing(&message(number, alert, Some(at(5))))?;
+                rows.put_listed(number, alert)?;
+            }
+            // A message that still waits keeps its decision, whatever its thread.
+            rows.put_outgoing(&message(3, old, None))?;
+            rows.put_decision(&decision(3, old))?;
+            assert_eq!(rows.forget(Forget::Outbox, at(5), 10)?, 0);
+            assert_eq!(rows.forget(Forget::Outbox, at(6), 10)?, 4);
+            assert!(rows.thread(old)?.is_none() && rows.thread(live)?.is_some());
+            let left: Vec<bool> = (1..=3)
+                .map(|number| rows.outgoing(number).unwrap().is_some())
+                .collect();
+            assert_eq!(left, [false, true, true]);
+            assert_eq!(rows.listed(1)?, []);
+            assert_eq!(rows.listed(2)?, [live]);
+            let decisions = |rows: &mut dyn AllRows, alert| rows.decisions_of(alert).unwrap().len();
+            assert_eq!((decisions(rows, old), decisions(rows, live)), (1, 1));
+            assert_eq!(rows.forget(Forget::Outbox, at(6), 10)?, 0);
+            Ok(())
+        });
+    });
+}
+
+#[test]
+fn the_audit_forgets_from_its_beginning_and_keeps_its_numbers() {
+    on_both(|store| {
+        let entry = |ms: u64| AuditEntry {
+            number: 0,
+            at: at(ms),
+            by: "佐藤".to_owned(),
+            via: Via::Page,
+            action: "note".to_owned(),
+            on: "alert".to_owned(),
+            customer: "mirai".to_owned(),
+            detail: String::new(),
+        };
+        let numbers = |rows: &mut dyn AllRows| -> Vec<u64> {
+            let filter = AuditFilter {
+                customer: None,
+                from: WallTime::from_millis(0),
+                until: at(1000 * DAY_MS),
+                after: 0,
+                limit: 100,
+            };
+            let all = rows.audit(&filter).unwrap();
+            all.iter().map(|entry| entry.number).collect()
+        };
+        within(store, |rows| {
+            // The clock was set back in between: what stands behind a younger entry stays until that goes.
+            for ms in [1, 2, 9, 3, 10] {
+                rows.append_audit(&entry(ms))?;
+            }
+            assert_eq!(rows.forget(Forget::Audit, at(5), 1)?, 1);
+            assert_eq!(numbers(rows), [2, 3, 4, 5]);
+            assert_eq!(rows.forget(Forget::Audit, at(5), 100)?, 1);
+            assert_eq!(numbers(rows), [3, 4, 5]);
+            assert_eq!(rows.forget(Forget::Audit, at(DAY_MS), 100)?, 2);
+            assert_eq!(numbers(rows), [5], "never the newest");
+            rows.append_audit(&entry(11))?;
+            assert_eq!(numbers(rows), [5, 6]);
+            assert_eq!(rows.upkeep()?.audit_before, at(DAY_MS));
+            Ok(())
+        });
+    });
+}
+
+#[test]
+fn a_clock_that_jumps_ahead_deletes_nothing_for_a_day() {
+    on_both(|store| {
+        within(store, |rows| {
+            assert_eq!(forget::look(rows, at(0))?, Looked::Go);
+            assert_eq!(forget::look(rows, at(DAY_MS))?, Looked::Go);
+            let far = 1000 * DAY_MS;
+            let held = Looked::Held(at(far + DAY_MS));
+            assert_eq!(forget::look(rows, at(far))?, held);
+            assert_eq!(forget::look(rows, at(far + HOUR))?, held);
+            // It was a mistake.
+            assert_eq!(forget::look(rows, at(2 * DAY_MS))?, Looked::Go);
+            assert_eq!(
+                forget::look(rows, at(far + 2 * HOUR))?,
+                Looked::Held(at(far + 2 * HOUR + DAY_MS))
+            );
+            // It was none: the second day deletes.
+            assert_eq!(forget::look(rows, at(far + DAY_MS + 3 * HOUR))?, Looked::Go);
+            let keep = Keep {
+                events_days: 1,
+                ..Keep::default()
+            };
+            let alert = raised(rows, "over", at(0));
+            let mut stored = rows.alert(alert)?.unwrap();
+            stored.firing = false;
+            rows.put_alert(&stored)?;
+            rows.append_event(alert, EventKind::Repeated, at(1))?;
+            rows.put_numbers(&Numbers {
+                cursor: 2,
+                ..Numbers::default()
+            })?;
+            let some = |rows: &mut dyn AllRows, now| {
+                forget::some(rows, &keep, Forget::Events, now).unwrap()
+            };
+            assert_eq!(some(rows, at(DAY_MS)), 0);
+            assert_eq!(some(rows, at(DAY_MS + 1)), 1);
+            Ok(())
+        });
+    });
+}
