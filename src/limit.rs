@@ -36,6 +36,17 @@ pub const CONTINUED_MIN_GAP_MS: u64 = 60 * 1000;
 /// An event without a clear rule of its own resolves after this long without another.
 pub const EVENT_CLEAR_MS: u32 = 30 * 60 * 1000;
 
+/// Low-water marks of a growth window, and of the past before it: enough for a slope that one part in four of them cannot
+/// bend, and 276 pairs to look at once a bucket.
+pub const GROWTH_BUCKETS: usize = 24;
+/// Buckets without a reading that a growth window bridges: half of them. A longer gap begins a new window.
+pub const GROWTH_GAP_BUCKETS: u64 = 12;
+/// With less than this part left, what grew did not come back by itself: it proves nothing harmless.
+pub const GROWTH_EXHAUSTED_PART: u64 = 20;
+/// No growth towards the level that matters, or more than a hundred years of it: what a time left says instead of absence,
+/// so that a rule can clear on it.
+pub const TIME_LEFT_NEVER_S: u64 = 100 * 365 * 24 * 3600;
+
 /// Longest agent.toml: the parsed form takes a multiple of it, and no honest one comes near.
 pub const CONFIG_BYTES: usize = 1024 * 1024;
 /// Files of agent.d: more than any tool that writes one a service leaves there; [`CONFIG_BYTES`] holds for all together.
@@ -81,6 +92,9 @@ pub const LINGER_POST_INTERVAL_MS: u64 = 5 * 60_000;
 pub const RULE_TIME_MS: RangeInclusive<u64> = 0..=24 * 60 * 60_000;
 /// Largest level of memory: no host has a PiB, and a slip of the unit is seen.
 pub const LEVEL_KIB: u64 = 1 << 40;
+/// Farthest level of a time left, seconds: 90 days; what is forecast beyond it is no more than that it grows.
+pub const LEVEL_TIME_LEFT_S: u64 = 90 * 24 * 60 * 60;
+const _: () = assert!(LEVEL_TIME_LEFT_S < TIME_LEFT_NEVER_S);
 /// Largest level of a count or rate: readings carry 32 bits.
 pub const LEVEL_NUMBER: u64 = 0xffff_ffff;
 /// A window holds at least this many samples, or a mean would be a last value.
@@ -165,7 +179,8 @@ pub const UNREADABLE_LOSS_MS: u64 = 10 * 60 * 1000;
 pub const ANCHOR_STEP_MS: u64 = 1000;
 
 /// Longest Checkpoint: [`RULES`] rules with the longest subjects and [`WINDOWS`] windows, every number at its
-/// greatest, need 15,194 bytes; the built-in rules fit into one block (`src/rule/checkpoint.rs` and
+/// greatest, need 15,194 bytes, the trackers of growth and what else the machine keeps 764 (`src/machine/growth.rs`); the
+/// built-in rules fit into one block (`src/rule/checkpoint.rs` and
 /// `tests/rule_checkpoint.rs` prove it), and whoever writes a Checkpoint writes the blocks in use, not the whole slot.
 pub const CHECKPOINT_BYTES: usize = 4 * BLOCK_PAYLOAD_BYTES;
 

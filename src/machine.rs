@@ -1,12 +1,14 @@
 //! The pure machine of the watcher: [`Machine::step`] takes what happened and gives what is to be recorded and said
 //! to a [`Journal`]. It reads no clock, no file and no socket, and never allocates.
 
+mod growth;
 mod leave;
 mod line;
 mod own;
 mod takeover;
 mod write;
 
+pub use growth::HostGrowth;
 pub use leave::Announced;
 pub use own::OwnSource;
 pub use takeover::TakeOver;
@@ -19,10 +21,9 @@ use crate::limit::{FRAME_BYTES, RULES};
 use crate::rule::{
     Intervals, Reason, Rule, RuleSet, RuleSetFault, Subject, Transition, TransitionKind,
 };
-use crate::sample::{Quantiser, Summary};
-use crate::sample::{Sample, Snapshot};
+use crate::sample::{Quantiser, Reading, Sample, Snapshot, Summary};
 use own::{Observed, OwnQuantities};
-use write::Writer;
+use write::{Told, Writer};
 
 /// Bytes of readings gathered before they become a History frame: about a minute.
 const HISTORY_BYTES: usize = 1024;
@@ -154,6 +155,7 @@ pub struct Machine {
     summary: Summary,
     previous: Option<Snapshot>,
     own: OwnQuantities,
+    growth: HostGrowth,
     report: Packer<REPORT_BYTES>,
     report_due: Option<Uptime>,
     history: Packer<HISTORY_BYTES>,
@@ -182,6 +184,7 @@ impl Machine {
             summary: Summary::new(),
             previous: None,
             own: OwnQuantities::default(),
+            growth: HostGrowth::default(),
             report,
             report_due: None,
             history,
@@ -277,14 +280,7 @@ impl Machine {
             self.state_due = self.state_due.min(now.plus(STATE_AFTER_LOSS_MS));
         }
         self.own.tick(&reading, tick, self.settings.forwards);
-        let transitions = self.judge(
-            now,
-            &Observed {
-                reading: &reading,
-                own: &self.own.seen(),
-            },
-            out,
-        );
+        let transitions = self.judge(now, &reading, out);
         self.own.judged();
         self.close_tests(now, out);
         self.gather(now, &reading, out);
@@ -299,18 +295,22 @@ impl Machine {
             // Counters begin anew with a boot, and no rate goes across it; the rules see to their own timers.
             self.quantiser = Quantiser::new();
             self.own = OwnQuantities::default();
+            self.growth = HostGrowth::default();
         }
         let reading = self.quantiser.reading(sample);
         self.own.recorded(&reading);
-        let values = Observed {
-            reading: &reading,
-            own: &self.own.seen(),
-        };
-        let transitions = self.judge(sample.uptime, &values, out);
+        let transitions = self.judge(sample.uptime, &reading, out);
         Stepped { transitions }
     }
 
-    fn judge(&mut self, now: Uptime, values: &Observed<'_>, out: &mut impl Journal) -> u32 {
+    fn judge(&mut self, now: Uptime, reading: &Reading, out: &mut impl Journal) -> u32 {
+        self.growth.take(reading, self.settings.sample_interval_ms);
+        let growth = &self.growth;
+        let values = Observed {
+            reading,
+            own: &self.own.seen(),
+            growth,
+        };
         let intervals = Intervals {
             sample_ms: self.settings.sample_interval_ms,
             counters_ms: self.settings.counters_interval_ms,
@@ -325,14 +325,25 @@ impl Machine {
         self.rules.step(
             now,
             intervals,
-            values,
+            &values,
             &mut |rule: &Rule, transition: &Transition| {
                 let flags = if transition.fallback {
                     FLAG_FALLBACK
                 } else {
                     0
                 };
-                writer.alert(rule.code, &rule.subject, Some(rule), transition, flags);
+                let forecast_ms = rule
+                    .quantity()
+                    .filter(|_| transition.kind != TransitionKind::Resolved)
+                    .and_then(|quantity| growth.forecast_ms(quantity));
+                let alert = Told {
+                    code: rule.code,
+                    subject: &rule.subject,
+                    rule: Some(rule),
+                    flags,
+                    forecast_ms,
+                };
+                writer.alert(&alert, transition);
                 lines.say(
                     now,
                     writer.out,
@@ -348,7 +359,7 @@ impl Machine {
     }
 
     /// Packs the reading into the history, and the summary into stream 1 when it is due.
-    fn gather(&mut self, now: Uptime, reading: &crate::sample::Reading, out: &mut impl Journal) {
+    fn gather(&mut self, now: Uptime, reading: &Reading, out: &mut impl Journal) {
         match self.history.push(reading) {
             Ok(()) => {}
             Err(NotTaken::Full | NotTaken::OtherBase) => {
@@ -474,7 +485,11 @@ impl Machine {
             now,
             out,
         };
-        writer.alert(test.code, &subject, None, &transition, FLAG_TEST);
+        let alert = Told {
+            flags: FLAG_TEST,
+            ..Told::without_rule(test.code, &subject)
+        };
+        writer.alert(&alert, &transition);
         self.lines
             .say(now, writer.out, test.code, &subject, None, &transition);
     }

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::process::{Command, Output};
 
 /// The package of Debian that brings each program; every program in a command stands here.
-const PACKAGES: [(&str, &str); 28] = [
+const PACKAGES: [(&str, &str); 29] = [
     ("awk", "mawk"),
     ("cat", "coreutils"),
     ("chronyc", "chrony"),
@@ -31,6 +31,7 @@ const PACKAGES: [(&str, &str); 28] = [
     ("mpstat", "sysstat"),
     ("nproc", "coreutils"),
     ("ps", "procps"),
+    ("slabtop", "procps"),
     ("sort", "coreutils"),
     ("ss", "iproute2"),
     ("systemctl", "systemd"),

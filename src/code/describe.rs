@@ -1,7 +1,8 @@
 //! Levels, times and rules as agent.toml writes them.
 
 use crate::code::defaults::builtin_rules;
-use crate::rule::{Aggregate, GateTest, Kind, Level, Quantity, Rule, Unit};
+use crate::limit::TIME_LEFT_NEVER_S;
+use crate::rule::{Aggregate, Direction, GateTest, Kind, Level, Quantity, Rule, Unit};
 use serde::Serialize;
 
 /// A built-in rule in the words of agent.toml; `defaults` of the JSON.
@@ -9,9 +10,11 @@ use serde::Serialize;
 pub struct Defaults {
     /// `level` or `event`.
     pub kind: &'static str,
-    /// Level at or above which it raises; all must hold.
+    /// Which way is bad: `above`, or `below` for a time left.
+    pub direction: &'static str,
+    /// Level at or above which it raises (at or below, by the direction); all must hold.
     pub raise: Vec<String>,
-    /// Level at or below which it is clear; empty for events.
+    /// Level at or below which it is clear (at or above, by the direction); empty for events.
     pub clear: Vec<String>,
     /// `last`, `mean`, `minimum`, `maximum`.
     pub aggregate: &'static str,
@@ -99,6 +102,10 @@ pub fn describe(rule: &Rule) -> Option<Defaults> {
             Kind::Level => "level",
             Kind::Event => "event",
         },
+        direction: match rule.direction {
+            Direction::Above => "above",
+            Direction::Below => "below",
+        },
         raise: level(rule.raise, unit),
         clear: match rule.kind {
             Kind::Level => level(rule.clear, unit),
@@ -150,7 +157,8 @@ pub fn amount(value: u64, unit: Unit) -> String {
         Unit::Count => value.to_string(),
         Unit::Centi => decimal(value, 100, 2),
         Unit::Milliseconds => duration(value),
-        Unit::Seconds => duration(value.saturating_mul(1000)),
+        Unit::TimeLeft if value >= TIME_LEFT_NEVER_S => "never".to_owned(),
+        Unit::Seconds | Unit::TimeLeft => duration(value.saturating_mul(1000)),
     }
 }
 
@@ -164,7 +172,7 @@ pub const fn unit_name(unit: Unit) -> &'static str {
         Unit::Count => "count",
         Unit::Centi => "centi",
         Unit::Milliseconds => "milliseconds",
-        Unit::Seconds => "seconds",
+        Unit::Seconds | Unit::TimeLeft => "seconds",
     }
 }
 
@@ -206,7 +214,7 @@ fn in_units(value: u64, units: &[(u64, &str)]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{amount, defaults, duration};
+    use super::{TIME_LEFT_NEVER_S, amount, defaults, duration};
     use crate::rule::Unit;
 
     #[test]
@@ -236,6 +244,8 @@ mod tests {
             (300, Unit::Seconds, "5m"),
             (299, Unit::Seconds, "299s"),
             (7, Unit::Count, "7"),
+            (1800, Unit::TimeLeft, "30m"),
+            (TIME_LEFT_NEVER_S, Unit::TimeLeft, "never"),
         ] {
             assert_eq!(amount(value, unit), text);
         }
@@ -257,6 +267,12 @@ mod tests {
         assert_eq!(defaults(8005).unwrap().subjects.len(), 12);
         assert_eq!(defaults(2004).unwrap().fallback.unwrap().raise, ["40%"]);
         assert_eq!(defaults(1010).unwrap().clear, Vec::<String>::new());
-        assert_eq!(defaults(1004), None);
+        let runs_out = defaults(1004).unwrap();
+        assert_eq!((runs_out.direction, critical.direction), ("below", "above"));
+        assert_eq!(
+            (runs_out.raise, runs_out.clear),
+            (vec!["24h".to_owned()], vec!["48h".to_owned()])
+        );
+        assert_eq!(defaults(3003), None);
     }
 }

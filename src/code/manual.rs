@@ -173,10 +173,13 @@ pub fn rule_line(rule: &Defaults, language: Language) -> String {
         }
         let clear = all(&rule.clear);
         let (above, below) = (&rule.raise_after, &rule.clear_after);
-        out.push_str(&if ja {
-            format!("{raise}以上が {above} → {clear}以下が {below}")
-        } else {
-            format!("at least {raise} for {above} → at most {clear} for {below}")
+        out.push_str(&match (rule.direction, ja) {
+            ("below", true) => format!("{raise}以内が {above} → {clear}以上が {below}"),
+            ("below", false) => {
+                format!("at most {raise} for {above} → at least {clear} for {below}")
+            }
+            (_, true) => format!("{raise}以上が {above} → {clear}以下が {below}"),
+            (_, false) => format!("at least {raise} for {above} → at most {clear} for {below}"),
         });
     }
     if let Some(gate) = &rule.gate {

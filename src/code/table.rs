@@ -40,15 +40,22 @@ pub static TABLE: &[Entry] = &[
         Quantity::PressureMemoryFull,
     )
     .in_family(Family::Memory, 5),
-    reserved(
+    agent(
         1004,
         "memory_runs_out_24h",
         Severity::Warning,
         Urgency::WorkingHours,
+        Quantity::MemoryRunsOut,
     )
     .in_family(Family::Memory, 2),
-    reserved(1005, "memory_runs_out_30m", Severity::Error, Urgency::Now)
-        .in_family(Family::Memory, 3),
+    agent(
+        1005,
+        "memory_runs_out_30m",
+        Severity::Error,
+        Urgency::Now,
+        Quantity::MemoryRunsOutSoon,
+    )
+    .in_family(Family::Memory, 3),
     agent(
         1010,
         "oom_kill",
@@ -120,17 +127,19 @@ pub static TABLE: &[Entry] = &[
         Quantity::CpuSystem,
     ),
     // 3xxx cache
-    reserved(
+    agent(
         3001,
         "slab_unreclaimable_grows",
         Severity::Warning,
         Urgency::WorkingHours,
+        Quantity::SlabRunsOut,
     ),
-    reserved(
+    agent(
         3002,
         "shared_memory_grows",
         Severity::Warning,
         Urgency::WorkingHours,
+        Quantity::ShmemRunsOut,
     ),
     reserved(
         3003,

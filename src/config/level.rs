@@ -5,7 +5,7 @@ use super::units::{
     UnitError, centi_text, parse_centi, parse_percent, parse_rate, parse_size, parse_time,
     percent_text, size_text, time_text,
 };
-use crate::limit::{LEVEL_KIB, LEVEL_NUMBER, RULE_TIME_MS};
+use crate::limit::{LEVEL_KIB, LEVEL_NUMBER, LEVEL_TIME_LEFT_S, RULE_TIME_MS};
 use crate::rule::{Level, Quantity, Unit};
 use core::ops::RangeInclusive;
 use toml::de::DeValue;
@@ -25,6 +25,7 @@ fn allowed(quantity: Quantity, least: u64) -> String {
         Unit::Centi => "a number such as 4 or 2.5 up to 42949672.95",
         Unit::Milliseconds => "a time such as \"2s\" up to 24h",
         Unit::Seconds => "a time in whole seconds such as \"5m\" up to 24h",
+        Unit::TimeLeft => "a time in whole seconds such as \"24h\" up to 2160h (90 days)",
     };
     let above = if least > 0 { ", above 0" } else { "" };
     format!("for {}: {what}{above}", quantity.name())
@@ -107,15 +108,18 @@ fn absolute(value: &DeValue<'_>, unit: Unit, least: u64) -> Parsed<u64> {
         (Unit::Milliseconds, DeValue::String(text)) => {
             within(parse_time(text)?, least..=*RULE_TIME_MS.end())
         }
-        (Unit::Seconds, DeValue::String(text)) => {
-            let millis = parse_time(text)?;
-            if !millis.is_multiple_of(1000) {
-                return Err(Some(UnitError::TooPrecise));
-            }
-            within(millis / 1000, least..=*RULE_TIME_MS.end() / 1000)
-        }
+        (Unit::Seconds, DeValue::String(text)) => seconds(text, least..=*RULE_TIME_MS.end() / 1000),
+        (Unit::TimeLeft, DeValue::String(text)) => seconds(text, least..=LEVEL_TIME_LEFT_S),
         _ => Err(None),
     }
+}
+
+fn seconds(text: &str, range: RangeInclusive<u64>) -> Parsed<u64> {
+    let millis = parse_time(text)?;
+    if !millis.is_multiple_of(1000) {
+        return Err(Some(UnitError::TooPrecise));
+    }
+    within(millis / 1000, range)
 }
 
 fn within(value: u64, range: RangeInclusive<u64>) -> Parsed<u64> {
@@ -138,7 +142,7 @@ pub(super) fn text(level: Level, quantity: Quantity) -> String {
         Unit::Count => value.to_string(),
         Unit::Centi => centi_text(value),
         Unit::Milliseconds => quoted(&time_text(value)),
-        Unit::Seconds => quoted(&time_text(value.saturating_mul(1000))),
+        Unit::Seconds | Unit::TimeLeft => quoted(&time_text(value.saturating_mul(1000))),
     });
     match (share, value) {
         (Some(share), Some(value)) => format!("[{share}, {value}]"),
@@ -163,7 +167,7 @@ pub(super) fn pair(raise: Level, clear: Level, quantity: Quantity) -> String {
 #[cfg(test)]
 mod tests {
     use super::{parse, text};
-    use crate::limit::{LEVEL_KIB, LEVEL_NUMBER};
+    use crate::limit::{LEVEL_KIB, LEVEL_NUMBER, LEVEL_TIME_LEFT_S};
     use crate::rule::{Level, Quantity, Unit};
     use proptest::prelude::{any, proptest};
     use toml::de::DeValue;
@@ -194,6 +198,7 @@ mod tests {
         assert_eq!(read("2.5", Unit::Centi), level(None, Some(250)));
         assert_eq!(read("4", Unit::Centi), level(None, Some(400)));
         assert_eq!(read("'5m'", Unit::Seconds), level(None, Some(300)));
+        assert_eq!(read("'168h'", Unit::TimeLeft), level(None, Some(604_800)));
         assert_eq!(read("'5m'", Unit::Milliseconds), level(None, Some(300_000)));
     }
 
@@ -222,6 +227,8 @@ mod tests {
             ("2.555", Unit::Centi),
             ("'1500ms'", Unit::Seconds),
             ("'25h'", Unit::Seconds),
+            ("'2161h'", Unit::TimeLeft),
+            ("'1500ms'", Unit::TimeLeft),
         ] {
             assert_eq!(read(written, unit), None, "{written} {unit:?}");
         }
@@ -236,6 +243,7 @@ mod tests {
                     Unit::Permille => 1000,
                     Unit::Milliseconds => 86_400_000,
                     Unit::Seconds => 86_400,
+                    Unit::TimeLeft => LEVEL_TIME_LEFT_S,
                     _ => LEVEL_NUMBER,
                 };
                 let absolute = seed.checked_rem(most).map(|value| value.saturating_add(1));

@@ -509,8 +509,11 @@ mod tests {
             assert!(rule.quantity().is_some());
             let last = rule.window.aggregate == Aggregate::Last;
             assert_eq!(last, rule.window.length_ms == 0, "{}", rule.code);
-            // agent.toml says "at or above"; the other direction needs words of its own.
-            assert_eq!(rule.direction, Direction::Above, "{}", rule.code);
+            // agent.toml says "at or above", and the other way for a time left.
+            let below = rule
+                .quantity()
+                .is_some_and(|quantity| quantity.is_forecast());
+            assert_eq!(rule.direction == Direction::Below, below, "{}", rule.code);
         }
     }
 }

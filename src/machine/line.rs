@@ -145,6 +145,6 @@ const fn suffix(unit: Unit) -> &'static str {
         Unit::Count => "",
         Unit::Centi => "centi",
         Unit::Milliseconds => "ms",
-        Unit::Seconds => "s",
+        Unit::Seconds | Unit::TimeLeft => "s",
     }
 }

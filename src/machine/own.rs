@@ -1,7 +1,7 @@
 //! What the agent knows of itself, as quantities that rules can judge.
 
-use super::Tick;
 use super::takeover::open_of;
+use super::{HostGrowth, Tick};
 use crate::clock::Uptime;
 use crate::frame::Stream;
 use crate::rule::window::{Shape, WindowState};
@@ -285,6 +285,7 @@ fn gives(source: Source, look: &Snapshot) -> bool {
 pub(super) struct Observed<'a> {
     pub(super) reading: &'a Reading,
     pub(super) own: &'a Seen,
+    pub(super) growth: &'a HostGrowth,
 }
 
 impl Values for Observed<'_> {
@@ -292,6 +293,7 @@ impl Values for Observed<'_> {
         let plain = |value| Some(Value { value, total: None });
         match quantity {
             Quantity::PageCacheDrop => self.own.page_cache_drop_permille.and_then(plain),
+            forecast if forecast.is_forecast() => self.growth.value(forecast),
             other if self.own.is_recording => other.in_reading(self.reading),
             // The first reading of a run has no rates; that somebody was killed before it is known all the same.
             Quantity::OomKill => other_or(quantity.in_reading(self.reading), self.own.oom_kills),

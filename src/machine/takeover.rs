@@ -3,7 +3,8 @@
 //! Nothing is said before all of it was read: an alert whose rule is gone may have been resolved already after the
 //! Checkpoint, by a run that was killed before it wrote the next one.
 
-use super::Machine;
+use super::write::Told;
+use super::{HostGrowth, Machine};
 use crate::clock::Uptime;
 use crate::frame::body::{self, Body, FLAG_TEST};
 use crate::limit::RULES;
@@ -54,6 +55,7 @@ impl TakeOver {
             .split_last_chunk::<OWN_BYTES>()
             .ok_or(CheckpointFault::Malformed(0))?;
         let oom_kill = own_from_bytes(own).filter(|_| !boot_changed);
+        let (growth, rules) = growth_and_rules(rules)?;
         machine.rules.restore(
             rules,
             boot_changed,
@@ -68,6 +70,12 @@ impl TakeOver {
             },
         )?;
         machine.own.take_oom_kill(oom_kill);
+        // Moments of another boot say nothing about this one.
+        machine.growth = if boot_changed {
+            HostGrowth::default()
+        } else {
+            growth
+        };
         Ok(())
     }
 
@@ -146,12 +154,32 @@ impl Machine {
                 since: now,
                 ..orphan.transition
             };
-            self.writer(now, out)
-                .alert(orphan.code, &orphan.subject, None, &transition, 0);
+            self.writer(now, out).alert(
+                &Told::without_rule(orphan.code, &orphan.subject),
+                &transition,
+            );
             self.lines
                 .say(now, out, orphan.code, &orphan.subject, None, &transition);
         }
     }
+}
+
+/// First byte of a Checkpoint that begins with the trackers of growth: their length in two bytes, little-endian, and they
+/// themselves, then the rules as they stood alone before, with a version byte of their own.
+const WITH_GROWTH: u8 = 2;
+/// That byte, and the length.
+const HEAD_BYTES: usize = 3;
+
+/// Takes a Checkpoint apart; one of a version that knew no growth has rules alone.
+fn growth_and_rules(bytes: &[u8]) -> Result<(HostGrowth, &[u8]), CheckpointFault> {
+    let Some((&WITH_GROWTH, rest)) = bytes.split_first() else {
+        return Ok((HostGrowth::default(), bytes));
+    };
+    let cut = CheckpointFault::Malformed(0);
+    let (length, rest) = rest.split_first_chunk::<2>().ok_or(cut)?;
+    let length = usize::from(u16::from_le_bytes(*length));
+    let (growth, rules) = rest.split_at_checked(length).ok_or(cut)?;
+    Ok((HostGrowth::read(growth)?, rules))
 }
 
 /// What a Checkpoint has behind the rules: whether the count of OOM kills is known, and the count.
@@ -171,20 +199,28 @@ fn own_from_bytes([known, count @ ..]: &[u8; OWN_BYTES]) -> Option<u64> {
 }
 
 impl Machine {
-    /// All that the next run needs to go on, as bytes: the rule state, and behind it what the machine keeps itself.
+    /// All that the next run needs to go on, as bytes: the trackers of growth, the rule state, and behind it what else the
+    /// machine keeps itself.
     ///
     /// # Errors
     /// [`CheckpointFault::TooLong`]; never with a buffer of [`crate::limit::CHECKPOINT_BYTES`].
     pub fn checkpoint<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], CheckpointFault> {
+        let short = CheckpointFault::TooLong;
         let room = buffer.len().saturating_sub(OWN_BYTES);
-        let (for_rules, _) = buffer
-            .split_at_mut_checked(room)
-            .ok_or(CheckpointFault::TooLong)?;
+        let (before_own, _) = buffer.split_at_mut_checked(room).ok_or(short)?;
+        let (head, rest) = before_own
+            .split_first_chunk_mut::<HEAD_BYTES>()
+            .ok_or(short)?;
+        let growth = self.growth.write(rest)?;
+        let [low, high] = u16::try_from(growth).map_err(|_| short)?.to_le_bytes();
+        *head = [WITH_GROWTH, low, high];
+        let (_, for_rules) = rest.split_at_mut_checked(growth).ok_or(short)?;
         let rules = self.rules.checkpoint(for_rules)?.len();
-        let end = rules.saturating_add(OWN_BYTES);
+        let own = HEAD_BYTES.saturating_add(growth).saturating_add(rules);
+        let end = own.saturating_add(OWN_BYTES);
         buffer
-            .get_mut(rules..end)
-            .ok_or(CheckpointFault::TooLong)?
+            .get_mut(own..end)
+            .ok_or(short)?
             .copy_from_slice(&own_to_bytes(self.own.oom_kill()));
         buffer.get(..end).ok_or(CheckpointFault::TooLong)
     }

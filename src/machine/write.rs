@@ -18,6 +18,29 @@ use serde::Serialize;
 /// Elements of one part of a list: what is left of a frame beside kind, uptime and the numbers of the part.
 const PART_BYTES: usize = FRAME_BYTES - 64;
 
+/// What an Alert frame says beside the transition.
+pub(super) struct Told<'a> {
+    pub(super) code: u16,
+    pub(super) subject: &'a Subject,
+    /// `None` where it is gone, or where there never was one.
+    pub(super) rule: Option<&'a Rule>,
+    pub(super) flags: u8,
+    pub(super) forecast_ms: Option<u64>,
+}
+
+impl<'a> Told<'a> {
+    /// An alert without a rule.
+    pub(super) const fn without_rule(code: u16, subject: &'a Subject) -> Self {
+        Self {
+            code,
+            subject,
+            rule: None,
+            flags: 0,
+            forecast_ms: None,
+        }
+    }
+}
+
 /// Writes frames at one moment.
 pub(super) struct Writer<'m, J> {
     pub(super) frame: &'m mut [u8; FRAME_BYTES],
@@ -69,24 +92,17 @@ impl<J: Journal> Writer<'_, J> {
         self.put(stream, kind, first, body);
     }
 
-    pub(super) fn alert(
-        &mut self,
-        code: u16,
-        subject: &Subject,
-        rule: Option<&Rule>,
-        transition: &Transition,
-        flags: u8,
-    ) {
-        let quantity = rule.map_or(0, |rule| match rule.fallback {
+    pub(super) fn alert(&mut self, told: &Told<'_>, transition: &Transition) {
+        let quantity = told.rule.map_or(0, |rule| match rule.fallback {
             Some(fallback) if transition.fallback => fallback.quantity,
             _ => rule.quantity,
         });
         let body = Alert {
-            code,
-            subject,
+            code: told.code,
+            subject: told.subject,
             transition: transition_to_u8(transition.kind),
             reason: reason_to_u8(transition.reason),
-            flags,
+            flags: told.flags,
             episode: transition.episode,
             fired_ms: transition.fired.as_millis(),
             since_ms: transition.since.as_millis(),
@@ -95,7 +111,7 @@ impl<J: Journal> Writer<'_, J> {
             total: transition.total,
             level: transition.level,
             worst: transition.worst,
-            forecast_ms: None,
+            forecast_ms: told.forecast_ms,
             count: transition.count,
         };
         self.put(Stream::Alerts, Kind::Alert, self.now, &body);

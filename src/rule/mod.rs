@@ -6,6 +6,7 @@
 
 pub mod checkpoint;
 pub mod definition;
+pub mod growth;
 mod level;
 mod plan;
 pub mod quantity;

@@ -26,6 +26,14 @@ pub enum Quantity {
     MemoryDirty = 9,
     /// Committed memory.
     MemoryCommitted = 10,
+    /// Time until no memory is available, by the growth of the last six hours ([`super::growth`]).
+    MemoryRunsOut = 11,
+    /// The same by the growth of the last five minutes.
+    MemoryRunsOutSoon = 12,
+    /// Time until unreclaimable slab takes all that is available, by the growth of the last day.
+    SlabRunsOut = 13,
+    /// Time until shared memory and tmpfs take all that is available, by the growth of the last day.
+    ShmemRunsOut = 14,
     /// Busy CPU.
     CpuBusy = 20,
     /// User CPU.
@@ -117,6 +125,8 @@ pub enum Unit {
     Milliseconds,
     /// Seconds.
     Seconds,
+    /// Seconds until something is used up; [`crate::limit::TIME_LEFT_NEVER_S`] where nothing grows towards it.
+    TimeLeft,
 }
 
 /// A value, in the unit of its quantity, and the total that per cent refers to where there is one.
@@ -130,7 +140,7 @@ pub struct Value {
 
 impl Quantity {
     /// Every quantity with its number and the name used in agent.toml.
-    pub const ALL: [(Self, &'static str, Unit); 45] = [
+    pub const ALL: [(Self, &'static str, Unit); 49] = [
         (Self::MemoryUsed, "memory_used", Unit::Kib),
         (Self::MemoryAvailable, "memory_available", Unit::Kib),
         (Self::MemoryAnonymous, "memory_anonymous", Unit::Kib),
@@ -141,6 +151,14 @@ impl Quantity {
         (Self::SwapUsed, "swap_used", Unit::Kib),
         (Self::MemoryDirty, "dirty", Unit::Kib),
         (Self::MemoryCommitted, "committed", Unit::Kib),
+        (Self::MemoryRunsOut, "memory_runs_out", Unit::TimeLeft),
+        (
+            Self::MemoryRunsOutSoon,
+            "memory_runs_out_soon",
+            Unit::TimeLeft,
+        ),
+        (Self::SlabRunsOut, "slab_runs_out", Unit::TimeLeft),
+        (Self::ShmemRunsOut, "shmem_runs_out", Unit::TimeLeft),
         (Self::CpuBusy, "cpu_busy", Unit::Permille),
         (Self::CpuUser, "cpu_user", Unit::Permille),
         (Self::CpuSystem, "cpu_system", Unit::Permille),
@@ -245,6 +263,12 @@ impl Quantity {
         )
     }
 
+    /// True for a forecast: its value is the time left.
+    #[must_use]
+    pub fn is_forecast(self) -> bool {
+        self.unit() == Unit::TimeLeft
+    }
+
     /// True for what only the collector judges: no rule of an agent can.
     #[must_use]
     pub const fn is_of_collector(self) -> bool {
@@ -311,7 +335,11 @@ impl Quantity {
             Self::SwapOut => plain(Field::SwapOut),
             Self::MajorFaults => plain(Field::MajorFaults),
             Self::Refaults => plain(Field::Refaults),
-            Self::PageCacheDrop
+            Self::MemoryRunsOut
+            | Self::MemoryRunsOutSoon
+            | Self::SlabRunsOut
+            | Self::ShmemRunsOut
+            | Self::PageCacheDrop
             | Self::ReadingsDiscarded
             | Self::AlertsLost
             | Self::ClockStep

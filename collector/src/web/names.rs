@@ -128,6 +128,22 @@ pub fn quantity(quantity: Quantity, language: Language) -> &'static str {
         Quantity::SwapUsed => return of_field(Field::SwapUsed),
         Quantity::MemoryDirty => return of_field(Field::MemoryDirty),
         Quantity::MemoryCommitted => return of_field(Field::MemoryCommitted),
+        Quantity::MemoryRunsOut => (
+            "time until memory runs out (growth of 6 h)",
+            "メモリ枯渇までの時間(6時間の増え方)",
+        ),
+        Quantity::MemoryRunsOutSoon => (
+            "time until memory runs out (growth of 5 min)",
+            "メモリ枯渇までの時間(5分の増え方)",
+        ),
+        Quantity::SlabRunsOut => (
+            "time until slab takes all (growth of a day)",
+            "slabの増加でメモリが枯渇するまでの時間(1日の増え方)",
+        ),
+        Quantity::ShmemRunsOut => (
+            "time until shared memory takes all (growth of a day)",
+            "共有メモリの増加でメモリが枯渇するまでの時間(1日の増え方)",
+        ),
         Quantity::CpuBusy => return of_field(Field::CpuBusy),
         Quantity::CpuUser => return of_field(Field::CpuUser),
         Quantity::CpuSystem => return of_field(Field::CpuSystem),

@@ -57,6 +57,7 @@ pub fn value(language: Language, quantity: u8, value: u64, total: Option<u64>) -
         Unit::Centi => format!("{}.{:02}", value / 100, value % 100),
         Unit::Milliseconds => numbers::span(language, value),
         Unit::Seconds => numbers::span(language, value.saturating_mul(1000)),
+        Unit::TimeLeft => numbers::time_left(language, value),
     }
 }
 

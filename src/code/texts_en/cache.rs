@@ -5,6 +5,58 @@ use crate::code::texts::Text;
 /// In the order of the numbers.
 pub(super) static TEXTS: &[Text] = &[
     Text {
+        number: 3001,
+        meaning: "Memory that the kernel holds for itself and cannot give back (unreclaimable slab) has grown \
+            through a whole day, and the lowest point of that day lies above the one before. By that growth, what \
+            is available lasts for less time than the level of this rule.",
+        impact: "The programs still have what they need. Forecast: in some days the kernel has taken what they \
+            use, and they are slowed down or killed although none of them has grown.",
+        cause: "Presumed: a fault in the kernel, in a driver or in a security agent that runs in the kernel; more \
+            rarely, very many open files, connections or containers.",
+        system_action: "hansho makes the forecast anew each hour from the marks of two days. It can free nothing \
+            of this memory, and nobody can while the host runs.",
+        operator_action: &[
+            "Write down the largest caches of the kernel, by size; root may read them: \
+             `slabtop -o -s c | head -n 16`.",
+            "Note the sum of the part that stays: `grep SUnreclaim /proc/meminfo`.",
+            "Take both again at the same hour of the next working day; the cache that has grown names the part of \
+             the kernel that it belongs to.",
+            "Emptying caches by hand does not help here, it only touches the other kind of slab.",
+        ],
+        administrator_action: "Look up the cache that grows in the errata of the kernel and of the drivers and \
+            agents loaded on this host. Plan a reboot in a maintenance window before the time left is over, and an \
+            update with it.",
+        clear: "Ends when, by the growth of the last day, the time left has stayed at or above the clear level \
+            for the clear time, or nothing grows any more. What was taken comes back only by a reboot.",
+        evidence: "Unreclaimable slab and available memory of the days before are recorded. Which cache it was \
+            stands only in the lists of step 1: they belong in the report.",
+    },
+    Text {
+        number: 3002,
+        meaning: "Shared memory and files in tmpfs together have grown through a whole day, and the lowest point \
+            of that day lies above the one before. By that growth, what is available lasts for less time than the \
+            level of this rule.",
+        impact: "Files in memory are memory that no process shows as its own. Forecast: within a day there is \
+            none left for the programs, and the kernel kills one of them, which frees nothing of it.",
+        cause: "Presumed: a program leaves files in /dev/shm, /run or /tmp behind, or a clean-up of them no longer \
+            runs.",
+        system_action: "hansho makes the forecast anew each hour. It deletes no file.",
+        operator_action: &[
+            "Find the tmpfs that is fullest: `df -k -t tmpfs`.",
+            "List the largest entries of the usual place, with owner and date: `ls -lS /dev/shm | head -n 12`.",
+            "If no tmpfs explains the size, look at the segments of shared memory and who made them: \
+             `cat /proc/sysvipc/shm`.",
+            "Delete nothing that a running program may hold open; note owner and size, and run the clean-up that \
+             the response documents.",
+        ],
+        administrator_action: "Have the program that left them clean up after itself, and give the tmpfs a size \
+            limit, so that it becomes full before the host does.",
+        clear: "Ends when, by the growth of the last day, the time left has stayed at or above the clear level \
+            for the clear time, or nothing grows any more; the files may still be there.",
+        evidence: "Shared memory (tmpfs among it) and available memory of the days before are recorded. The lists \
+            of the steps are not, and say whose files they were.",
+    },
+    Text {
         number: 3008,
         meaning: "File pages that had only just been given up were needed again at a high rate, and tasks \
             waited for memory. The kernel counts such pages as refaults.",

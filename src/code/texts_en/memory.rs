@@ -90,6 +90,59 @@ pub(super) static TEXTS: &[Text] = &[
             second on the host. They show how long the work stood still.",
     },
     Text {
+        number: 1004,
+        meaning: "Memory in use has grown steadily through the last six hours, to where it has not stood in the \
+            days before. By that growth, what is available lasts for less time than the level of this rule.",
+        impact: "Nothing fails yet. Forecast: if it goes on like this, no memory is left within a day, \
+            requests become slow and the kernel begins to kill processes.",
+        cause: "Presumed: a program keeps what it takes (a leak), or a cache of its own grows without a limit.",
+        system_action: "hansho goes on sampling and makes the forecast anew every quarter of an hour. It raises \
+            HNS1005 where the growth becomes fast, and restarts nothing.",
+        operator_action: &[
+            "Read how much time is left by the growth of the last hours: `hansho status`.",
+            "List what holds the memory now, and once more after an hour; the process that is larger in the \
+             second list is the suspect: `ps -eo pid,rss,etime,comm --sort=-rss | head -n 16`.",
+            "Look in the recorded readings for the hour at which the rise began, and ask what was released or \
+             started then; AGENT stands for this host's agent: `hansho-collector readings AGENT`.",
+            "Agree today with whoever may decide about the suspect when it is to be restarted, well before the \
+             time that is left is over.",
+        ],
+        administrator_action: "Give both lists to development: which process grew, by how much an hour, since \
+            which release. Until it is mended, plan the restart or give the service a limit of its own, so that \
+            it alone ends.",
+        clear: "Ends when, by the growth of the last six hours, the time left has stayed at or above the clear \
+            level for the clear time, or nothing grows any more. What was taken may stay taken.",
+        evidence: "Used, available and anonymous memory of all the hours before are recorded, and the time left \
+            when it fired. The lists of step 2 are not, and belong in the report.",
+    },
+    Text {
+        number: 1005,
+        meaning: "Memory in use is high and has risen fast within the last five minutes. By that growth, what \
+            is available lasts for less time than the level of this rule.",
+        impact: "There are minutes left to act, not hours. Forecast: unless the growth stops, the host stalls \
+            or the kernel kills a process of its own choice.",
+        cause: "Presumed: one process takes memory without end, or a flood of requests or a batch needs more \
+            than this host has.",
+        system_action: "hansho makes the forecast anew several times a minute, and raises HNS1002 and HNS1003 \
+            if it comes true. It stops nothing by itself.",
+        operator_action: &[
+            "Run this twice, half a minute apart, and compare the column RSS to see who grows: \
+             `ps -eo pid,ppid,rss,etime,comm --sort=-rss | head -n 8`.",
+            "If no process has grown, look for files in memory that have: `df -k -t tmpfs`.",
+            "Save the log of the last minutes, in case the grower has to be stopped: \
+             `journalctl --since -15min --no-pager > /var/tmp/before-stop-$(date +%Y%m%dT%H%M).log`.",
+            "Stop the grower where the response allows it: a batch or an import first, a service only with the \
+             consent that the response asks for.",
+            "Nobody can decide in time: tell the person in charge by telephone how many minutes are left.",
+        ],
+        administrator_action: "Find out what was started or deployed in the minutes before, and give that \
+            service a limit of its own. A batch that needs so much belongs on a host, or at an hour, that has it.",
+        clear: "Ends when, by the growth of the last five minutes, the time left has stayed at or above the \
+            clear level for the clear time. Memory may still be nearly full then: HNS1002 says so.",
+        evidence: "The readings of each second before it fired are kept on the host, and the time left is in \
+            the alert. The two lists of step 1 show who it was; keep them.",
+    },
+    Text {
         number: 1010,
         meaning: "The kernel ran out of memory and killed at least one process. The count is read from the \
             kernel's own counter oom_kill.",

@@ -5,6 +5,7 @@ use crate::store::{ClockQuality, Dated};
 use crate::zone::Local;
 use hansho::clock::WallTime;
 use hansho::code::{Language, name};
+use hansho::limit::TIME_LEFT_NEVER_S;
 use hansho::rule::{Level, Quantity, Unit};
 
 const SECOND_MS: u64 = 1000;
@@ -233,6 +234,19 @@ pub fn value(language: Language, measured: Measured) -> String {
         Unit::Centi => format!("{}.{:02}", value / 100, value % 100),
         Unit::Milliseconds => span(language, value),
         Unit::Seconds => duration(language, value.saturating_mul(SECOND_MS)),
+        Unit::TimeLeft => time_left(language, value),
+    }
+}
+
+/// Seconds until something is used up.
+#[must_use]
+pub fn time_left(language: Language, seconds: u64) -> String {
+    let time = duration(language, seconds.saturating_mul(SECOND_MS));
+    match (seconds >= TIME_LEFT_NEVER_S, language) {
+        (true, Language::Ja) => "増加なし".to_owned(),
+        (true, Language::En) => "no growth".to_owned(),
+        (false, Language::Ja) => format!("残り{time}"),
+        (false, Language::En) => format!("{time} left"),
     }
 }
 
@@ -393,6 +407,14 @@ mod tests {
             what(Language::Ja, 1003, Some(full)),
             "メモリ逼迫による停滞 6.2%"
         );
+        let left = of(Quantity::MemoryRunsOut, 65_100, None);
+        assert_eq!(value(Language::En, left), "18 h 5 min left");
+        assert_eq!(
+            what(Language::Ja, 1004, Some(left)),
+            "メモリ枯渇予測(24時間) 残り18時間5分"
+        );
+        let never = of(Quantity::MemoryRunsOut, TIME_LEFT_NEVER_S, None);
+        assert_eq!(value(Language::Ja, never), "増加なし");
         assert_eq!(what(Language::En, 1999, None), "HNS1999");
         assert_eq!(share(of(Quantity::MemoryUsed, 1, Some(0))), None);
         assert_eq!(
