@@ -1,5 +1,5 @@
-//! The table of leaks and of what is no leak: `cargo bench --bench growth` prints it for the seeds 1000 to 1999, on which
-//! nothing was tuned (docs/TESTING.md). `-- FROM TO` takes other seeds; parameters were chosen on 0 to 999.
+//! The table of leaks and of what is no leak: `cargo bench --bench growth` prints it for the seeds 1000 to 1999
+//! (docs/TESTING.md says what was seen of them before). `-- FROM TO` takes other seeds; parameters were chosen on 0 to 999.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,

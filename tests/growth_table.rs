@@ -1,5 +1,5 @@
 //! Leaks are told in time, and what is no leak is not: a sample of the table that `cargo bench --bench growth` prints whole
-//! (docs/TESTING.md), on hosts made of seeds that nothing was tuned on.
+//! (docs/TESTING.md), on hosts made of other seeds than the parameters were chosen on.
 
 mod growth_common;
 
