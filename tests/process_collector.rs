@@ -100,6 +100,67 @@ fn a_forwarder_without_any_capability_posts_over_tls() {
     assert!(!said.contains(&format!("{url}: ")), "{said}");
 }
 
+/// A configuration that is refused, one that is taken, and another key of the same agent (`agent rotate`), all by SIGHUP: what
+/// the collector is told, and that nothing of it is lost.
+#[test]
+fn reloads_reach_the_collector_and_a_new_key_is_posted_with() {
+    let files = "certificate = \"collector.pem\"\nkey = \"collector.key\"";
+    let collector = Collector::start("reload", files, certificates);
+    let port = collector.ingest.rsplit_once(':').unwrap().1;
+    let authority = collector.folder.join("ca.pem").display().to_string();
+    let config = CONFIG
+        .replace("URL", &format!("https://localhost:{port}/"))
+        .replace("FORWARD", &format!("ca_file = \"{authority}\""));
+    let place = Place::new("reloads", &config);
+    collector.add(&place);
+    let agent = place.start(&[]);
+    agent.runs(0);
+    let stored = |code: u16, state: &str| {
+        until(state, || {
+            let alerts = collector.alerts();
+            let found = alerts.iter().find(|alert| alert["code"] == code)?;
+            (found["state"] == state).then_some(())
+        });
+    };
+    place.memory_used(985);
+    stored(1002, "firing");
+    let good = fs::read_to_string(place.config()).unwrap();
+    fs::write(place.config(), format!("{good}\nx")).unwrap();
+    agent.signal("HUP");
+    stored(8006, "firing");
+    fs::write(
+        place.config(),
+        good.replace("clear_after = \"1s\"", "clear_after = \"2s\""),
+    )
+    .unwrap();
+    agent.signal("HUP");
+    stored(8006, "resolved");
+
+    let key = place.folder.join("key");
+    fs::remove_file(&key).unwrap();
+    let old = agent.worker("forward");
+    collector.command(&[
+        "agent",
+        "rotate",
+        collector::NAME,
+        "--key-file",
+        &key.display().to_string(),
+    ]);
+    assert!(fs::read_to_string(&key).unwrap().starts_with("hansho1 "));
+    agent.signal("HUP");
+    until("another forwarder", || {
+        agent.worker_now("forward").filter(|now| *now != old)
+    });
+    place.memory_used(300);
+    stored(1002, "resolved");
+    agent.signal("TERM");
+    assert_eq!(agent.ended().code(), Some(0));
+    // One episode each, over two runs: nothing was raised again.
+    assert_eq!(collector.alerts().len(), 2, "{:?}", collector.alerts());
+    assert_eq!(collector.stats()["lost"], 0);
+    assert_eq!(place.hellos_and_goodbyes(), (vec![1, 2], vec![1, 2]));
+}
+
 /// What the collector knows of a host's other future: a batch of the running run, beyond what was ever written here.
 fn other_future(place: &Place, running: &[HeldStream], next: [u64; 2]) -> Vec<u8> {
     let line = fs::read_to_string(place.folder.join("key")).unwrap();

@@ -117,7 +117,12 @@
     let plots = [];
     let timer;
     let loading = false;
+    // Somebody selects a range: what is drawn anew under the pointer would take it away.
+    let held = false;
+    let waits = false;
     const show = () => {
+      waits = held;
+      if (held) return;
       // A plot that is only taken out of the page still listens to the window, for as long as the page is open.
       for (const plot of plots) plot.destroy();
       const figures = place.querySelectorAll("figure");
@@ -136,6 +141,12 @@
         loading = false;
       }
     };
+    place.addEventListener("mousedown", () => { held = true; });
+    addEventListener("mouseup", () => {
+      held = false;
+      // After the plot itself has heard of it.
+      if (waits) setTimeout(show);
+    });
     addEventListener("resize", () => { clearTimeout(timer); timer = setTimeout(show, 150); });
     // A chart that ends now goes on with it.
     if (place.dataset.source.includes("hours=")) document.addEventListener("hansho-live", fetched);

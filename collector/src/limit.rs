@@ -61,6 +61,8 @@ pub const REFUSAL_MS: u64 = 2_000;
 /// Without an authenticated post within this a connection is closed: strangers hold no place. It is the agent's own
 /// limit for a whole post.
 pub const STRANGER_MS: u64 = 10_000;
+/// A certificate that ends within this is told each day: a fortnight, after those that renew themselves have.
+pub const CERTIFICATE_ENDS_MS: u64 = 14 * 24 * 60 * 60 * 1000;
 /// A TLS handshake ends within this.
 pub const HANDSHAKE_MS: u64 = 10_000;
 /// The body of a request is complete within this: the agent's own limit for a whole post is 10 s.
@@ -210,6 +212,14 @@ pub const NAMED_MS: u64 = 24 * 60 * 60 * 1000;
 pub const SWEEP_JUMP_DAYS: u64 = 2;
 /// How often expired day files are looked for.
 pub const SWEEP_MS: u64 = 10 * 60 * 1000;
+/// Retention counts by a clock that goes at most so many times as fast as time passes: after the collector stood still it catches up in
+/// as long as it stood, and a clock that is set ahead by a year deletes nothing today.
+pub const VOUCH_SPEED: u64 = 2;
+/// A clock before this (2026-01-01) was never set: hosts without a battery begin in 1970.
+pub const FIRST_CLOCK_MS: u64 = 1_767_225_600_000;
+/// Retention that is so far behind the clock is told, and a clock that is so far behind is remembered: more than a night without a
+/// collector, and more than any zone that was mistaken for another.
+pub const VOUCH_FAR_MS: u64 = 24 * 60 * 60 * 1000;
 /// Without an answer of the writer within this, `/healthz` says 503.
 pub const PING_MS: u64 = 3_000;
 

@@ -269,6 +269,10 @@ fn a_session_ends_by_age_by_idleness_and_with_its_account() {
             now += SESSION_IDLE_MS / 2;
         }
         assert_eq!(find(store, 1, at(SESSION_MS)), Err(Ended::Old));
+        // Begun by a clock that was set back since: by an hour it holds, by more than it may hold it is over.
+        begin(store, "sato", 4, at(2 * SESSION_MS));
+        assert!(find(store, 4, at(2 * SESSION_MS - 3_600_000)).is_ok());
+        assert_eq!(find(store, 4, at(SESSION_MS - 1)), Err(Ended::Old));
         begin(store, "suzuki", 3, at(1));
         assert!(find(store, 3, at(2)).is_ok());
         change(store, |rows| accounts::disable(rows, "suzuki", true)).unwrap();

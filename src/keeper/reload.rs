@@ -299,6 +299,7 @@ impl Keeper {
         };
         let new = std::mem::replace(&mut self.launch, before.launch);
         self.shared.launch_file = before.launch_file;
+        self.watcher.hung = Hung::new(u64::from(self.launch.plan.sample.interval_ms));
         self.reload.to_keep = None;
         self.reload.later.clear();
         self.refuse("the watcher does not start with it; the lines before say why");

@@ -1,23 +1,22 @@
 //! The way to the collector's own listener: one question over TCP, and TLS where it speaks that.
 
 use crate::ingest::request::ALIVE;
+use crate::ingest::tls::Certificates;
 use crate::limit::ALIVE_PROBE_MS;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
 use std::io::Read as _;
 use std::net::TcpStream;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The collector's own certificate, whatever names stand in it: the probe asks itself and nobody else.
+/// The collector's own certificate as it is now, whatever names stand in it: the probe asks itself and nobody else.
 #[derive(Debug)]
 struct Own {
-    certificate: CertificateDer<'static>,
+    certificates: Arc<Certificates>,
     provider: Arc<CryptoProvider>,
 }
 
@@ -30,7 +29,7 @@ impl ServerCertVerifier for Own {
         _ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        if end_entity.as_ref() == self.certificate.as_ref() {
+        if self.certificates.chain().first() == Some(end_entity) {
             Ok(ServerCertVerified::assertion())
         } else {
             Err(rustls::Error::General(
@@ -73,19 +72,20 @@ pub struct Door {
 }
 
 impl Door {
-    /// To a listener's address; `certificate` is the file of its chain where it speaks TLS.
+    /// To a listener's address; with the certificates that it shows where it speaks TLS.
     ///
     /// # Errors
-    /// In words: the certificate cannot be read.
-    pub fn new(listens: SocketAddr, certificate: Option<&Path>) -> Result<Self, String> {
-        let tls = match certificate {
+    /// In words: what rustls says.
+    pub fn new(
+        listens: SocketAddr,
+        certificates: Option<&Arc<Certificates>>,
+    ) -> Result<Self, String> {
+        let tls = match certificates {
             None => None,
-            Some(file) => {
-                let first = CertificateDer::from_pem_file(file)
-                    .map_err(|error| format!("{}: {error}", file.display()))?;
+            Some(certificates) => {
                 let provider = Arc::new(rustls::crypto::ring::default_provider());
                 let own = Own {
-                    certificate: first,
+                    certificates: Arc::clone(certificates),
                     provider: Arc::clone(&provider),
                 };
                 let config = ClientConfig::builder_with_provider(provider)

@@ -1,11 +1,12 @@
 //! The thread that decides on the daily mail and forgets what is past its retention.
 
 use super::daily::{self, Decided};
-use super::forget::{self, Looked};
-use crate::clock::DAY_MS;
+use super::forget;
+use crate::clock::{DAY_MS, Moment};
 use crate::config::{DailyMail, Keep};
 use crate::directory::Current;
-use crate::limit::{FORGET_PAUSE_MS, FORGET_ROUNDS, UPKEEP_MS};
+use crate::ingest::tls::Certificates;
+use crate::limit::{FORGET_PAUSE_MS, FORGET_ROUNDS, SWEEP_MS, UPKEEP_MS, VOUCH_FAR_MS};
 use crate::store::{Forget, Store, StoreError};
 use crate::zone::Zone;
 use hansho::clock::WallTime;
@@ -25,21 +26,39 @@ pub struct Upkeep {
     pub daily: Option<DailyMail>,
     /// How long rows are kept.
     pub keep: Keep,
+    /// The listener's certificates, where it speaks TLS.
+    pub certificates: Option<Arc<Certificates>>,
     /// Zone of the daily mail's time.
     pub zone: Zone,
     /// The clock.
     pub now: fn() -> WallTime,
 }
 
+/// How far time is vouched for.
+#[derive(Default)]
+struct Retention {
+    /// When that was noted last,
+    looked: Option<Moment>,
+    /// and what the clock said then.
+    seen: Option<WallTime>,
+    /// It was told that the clock is far from it.
+    off: bool,
+}
+
 impl Upkeep {
     /// Works until the sender of `stop` is gone.
     pub fn run(&self, stop: &Receiver<()>) {
         let mut failing: Option<StoreError> = None;
-        let mut done_day: Option<u64> = None;
+        let (mut done_day, mut seen_day): (Option<u64>, Option<u64>) = (None, None);
+        let mut retention = Retention::default();
         while stop.recv_timeout(Duration::from_millis(UPKEEP_MS)) == Err(RecvTimeoutError::Timeout)
         {
             let today = (self.now)().as_millis() / DAY_MS;
-            let mut outcome = self.mail();
+            if seen_day != Some(today) {
+                seen_day = Some(today);
+                self.certificate();
+            }
+            let mut outcome = self.mail().and_then(|()| self.look(&mut retention));
             if outcome.is_ok() && done_day != Some(today) {
                 outcome = self.forget(stop).map(|all| {
                     if all {
@@ -56,6 +75,23 @@ impl Upkeep {
                     failing = Some(error);
                 }
             }
+        }
+    }
+
+    /// Warns of a certificate before it cuts every agent off.
+    fn certificate(&self) {
+        let now = (self.now)();
+        let certificates = self.certificates.as_ref();
+        match certificates.and_then(|certificates| certificates.ends_soon(now)) {
+            Some(ends) if ends <= now => log::error!(
+                "[ingest] certificate ended {}: agents that do not pin it refuse it; replace it and send SIGHUP",
+                self.zone.show(ends)
+            ),
+            Some(ends) => log::warn!(
+                "[ingest] certificate ends {}: replace it before, and send SIGHUP",
+                self.zone.show(ends)
+            ),
+            None => {}
         }
     }
 
@@ -91,21 +127,42 @@ impl Upkeep {
         Ok(())
     }
 
+    /// Lets time be vouched for: about as often as day files are looked for, and at once where the clock was set.
+    fn look(&self, retention: &mut Retention) -> Result<(), StoreError> {
+        let now = (self.now)();
+        let passed = retention.looked.map(|looked| looked.elapsed());
+        let far = |known: WallTime| now.as_millis().abs_diff(known.as_millis()) > VOUCH_FAR_MS;
+        let set = retention.seen.is_none_or(far);
+        if !set && passed.is_some_and(|passed| passed < Duration::from_millis(SWEEP_MS)) {
+            return Ok(());
+        }
+        let passed_ms = passed.map_or(0, |passed| {
+            u64::try_from(passed.as_millis()).unwrap_or(u64::MAX)
+        });
+        let looked = Moment::now();
+        let mut vouched = None;
+        self.store.transact(&mut |rows| {
+            vouched = forget::look(rows, now, passed_ms)?.vouched;
+            Ok(())
+        })?;
+        retention.looked = Some(looked);
+        retention.seen = Some(now);
+        let off = vouched.filter(|vouched| far(*vouched));
+        if let Some(vouched) = off
+            && !retention.off
+        {
+            log::warn!(
+                "the clock was set, or no collector ran for long: retention counts as of {} and catches up as time passes",
+                self.zone.show(vouched)
+            );
+        }
+        retention.off = off.is_some();
+        Ok(())
+    }
+
     /// Says whether all of it is done for this day.
     fn forget(&self, stop: &Receiver<()>) -> Result<bool, StoreError> {
         let now = (self.now)();
-        let mut looked = Looked::Go;
-        self.store.transact(&mut |rows| {
-            looked = forget::look(rows, now)?;
-            Ok(())
-        })?;
-        if let Looked::Held(until) = looked {
-            log::warn!(
-                "the clock jumped ahead, or no collector ran for days: nothing is forgotten before {}",
-                self.zone.show(until)
-            );
-            return Ok(true);
-        }
         for what in Forget::ALL {
             let mut gone = 0_usize;
             for round in 0..FORGET_ROUNDS {

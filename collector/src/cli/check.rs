@@ -5,7 +5,7 @@ use super::{mail, print, store_failure};
 use crate::clock;
 use crate::directory::Directory;
 use crate::exit::{CONFIG, Failure};
-use crate::ingest::tls;
+use crate::ingest::tls::Certificates;
 use crate::keys::Masters;
 use crate::store::sqlite::{MAIN_FILE, mark};
 use crate::store::{SqliteStore, Store as _};
@@ -24,7 +24,12 @@ fn check(line: &Line) -> Result<(), Failure> {
         log::warn!("{warning}");
     }
     if let Some((certificate, key)) = &config.ingest.tls {
-        tls::acceptor(certificate, key).map_err(|said| Failure::new(CONFIG, said))?;
+        let certificates =
+            Certificates::read(certificate, key).map_err(|said| Failure::new(CONFIG, said))?;
+        if let Some(ends) = certificates.ends_soon(clock::now()) {
+            let ends = clock::utc(ends.as_millis());
+            log::warn!("[ingest] certificate ends {ends}: replace it before, and send SIGHUP");
+        }
     }
     mail::check(config)?;
     let fresh = !config.directory.join(MAIN_FILE).exists();

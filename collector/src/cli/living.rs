@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::directory::Current;
 use crate::exit::{CONFIG, Failure, IO};
 use crate::ingest::Metrics;
+use crate::ingest::tls::Certificates;
 use crate::limit::SIGNAL_MS;
 use crate::notify::http::Client;
 use crate::store::{SqliteStore, Store, Watched};
@@ -64,6 +65,7 @@ pub(super) fn upkeep(
     store: Arc<dyn Store>,
     current: &Arc<Current>,
     zone: &Zone,
+    certificates: Option<&Arc<Certificates>>,
     metrics: &Arc<Metrics>,
 ) -> Result<Thread, Failure> {
     let reading = SqliteStore::open_reader(&config.directory)
@@ -74,6 +76,7 @@ pub(super) fn upkeep(
         current: Arc::clone(current),
         daily: config.watch.as_ref().and_then(|watch| watch.daily.clone()),
         keep: config.keep,
+        certificates: certificates.map(Arc::clone),
         zone: zone.clone(),
         now: clock::now,
     };
@@ -90,14 +93,18 @@ pub(super) struct Living {
 
 impl Living {
     /// Starts it once the listeners are bound.
-    pub(super) fn start(config: &Config, ingest: SocketAddr, site: &Site) -> Result<Self, Failure> {
+    pub(super) fn start(
+        config: &Config,
+        ingest: SocketAddr,
+        certificates: Option<&Arc<Certificates>>,
+        site: &Site,
+    ) -> Result<Self, Failure> {
         let refused = |said: String| Failure::new(CONFIG, said);
-        let certificate = config.ingest.tls.as_ref().map(|(chain, _)| chain.as_path());
         let manager = Arc::new(Manager::of_environment());
         let look = Look {
             metrics: Arc::clone(&site.metrics),
             queue: site.queue.clone(),
-            door: Door::new(ingest, certificate).map_err(refused)?,
+            door: Door::new(ingest, certificates).map_err(refused)?,
             manager: Arc::clone(&manager),
         };
         let watch = config.watch.as_ref();

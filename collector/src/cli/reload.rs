@@ -4,11 +4,22 @@ use super::mail;
 use crate::clock;
 use crate::config;
 use crate::directory::Current;
+use crate::ingest::tls::Certificates;
 use std::path::Path;
 
 /// Reads the configuration again; where it is refused, the one in force stays. It is small and read seldom, so that the
-/// runtime may wait for it.
-pub(super) fn reload(file: &Path, current: &Current) {
+/// runtime may wait for it. The listener's certificate is read again whatever becomes of the rest: whoever renews certificates knows
+/// nothing of the rest.
+pub(super) fn reload(file: &Path, current: &Current, certificates: Option<&Certificates>) {
+    match certificates.map(Certificates::renew) {
+        Some(Ok(true)) => {
+            log::info!("SIGHUP: [ingest] certificate replaced: new connections see the new one");
+        }
+        Some(Ok(false)) | None => {}
+        Some(Err(said)) => {
+            log::error!("SIGHUP: [ingest] certificate refused; the one in force stays: {said}");
+        }
+    }
     let read = config::read(file).and_then(|new| mail::check(&new).map(|()| new));
     let new = match read {
         Ok(new) => new,

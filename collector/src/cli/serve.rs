@@ -11,7 +11,8 @@ use crate::handling;
 use crate::ingest::join::JoinGate;
 use crate::ingest::request::{Intake, Patience};
 use crate::ingest::server::Server;
-use crate::ingest::{Keys, Metrics, Refusal, SignsOfLife, tls};
+use crate::ingest::tls::Certificates;
+use crate::ingest::{Keys, Metrics, Refusal, SignsOfLife};
 use crate::keys::Masters;
 use crate::limit::{
     KEY_CACHE, KEY_CHANGES_MS, KEY_FRESH_MS, QUEUE_BATCHES, SETUP_MS, STANDBY_POLL_MS, STOP_MS,
@@ -142,11 +143,7 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
     // The first to ask: the daily mail says since when it runs.
     clock::start();
     let masters = Masters::read_or_create(&config.masters)?;
-    let tls = config.ingest.tls.as_ref();
-    let acceptor = tls.map(|(certificate, key)| tls::acceptor(certificate, key));
-    let acceptor = acceptor
-        .transpose()
-        .map_err(|said| Failure::new(CONFIG, said))?;
+    let certificates = certificates(config)?;
     // A mail that cannot be written by a site's own template is found out now, not at night.
     mail::check(config)?;
     let open = |error: StoreError| store_failure(&error);
@@ -201,7 +198,14 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
     let (stop_watching, watching) = sync_channel(0);
     let watcher = start("presence", move || watcher.run(&watching))?;
     let telling = telling::start(config, Arc::clone(&writing), &current, &metrics)?;
-    let upkeep = living::upkeep(config, Arc::clone(&writing), &current, &zone, &metrics)?;
+    let upkeep = living::upkeep(
+        config,
+        Arc::clone(&writing),
+        &current,
+        &zone,
+        certificates.as_ref(),
+        &metrics,
+    )?;
     let (newest_known, newest) = watch::channel(0);
     let site = web::Site {
         store: reading,
@@ -218,7 +222,7 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
     };
     let outcome = runtime.block_on(listen(
         config,
-        acceptor,
+        certificates.as_ref(),
         intake,
         site,
         newest_known,
@@ -265,6 +269,16 @@ fn damaged(config: &Config, store: &dyn Store, said: &str) -> Failure {
         log::error!("the store cannot be marked as damaged: {error}");
     }
     store_failure(&StoreError::Corrupt(found))
+}
+
+/// Those of the ingest listener, where it speaks TLS.
+fn certificates(config: &Config) -> Result<Option<Arc<Certificates>>, Failure> {
+    let tls = config.ingest.tls.as_ref();
+    let read = tls.map(|(certificate, key)| Certificates::read(certificate, key));
+    let read = read.transpose();
+    Ok(read
+        .map_err(|said| Failure::new(CONFIG, said))?
+        .map(Arc::new))
 }
 
 /// A thread a processor for connections, within reason.
@@ -347,7 +361,7 @@ async fn bind(what: &str, address: SocketAddr) -> Result<(TcpListener, SocketAdd
 
 async fn listen(
     config: &Config,
-    tls: Option<tokio_rustls::TlsAcceptor>,
+    certificates: Option<&Arc<Certificates>>,
     intake: Arc<Intake>,
     site: web::Site,
     newest_known: watch::Sender<u64>,
@@ -357,6 +371,8 @@ async fn listen(
     let mut terminate = signal(SignalKind::terminate()).map_err(no_signal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signal)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(no_signal)?;
+    let acceptor = certificates.map(Certificates::acceptor).transpose();
+    let tls = acceptor.map_err(|said| Failure::new(CONFIG, said))?;
     let (ingest, ingest_address) = bind("ingest", config.ingest.listen).await?;
     let (pages, pages_address) = bind("pages", config.pages.listen).await?;
     let (stop, stopping) = watch::channel(false);
@@ -375,7 +391,7 @@ async fn listen(
     offer_setup(&site.gate, &base)?;
     let ingest = tokio::spawn(server.run());
     let site = Arc::new(site);
-    let living = Living::start(config, ingest_address, &site)?;
+    let living = Living::start(config, ingest_address, certificates, &site)?;
     let metrics = Arc::clone(&site.metrics);
     let looking = web::live::watch(Arc::clone(&site), newest_known, stopping.clone());
     tokio::spawn(looking);
@@ -395,7 +411,7 @@ async fn listen(
                 break;
             }
             () = metrics.damage.found() => break,
-            _ = hangup.recv() => reload::reload(&config.file, current),
+            _ = hangup.recv() => reload::reload(&config.file, current, certificates.map(Arc::as_ref)),
         }
     }
     drop(living);

@@ -48,6 +48,10 @@ const fn ended(age_ms: u64, idle_ms: u64) -> Option<Ended> {
 }
 
 fn ended_at(session: &Session, now: WallTime) -> Option<Ended> {
+    // Begun by a clock that was ahead by more than a session holds: else it would hold until that time.
+    if since(now, session.created) > SESSION_MS {
+        return Some(Ended::Old);
+    }
     ended(since(session.created, now), since(session.used, now))
 }
 

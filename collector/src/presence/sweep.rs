@@ -84,6 +84,10 @@ pub fn sweep(
     };
     sweep.quiet()?;
     for one in &mut all {
+        if resumed.is_some() {
+            // A span that the own clock's step lies in, or an outage, says nothing about a host's clock.
+            one.presence.clock_since = None;
+        }
         if one.agent.retired.is_some() {
             sweep.retired(one)?;
             continue;

@@ -1,7 +1,7 @@
 //! The one thread that writes: it takes what waits, stores it in one transaction, and answers.
 
 use super::{Store, StoreError, agents};
-use crate::clock::Moment;
+use crate::clock::{DAY_MS, Moment};
 use crate::ingest::join::{JoinAsk, Joined};
 use crate::ingest::{Job, Metrics, Refusal, SignsOfLife};
 use crate::limit::{GROUP_BATCHES, GROUP_BYTES, SWEEP_MS};
@@ -64,12 +64,26 @@ impl Writer {
             self.note_signs();
             if swept.is_none_or(|at| at.elapsed() >= Duration::from_millis(SWEEP_MS)) {
                 swept = Some(Moment::now());
-                match self.store.sweep((self.now)(), self.retention_days) {
+                match self.sweep() {
                     Ok(0) => {}
                     Ok(days) => log::info!("{days} day files past their retention deleted"),
                     Err(error) => log::warn!("expired day files cannot be deleted: {error}"),
                 }
             }
+        }
+    }
+
+    /// Deletes day files as far as time is vouched for; none while it is not yet.
+    fn sweep(&self) -> Result<usize, StoreError> {
+        let kept_ms = u64::from(self.retention_days).saturating_mul(DAY_MS);
+        let mut until = None;
+        self.store.view(&mut |rows| {
+            until = rows.upkeep()?.until((self.now)(), kept_ms);
+            Ok(())
+        })?;
+        match until {
+            Some(until) => self.store.sweep(until, self.retention_days),
+            None => Ok(0),
         }
     }
 

@@ -113,7 +113,9 @@ await page.waitForSelector(".plot canvas");
 await page.waitForFunction(() => document.querySelectorAll(".plot canvas").length === 3);
 await accessible(page, "agent");
 await shot(page, "agent");
-const box = await page.locator(".plot .u-over").first().boundingBox();
+// Each reading that comes draws the plots anew: the one that was found may be gone before it is measured.
+let box = null;
+while (box === null) box = await page.locator(".plot .u-over").first().boundingBox();
 await page.mouse.move(box.x + box.width * 0.3, box.y + 50);
 await page.mouse.down();
 await page.mouse.move(box.x + box.width * 0.7, box.y + 60, { steps: 5 });

@@ -162,3 +162,30 @@ fn tls_takes_batches_and_plain_text_does_not_get_through() {
     assert!(!rest.starts_with(b"HTTP"));
     assert!(tls::acceptor(&private, &certificate).is_err());
 }
+
+/// Whoever asks the own listener whether it lives knows the certificate that it shows now.
+#[test]
+fn the_collector_knows_its_own_listener_by_a_certificate_that_was_replaced() {
+    let folder = support::Folder::new("own-door");
+    let files = [folder.path().join("c.pem"), folder.path().join("k.pem")];
+    let replace = || {
+        let made = rcgen::generate_simple_self_signed(["collector.test".to_owned()]).unwrap();
+        std::fs::write(&files[0], made.cert.pem()).unwrap();
+        std::fs::write(&files[1], made.signing_key.serialize_pem()).unwrap();
+    };
+    replace();
+    let certificates = Arc::new(tls::Certificates::read(&files[0], &files[1]).unwrap());
+    let collector = start(Setting {
+        tls: Some(certificates.acceptor().unwrap()),
+        ..Setting::default()
+    });
+    let door = Door::new(collector.address, Some(&certificates)).unwrap();
+    assert_eq!(door.ask(), Ok(()));
+    assert_eq!(certificates.renew(), Ok(false));
+    replace();
+    let others = Arc::new(tls::Certificates::read(&files[0], &files[1]).unwrap());
+    let stranger = Door::new(collector.address, Some(&others)).unwrap();
+    assert!(stranger.ask().is_err());
+    assert_eq!(certificates.renew(), Ok(true));
+    assert_eq!((door.ask(), stranger.ask()), (Ok(()), Ok(())));
+}

@@ -19,6 +19,7 @@ mod support;
 use hansho::frame::answer::Answer;
 use hansho::frame::kind::{AgentId, Stream};
 use hansho::frame::seal::AgentKey;
+use hansho_collector::alive::door::Door;
 use hansho_collector::clock;
 use hansho_collector::ingest::join::{JoinGate, token_hash, token_text};
 use hansho_collector::ingest::request::{Intake, Patience};

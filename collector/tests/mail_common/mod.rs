@@ -255,7 +255,7 @@ print(json.dumps({
     "headers": {key.lower(): str(value) for key, value in message.items()},
     "from": people("from"), "to": people("to"), "cc": people("cc"),
     "type": message.get_content_type(), "plain": text("plain"), "html": text("html"),
-    "date": message["date"].datetime.isoformat(),
+    "date": message["date"].datetime.isoformat(), "date_ms": int(message["date"].datetime.timestamp()) * 1000,
     "defects": [str(d) for part in message.walk() for d in part.defects]
         + [str(d) for value in message.values() for d in getattr(value, "defects", ())],
 }))

@@ -49,6 +49,22 @@ fn a_clock_of_the_collector_that_steps_either_way_tells_nothing() {
 }
 
 #[test]
+fn a_clock_of_the_collector_that_steps_twice_makes_no_ten_minutes() {
+    // Too few to say that it is the collector's own.
+    on_both(2, |script| {
+        script.run(100);
+        script.collector_ms += 3_600_000;
+        script.run(60);
+        for step in [86_400_000, -86_400_000, -3_600_000, 3_600_000] {
+            script.collector_ms += step;
+            script.run(400);
+        }
+        script.nothing();
+        assert_eq!(script.codes(), Vec::<u16>::new());
+    });
+}
+
+#[test]
 fn a_clock_that_is_off_for_ten_minutes_is_told_and_ends_when_it_is_right() {
     on_both(5, |script| {
         script.hosts[2].clock_ms = -45_000;

@@ -16,6 +16,7 @@
     reason = "a test: what goes wrong fails it, as it should"
 )]
 
+pub mod faketime;
 #[path = "../mail_common/mod.rs"]
 pub mod mail_common;
 #[path = "../support/mod.rs"]
@@ -62,9 +63,20 @@ pub fn signal(pid: u32, signal: &str) {
 
 /// Runs a command of the collector.
 pub fn run(here: &Path, config: &str, arguments: &[&str]) -> Output {
+    run_in(here, config, arguments, &[])
+}
+
+/// The same with these variables in its environment.
+pub fn run_in(
+    here: &Path,
+    config: &str,
+    arguments: &[&str],
+    environment: &[(&str, String)],
+) -> Output {
     Command::new(COLLECTOR)
         .args(["--config", config])
         .args(arguments)
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .current_dir(here)
         .output()
         .unwrap()
@@ -85,6 +97,16 @@ impl Serving {
 
     /// Starts one and does not wait.
     pub fn begin(here: &Path, config: &str, arguments: &[&str]) -> Self {
+        Self::begin_in(here, config, arguments, &[])
+    }
+
+    /// The same with these variables in its environment.
+    pub fn begin_in(
+        here: &Path,
+        config: &str,
+        arguments: &[&str],
+        environment: &[(&str, String)],
+    ) -> Self {
         let log = fs::File::options()
             .create(true)
             .append(true)
@@ -93,6 +115,7 @@ impl Serving {
         let child = Command::new(COLLECTOR)
             .args(arguments)
             .args(["--config", config])
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .current_dir(here)
             .stdout(Stdio::piped())
             .stderr(log)
@@ -136,6 +159,7 @@ impl Drop for Serving {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        faketime::forget(self.child.id());
     }
 }
 
@@ -158,8 +182,19 @@ pub struct Played {
 
 /// Adds an agent; its key is in `NAME.key`.
 pub fn add(here: &Path, config: &str, name: &str, system: &str) -> Played {
+    add_in(here, config, name, system, &[])
+}
+
+/// The same with these variables in the environment of the command.
+pub fn add_in(
+    here: &Path,
+    config: &str,
+    name: &str,
+    system: &str,
+    environment: &[(&str, String)],
+) -> Played {
     let file = format!("{name}.key");
-    let added = run(
+    let added = run_in(
         here,
         config,
         &[
@@ -171,6 +206,7 @@ pub fn add(here: &Path, config: &str, name: &str, system: &str) -> Played {
             "--key-file",
             &file,
         ],
+        environment,
     );
     assert!(
         added.status.success(),
@@ -204,6 +240,11 @@ impl Played {
 
     /// A Hello that promises a post each second.
     pub fn hello(&self, host: &str) -> Vec<u8> {
+        self.hello_promising(host, 1000)
+    }
+
+    /// A Hello that promises a post each so many milliseconds.
+    pub fn hello_promising(&self, host: &str, post_interval_ms: u32) -> Vec<u8> {
         let hello = Hello {
             version: "0.1.0",
             host,
@@ -214,7 +255,7 @@ impl Played {
             run_number: self.run,
             sample_interval_ms: 1000,
             report_interval_ms: 10_000,
-            post_interval_ms: 1000,
+            post_interval_ms,
             registry_version: 1,
             registry_hash: 2,
             config_hash: 3,

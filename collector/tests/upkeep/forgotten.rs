@@ -214,41 +214,86 @@ fn the_audit_forgets_from_its_beginning_and_keeps_its_numbers() {
 }
 
 #[test]
-fn a_clock_that_jumps_ahead_deletes_nothing_for_a_day() {
+fn retention_counts_by_time_that_passed_whatever_the_clock_is_set_to() {
     on_both(|store| {
         within(store, |rows| {
-            assert_eq!(forget::look(rows, at(0))?, Looked::Go);
-            assert_eq!(forget::look(rows, at(DAY_MS))?, Looked::Go);
-            let far = 1000 * DAY_MS;
-            let held = Looked::Held(at(far + DAY_MS));
-            assert_eq!(forget::look(rows, at(far))?, held);
-            assert_eq!(forget::look(rows, at(far + HOUR))?, held);
-            // It was a mistake.
-            assert_eq!(forget::look(rows, at(2 * DAY_MS))?, Looked::Go);
-            assert_eq!(
-                forget::look(rows, at(far + 2 * HOUR))?,
-                Looked::Held(at(far + 2 * HOUR + DAY_MS))
-            );
-            // It was none: the second day deletes.
-            assert_eq!(forget::look(rows, at(far + DAY_MS + 3 * HOUR))?, Looked::Go);
+            let start = 500 * DAY_MS;
+            assert_eq!(rows.upkeep()?.vouched, None);
+            let first = forget::look(rows, at(start), 0)?;
+            assert_eq!(first.vouched, Some(at(start)));
             let keep = Keep {
                 events_days: 1,
                 ..Keep::default()
             };
-            let alert = raised(rows, "over", at(0));
+            let alert = raised(rows, "over", at(start));
             let mut stored = rows.alert(alert)?.unwrap();
             stored.firing = false;
             rows.put_alert(&stored)?;
-            rows.append_event(alert, EventKind::Repeated, at(1))?;
+            rows.append_event(alert, EventKind::Repeated, at(start + 1))?;
             rows.put_numbers(&Numbers {
                 cursor: 2,
                 ..Numbers::default()
             })?;
-            let some = |rows: &mut dyn AllRows, now| {
-                forget::some(rows, &keep, Forget::Events, now).unwrap()
+            let mut at_clock = |now_ms: u64, passed_ms: u64| {
+                let vouched = forget::look(rows, at(now_ms), passed_ms).unwrap().vouched;
+                let gone = forget::some(rows, &keep, Forget::Events, at(now_ms)).unwrap();
+                (vouched.unwrap(), gone)
             };
-            assert_eq!(some(rows, at(DAY_MS)), 0);
-            assert_eq!(some(rows, at(DAY_MS + 1)), 1);
+            // Ahead by a year and on from there, for ten hours and through restarts: nothing goes.
+            let far = start + 365 * DAY_MS;
+            for hours in 0..10 {
+                let passed = hours.min(1) * HOUR;
+                let vouched = at(start + 2 * hours * HOUR);
+                assert_eq!(at_clock(far + hours * HOUR, passed), (vouched, 0));
+                assert_eq!(at_clock(far + hours * HOUR, 0), (vouched, 0));
+            }
+            // Right again: as if nothing had been, and what is past its retention goes.
+            let right = start + 10 * HOUR;
+            assert_eq!(at_clock(right, 4 * HOUR), (at(right), 0));
+            let day = start + DAY_MS;
+            assert_eq!(at_clock(day, 14 * HOUR), (at(day), 0));
+            assert_eq!(at_clock(day + 1, 1), (at(day + 1), 1));
+            Ok(())
+        });
+    });
+}
+
+/// A clock that was a year behind wrote events: they look old, and stay as long as others of their day.
+#[test]
+fn what_a_clock_wrote_that_was_set_back_does_not_go_as_old() {
+    on_both(|store| {
+        within(store, |rows| {
+            let start = 500 * DAY_MS;
+            let keep = Keep {
+                events_days: 30,
+                ..Keep::default()
+            };
+            forget::look(rows, at(start), 0)?;
+            let back = start - 365 * DAY_MS;
+            let alert = raised(rows, "back", at(back));
+            let mut stored = rows.alert(alert)?.unwrap();
+            stored.firing = false;
+            rows.put_alert(&stored)?;
+            rows.append_event(alert, EventKind::Repeated, at(back + 1))?;
+            rows.put_numbers(&Numbers {
+                cursor: 2,
+                ..Numbers::default()
+            })?;
+            let looked = forget::look(rows, at(back + 5 * MINUTE), 5 * MINUTE)?;
+            // It may have been so before anybody looked.
+            let earliest = at(back - 15 * MINUTE);
+            assert_eq!(looked.set_back, Some((earliest, at(start))));
+            assert_eq!(rows.upkeep()?, looked);
+            // The clock is right again; the event is gone a retention after the day on which it was written.
+            for (day, gone) in [(1, 0), (15, 0), (29, 0), (31, 1)] {
+                let now = at(start + day * DAY_MS);
+                forget::look(rows, now, 20 * DAY_MS)?;
+                assert_eq!(
+                    forget::some(rows, &keep, Forget::Events, now)?,
+                    gone,
+                    "{day}"
+                );
+            }
             Ok(())
         });
     });

@@ -2,8 +2,6 @@
 
 use super::*;
 
-const MINUTE: u64 = 60_000;
-
 const CONFIG: &str = r#"config_version = 1
 [ingest]
 listen = "127.0.0.1:0"

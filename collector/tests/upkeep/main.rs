@@ -16,7 +16,7 @@ use hansho::clock::WallTime;
 use hansho::code::Language;
 use hansho::rule::Reason as RuleReason;
 use hansho_collector::alive::daily::{self, Decided};
-use hansho_collector::alive::forget::{self, Looked};
+use hansho_collector::alive::forget;
 use hansho_collector::clock::DAY_MS;
 use hansho_collector::config::{self, DailyMail, Keep};
 use hansho_collector::directory::Live;
@@ -32,6 +32,7 @@ use std::sync::Arc;
 use support::{Folder, NOW, at, new_agent};
 
 const HOUR: u64 = 3_600_000;
+const MINUTE: u64 = 60_000;
 
 /// Runs work on both stores, each a fresh one with an agent, and compares what it says.
 fn on_both<T: PartialEq + core::fmt::Debug>(work: impl Fn(&dyn Store) -> T) -> T {

@@ -20,16 +20,20 @@ fn rows(limit: usize) -> i64 {
 impl UpkeepRows for SqlRows<'_> {
     fn upkeep(&mut self) -> Result<Upkeep, StoreError> {
         let mut statement = self.main.prepare_cached(
-            "SELECT looked_ms, held_ms, audit_before_ms, backup_ms, backup_bytes, restored_ms, told_until_ms FROM upkeep",
+            "SELECT looked_ms, vouched_ms, audit_before_ms, backup_ms, backup_bytes, restored_ms, told_until_ms,
+               set_back_to_ms, set_back_at_ms FROM upkeep",
         )?;
         Ok(statement.query_row([], |row| {
             let backup: Option<i64> = row.get(3)?;
             let bytes = unsigned(row.get(4)?);
             let restored: Option<i64> = row.get(5)?;
             let until: Option<i64> = row.get(6)?;
+            let set_back: Option<i64> = row.get(7)?;
+            let at = wall(row.get::<_, Option<i64>>(8)?.unwrap_or(0));
             Ok(Upkeep {
                 looked: row.get::<_, Option<i64>>(0)?.map(wall),
-                held: row.get::<_, Option<i64>>(1)?.map(wall),
+                vouched: row.get::<_, Option<i64>>(1)?.map(wall),
+                set_back: set_back.map(|to| (wall(to), at)),
                 audit_before: wall(row.get(2)?),
                 backup: backup.map(|at| (wall(at), bytes)),
                 restored: restored.zip(until).map(|(at, until)| Restored {
@@ -42,17 +46,19 @@ impl UpkeepRows for SqlRows<'_> {
 
     fn put_upkeep(&mut self, upkeep: &Upkeep) -> Result<(), StoreError> {
         let mut statement = self.main.prepare_cached(
-            "UPDATE upkeep SET looked_ms = ?1, held_ms = ?2, audit_before_ms = ?3, backup_ms = ?4, backup_bytes = ?5,
-               restored_ms = ?6, told_until_ms = ?7",
+            "UPDATE upkeep SET looked_ms = ?1, vouched_ms = ?2, audit_before_ms = ?3, backup_ms = ?4, backup_bytes = ?5,
+               restored_ms = ?6, told_until_ms = ?7, set_back_to_ms = ?8, set_back_at_ms = ?9",
         )?;
         statement.execute(params![
             upkeep.looked.map(ms),
-            upkeep.held.map(ms),
+            upkeep.vouched.map(ms),
             ms(upkeep.audit_before),
             upkeep.backup.map(|(at, _)| ms(at)),
             signed(upkeep.backup.map_or(0, |(_, bytes)| bytes)),
             upkeep.restored.map(|restored| ms(restored.at)),
             upkeep.restored.map(|restored| ms(restored.told_until)),
+            upkeep.set_back.map(|(to, _)| ms(to)),
+            upkeep.set_back.map(|(_, at)| ms(at)),
         ])?;
         Ok(())
     }

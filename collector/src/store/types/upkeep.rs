@@ -7,8 +7,10 @@ use hansho::clock::WallTime;
 pub struct Upkeep {
     /// When was last looked for what is past its retention.
     pub looked: Option<WallTime>,
-    /// Nothing is deleted before this: the clock jumped ahead.
-    pub held: Option<WallTime>,
+    /// How far time is vouched for: retention counts until then, whatever the clock says.
+    pub vouched: Option<WallTime>,
+    /// The clock was set back, far behind what was vouched for: the earliest that it showed then, and how far time was vouched for.
+    pub set_back: Option<(WallTime, WallTime)>,
     /// Entries of the audit before this may be deleted.
     pub audit_before: WallTime,
     /// When `backup` last ended well, and the bytes it copied.
@@ -24,6 +26,23 @@ pub struct Restored {
     pub at: WallTime,
     /// Until when people had been told.
     pub told_until: WallTime,
+}
+
+impl Upkeep {
+    /// As which time retention of what is kept for so long counts; `None` while nobody has vouched for any. What a clock wrote that
+    /// was set back looks old and is not: as long as such a thing may be there, nothing goes that is younger than it looks.
+    #[must_use]
+    pub fn until(&self, now: WallTime, kept_ms: u64) -> Option<WallTime> {
+        let until = self.vouched?.min(now);
+        let kept_after =
+            |moment: WallTime| WallTime::from_millis(moment.as_millis().saturating_add(kept_ms));
+        Some(match self.set_back {
+            Some((earliest, vouched)) if until < kept_after(vouched) => {
+                until.min(kept_after(earliest))
+            }
+            _ => until,
+        })
+    }
 }
 
 /// A daily mail that was decided on.
