@@ -7,7 +7,9 @@
 use hansho::config::plan::{DiskSize, Plan};
 use hansho::config::{parse, parse_bytes, show};
 use hansho::limit::{CONFIG_ERRORS, RULES};
-use hansho::rule::{Aggregate, Gate, GateTest, Kind, Level, Quantity, Rule, RuleSet, Unit};
+use hansho::rule::{
+    Aggregate, Direction, Gate, GateTest, Kind, Level, Quantity, Rule, RuleSet, Unit,
+};
 use proptest::prelude::{ProptestConfig, any, prop_oneof, proptest};
 use proptest::sample::Index;
 use proptest::strategy::{Just, Strategy};
@@ -135,11 +137,16 @@ proptest! {
     }
 }
 
-/// A level of either kind that the quantity of `rule` can have, `raise` at or above `clear`.
+/// A level of either kind that the quantity of `rule` can have, `raise` on the worse side of `clear`.
 fn levels(rule: &Rule, seed: u64, both: bool) -> (Level, Level) {
     let of = |permille, absolute| Level { permille, absolute };
     let low = seed % 500;
     let high = low + 1 + seed / 500 % 500;
+    // Of a time left the lower level is the worse.
+    let (low, high) = match rule.direction {
+        Direction::Above => (low, high),
+        Direction::Below => (high, low.max(1)),
+    };
     let share = |value: u64| u16::try_from(value).ok();
     match (rule.quantity().map(Quantity::unit), both) {
         (Some(Unit::Kib), true) => (of(share(high), Some(high)), of(share(low), Some(low))),
