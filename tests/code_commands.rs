@@ -286,7 +286,7 @@ fn every_program_has_its_package_and_only_reads() {
 
 #[test]
 fn commands_of_the_collector_are_those_of_its_help() {
-    let help = include_str!("../collector/src/cli/mod.rs");
+    let help = include_str!("../collector/src/cli/help.rs");
     let mut found = 0;
     for command in all_commands().into_keys() {
         let Some(words) = command.strip_prefix("hansho-collector ") else {
