@@ -16,6 +16,9 @@ With CI set in the environment a failure does not keep the other tests from runn
     run: from_command_line,
 };
 
+/// Tests at once beyond one a processor.
+const WAITING: usize = 2;
+
 /// What the runners said, added up.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Counts {
@@ -102,6 +105,11 @@ fn run_all(filter: Option<&str>) -> Result<(), Failure> {
     let tests = if succeeds(cargo().args(["nextest", "--version"])) {
         let mut nextest = cargo();
         nextest.args(["nextest", "run", "--workspace"]);
+        // Many tests wait for real servers rather than compute; those that must be alone say so in .config/nextest.toml.
+        if let Ok(processors) = std::thread::available_parallelism() {
+            let threads = processors.get().saturating_add(WAITING);
+            nextest.args(["--test-threads", &threads.to_string()]);
+        }
         if std::env::var_os("CI").is_some() {
             nextest.arg("--no-fail-fast");
         }
