@@ -1,5 +1,5 @@
 //! Scenarios that need a machine of our own: Debian's kernel under QEMU, the static agent in it, a real collector on this
-//! host. `cargo xtask guest` brings what they need and plays them; by themselves they are ignored.
+//! host. `cargo xtask guest` brings what they need and plays them; they are not among the others (Cargo.toml).
 //!
 //! Each ends by itself, checks what the collector has in the end, and writes down what was seen.
 
@@ -23,11 +23,9 @@ mod machine;
 mod memory;
 mod site;
 
-/// Why they do not run with the others.
 macro_rules! scenario {
     ($name:ident, $play:path) => {
         #[test]
-        #[ignore = "needs QEMU and Debian's kernel: cargo xtask guest"]
         fn $name() {
             $play();
         }

@@ -96,7 +96,7 @@ fn guest(wanted: &[String], json: bool) -> Result<(), Failure> {
         "guest",
         "--",
     ]);
-    tests.args(["--ignored", "--exact", "--nocapture"]);
+    tests.args(["--exact", "--nocapture"]);
     tests.arg(format!("--test-threads={}", wanted.len()));
     tests.args(wanted);
     tests
