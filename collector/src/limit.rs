@@ -262,6 +262,9 @@ pub const RETRY_LONGEST_MS: u64 = 1_800_000;
 /// A message that no server took in this time since it was first tried is given up. RFC 5321 (4.5.4.1) asks mail hosts for four to five days; an alarm of
 /// yesterday wakes nobody, and another receiver was told long ago.
 pub const GIVE_UP_MS: u64 = 24 * 60 * 60 * 1000;
+/// And never before so many tries failed: as many as [`RETRY_MS`] has waits, more than an hour of trying.
+pub const GIVE_UP_TRIES: u32 = 6;
+const _: () = assert!(GIVE_UP_TRIES as usize == RETRY_MS.len());
 /// Tries after which an undelivered message is told to somebody else; with [`RETRY_MS`] the third ends two minutes after the
 /// first.
 pub const TRIES_TOLD: u32 = 3;

@@ -10,7 +10,7 @@
 mod notify_support;
 
 use hansho::clock::WallTime;
-use hansho_collector::limit::{CLAIM_MS, GIVE_UP_MS};
+use hansho_collector::limit::{CLAIM_MS, GIVE_UP_MS, GIVE_UP_TRIES};
 use hansho_collector::notify::outbox::{
     Attempt, InHand, Marked, Tried, UNDELIVERED, claim, finish,
 };
@@ -335,6 +335,26 @@ fn what_nobody_takes_for_a_day_is_given_up() {
         assert_eq!(world.outbox(id)[0].state, Sending::GivenUp);
         assert!(world.now_ms - begun >= GIVE_UP_MS);
         assert_eq!(world.alert(id).notified, None);
+    });
+}
+
+#[test]
+fn a_day_that_passed_between_two_tries_gives_nothing_up() {
+    each(|world| {
+        let id = raised(world);
+        // The clock is set ahead by a day, or nobody ran: that is no day of trying.
+        for _ in 0..GIVE_UP_TRIES {
+            for outgoing in world.claim() {
+                world.mark(&outgoing, "later");
+            }
+            assert_eq!(world.outbox(id)[0].state, Sending::Queued);
+            world.now_ms += GIVE_UP_MS;
+        }
+        for outgoing in world.claim() {
+            world.hand_over(&outgoing);
+            world.mark(&outgoing, "delivered");
+        }
+        assert_eq!(world.outbox(id)[0].state, Sending::Delivered);
     });
 }
 

@@ -1,7 +1,9 @@
 //! The outbox: who may send a message, and what became of it. Each function is one transaction's work.
 
 use super::decide::later;
-use crate::limit::{CLAIM_MS, GIVE_UP_MS, RETRY_MS, SAID_CHARACTERS, TABLE_ROWS, TRIES_TOLD};
+use crate::limit::{
+    CLAIM_MS, GIVE_UP_MS, GIVE_UP_TRIES, RETRY_MS, SAID_CHARACTERS, TABLE_ROWS, TRIES_TOLD,
+};
 use crate::store::raise::{self, Raise};
 use crate::store::rows::AllRows;
 use crate::store::{
@@ -224,7 +226,9 @@ fn settle(outgoing: &mut Outgoing, tried: &Tried, now: WallTime) {
             // From the first try, not from the decision: what waited while no notifier ran has not been refused by anybody yet.
             let since = outgoing.first_try.unwrap_or(now);
             let tried_ms = now.as_millis().saturating_sub(since.as_millis());
-            if tried_ms >= GIVE_UP_MS {
+            // And after every wait of the list: a clock that was set ahead, or a collector that stood still for a day between two
+            // tries, is no day of trying.
+            if tried_ms >= GIVE_UP_MS && outgoing.attempts > GIVE_UP_TRIES {
                 Sending::GivenUp
             } else {
                 outgoing.next_try = later(now, backoff_ms(outgoing.attempts));
