@@ -1,56 +1,19 @@
 //! After its start the machine allocates nothing: counted by the allocator itself.
 #![expect(
     clippy::arithmetic_side_effects,
-    unsafe_code,
-    reason = "an allocator can only be written so, and a test may stop at whatever surprises it"
+    reason = "a test may stop at whatever surprises it"
 )]
 
+mod alloc_common;
 mod machine_support;
 
+use alloc_common::allocations;
 use hansho::clock::Uptime;
 use hansho::code::builtin_rules;
 use hansho::frame::Stream;
 use hansho::limit::CHECKPOINT_BYTES;
 use hansho::machine::{Input, Journal, Machine, TakeOver, Tick};
 use machine_support::{SECOND, at, hello, look, settings, used};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
-thread_local! {
-    // Of this thread only: the test harness allocates in others.
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-fn count() {
-    ALLOCATIONS.with(|allocations| allocations.set(allocations.get() + 1));
-}
-
-// SAFETY: every call goes to the system's allocator unchanged; counting touches a thread-local that needs neither an
-// allocation nor a destructor.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: as the caller promised.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count();
-        // SAFETY: as the caller promised.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
-        // SAFETY: as the caller promised.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// Counts, in fixed memory.
 #[derive(Default)]
@@ -80,7 +43,7 @@ fn ten_thousand_ticks_with_transitions_allocate_nothing() {
     machine.hello(at(0), &hello(), &mut out);
     machine.taken_over(at(0), &TakeOver::new(), &mut out);
 
-    let before = ALLOCATIONS.with(Cell::get);
+    let before = allocations();
     for second in 1..=10_000_u64 {
         // Full for ten minutes, empty for ten; now and then late; the cache goes up and down.
         let full = second / 600 % 2 == 1;
@@ -121,17 +84,9 @@ fn ten_thousand_ticks_with_transitions_allocate_nothing() {
         }
         assert!(machine.checkpoint(checkpoint.as_mut_slice()).is_ok());
     }
-    let after = ALLOCATIONS.with(Cell::get);
+    let after = allocations();
     assert_eq!(after - before, 0);
     let [alerts, readings, _, history] = out.frames;
     assert!(out.lines >= 100, "{} transitions", out.lines);
     assert!(alerts > out.lines && readings >= 1_000 && history >= 166);
-
-    // The counter counts.
-    drop(std::hint::black_box(Box::new(second_of(before))));
-    assert!(ALLOCATIONS.with(Cell::get) > after);
-}
-
-fn second_of(number: u64) -> u64 {
-    number
 }

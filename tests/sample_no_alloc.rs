@@ -1,56 +1,15 @@
 //! After `open`, a look with its sample and its reading allocates nothing: counted by the allocator itself.
 #![expect(
     clippy::unwrap_used,
-    unsafe_code,
-    reason = "an allocator can only be written so, and a test may stop at whatever surprises it"
+    reason = "a test may stop at whatever surprises it"
 )]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-use std::path::Path;
+mod alloc_common;
 
+use alloc_common::allocations;
 use hansho::clock::{Uptime, WallTime};
 use hansho::sample::{ProcReader, Quantiser, Reader, Sample, Snapshot, Summary};
-
-thread_local! {
-    // Of this thread only: the test harness allocates in others.
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-fn count() {
-    ALLOCATIONS.with(|allocations| allocations.set(allocations.get().saturating_add(1)));
-}
-
-// SAFETY: every call goes to the system's allocator unchanged; counting touches a thread-local that needs neither
-// an allocation nor a destructor.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: as the caller promised.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count();
-        // SAFETY: as the caller promised.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
-        // SAFETY: as the caller promised.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-fn allocations() -> u64 {
-    ALLOCATIONS.with(Cell::get)
-}
+use std::path::Path;
 
 fn thousand_looks(root: &Path) -> u64 {
     let mut reader = ProcReader::open(root).unwrap();
@@ -71,13 +30,6 @@ fn thousand_looks(root: &Path) -> u64 {
         previous = Some(snapshot);
     }
     allocations().saturating_sub(before)
-}
-
-#[test]
-fn the_counter_counts() {
-    let before = allocations();
-    drop(std::hint::black_box(vec![1_u8; 100]));
-    assert_eq!(allocations().saturating_sub(before), 2);
 }
 
 #[test]
