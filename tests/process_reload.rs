@@ -239,6 +239,9 @@ fn only_the_worker_that_is_concerned_is_replaced() {
     // Nothing has changed.
     reload(&place, &agent);
     assert!(place.said().contains("the configuration is the same"));
+    // Neither where a comment moves the lines.
+    place.edit("[spool]", "# a comment\n[spool]");
+    reload(&place, &agent);
     // Another key of the same agent.
     let key = format!("hansho1 {:016x} 1 {}\n", 0x1234_u64, "cd".repeat(32));
     fs::write(place.folder.join("key"), key).unwrap();
@@ -627,6 +630,44 @@ fn a_start_goes_by_the_last_accepted_configuration_or_ends() {
             .said()
             .contains("agent.accepted: its checksum does not fit its content")
     );
+}
+
+#[test]
+fn a_copy_that_was_kept_earlier_elsewhere_does_not_stand_in_for_the_newest() {
+    let place = Place::new("elsewhere", CONFIG);
+    place.add("10.toml", "[[rule]]\ncode = 1002\nraise = \"91%\"\n");
+    let agent = place.start(&[]);
+    agent.runs(0);
+    until("it is kept", || place.kept());
+    agent.signal("TERM");
+    assert_eq!(agent.ended().code(), Some(0));
+    // From now on without a disk, and with another level.
+    place.edit("[spool]", "[spool]\ndisk = false");
+    place.add("10.toml", "[[rule]]\ncode = 1002\nraise = \"92%\"\n");
+    let agent = place.start(&[]);
+    let newest = place.folder.join("memory").join(KEPT_FILE);
+    until("the copy on the disk is gone", || {
+        (newest.exists() && place.kept().is_none()).then_some(())
+    });
+    agent.signal("TERM");
+    assert_eq!(agent.ended().code(), Some(0));
+    // A slip in the file: the newest stands in.
+    place.add("10.toml", "[[rule]]\ncode = 1002\nraise = \"9%%\"\n");
+    let agent = place.start(&[]);
+    until("8006 fires", || {
+        place
+            .told(8006)
+            .last()
+            .filter(|(_, kind)| *kind == firing())
+            .copied()
+    });
+    let hashes = place.config_hashes();
+    let [.., before, now] = hashes[..] else {
+        panic!("{hashes:?}")
+    };
+    assert_eq!(before, now, "the rules of before the slip");
+    agent.signal("TERM");
+    assert_eq!(agent.ended().code(), Some(0));
 }
 
 #[test]

@@ -201,14 +201,25 @@ fn keep(arguments: impl Iterator<Item = OsString>) -> Result<Exit, String> {
     let bytes = content(&files).map_err(|error| format!("files: {error}"))?;
     let spool = &launch.plan.spool;
     let beside_memory = launch.control.parent();
-    let place = match beside_memory {
-        Some(beside) if !spool.disk => beside,
-        _ => spool.directory.as_path(),
-    };
-    let kept = kept::keep(place, &bytes);
-    let kept = kept.map_err(|error| format!("{}: {error}", place.display()))?;
-    if kept {
-        log::debug!("{}: kept", place.join(kept::KEPT_FILE).display());
+    let disk = spool.disk.then_some(spool.directory.as_path());
+    let mut failed = Vec::new();
+    // The disk may be what does not work: then the copy lasts until the next boot.
+    for place in disk.into_iter().chain(beside_memory) {
+        match kept::keep(place, &bytes) {
+            Ok(kept) => {
+                if kept {
+                    log::debug!("{}: kept", place.join(kept::KEPT_FILE).display());
+                }
+                for old in kept::forget_elsewhere(spool, place, &bytes) {
+                    log::warn!("an older configuration stays: {old}");
+                }
+                for why in failed {
+                    log::warn!("{why}; kept in {}", place.display());
+                }
+                return Ok(Exit::Done);
+            }
+            Err(error) => failed.push(format!("{}: {error}", place.display())),
+        }
     }
-    Ok(Exit::Done)
+    Err(failed.join("; "))
 }

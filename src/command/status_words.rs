@@ -62,8 +62,19 @@ fn configuration(status: &Status, tongue: Tongue, lines: &mut Lines) {
     );
     let words = match (&status.in_force, &status.configuration_fault) {
         (Some(running), fault) => {
-            if let Some(refused) = running.refused.as_ref().or(fault.as_ref()) {
-                format!("{earlier}{}", shown(refused))
+            if let Some(refused) = &running.refused {
+                let mended = tongue.say(
+                    "; the files are good now (systemctl reload hansho)",
+                    "。ファイルは修正済み(systemctl reload hansho で反映)",
+                );
+                let mended = if fault.is_none() { mended } else { "" };
+                format!("{earlier}{}{mended}", shown(refused))
+            } else if let Some(fault) = fault {
+                let would = tongue.say(
+                    "in force; its files have changed since, and a reload would refuse them: ",
+                    "有効。ファイルはその後に変更されており、再読み込みすると拒否される。誤り: ",
+                );
+                format!("{would}{}", shown(fault))
             } else if status.files_changed && running.later.is_empty() {
                 tongue
                     .say(

@@ -165,6 +165,32 @@ pub fn keep(directory: &Path, bytes: &[u8]) -> io::Result<bool> {
     Ok(true)
 }
 
+/// Takes away what is kept of the same configuration in other [`places`]: it was accepted earlier, and a search that finds it first
+/// would go by it. What cannot be taken away is said.
+pub fn forget_elsewhere(spool: &Spool, kept_in: &Path, bytes: &[u8]) -> Vec<String> {
+    let Ok(kept) = Kept::from_bytes(bytes) else {
+        return Vec::new();
+    };
+    let identity = |place: &Path| {
+        let status = rustix::fs::stat(place).ok()?;
+        Some((status.st_dev, status.st_ino))
+    };
+    let here = identity(kept_in);
+    let mut said = Vec::new();
+    for place in places(spool) {
+        let elsewhere = here.is_some() && identity(&place) != here;
+        let of_this =
+            read(&place, Owner::Own).is_ok_and(|old| old.is_some_and(|old| old.of == kept.of));
+        if elsewhere
+            && of_this
+            && let Err(error) = std::fs::remove_file(place.join(KEPT_FILE))
+        {
+            said.push(format!("{}: {error}", place.join(KEPT_FILE).display()));
+        }
+    }
+    said
+}
+
 /// Whose a kept configuration may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {

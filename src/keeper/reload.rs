@@ -397,7 +397,9 @@ pub(super) fn tell_refused(gauges: &Gauges, launch: &Launch) {
 
 /// Whether watcher and forwarder have to know.
 fn changed(old: &Launch, new: &Launch) -> (bool, bool) {
-    let watcher = old.plan != new.plan || old.host != new.host;
+    // Where a value stands in the file is none: a comment above it moves its line.
+    let values = |launch: &Launch| launch.plan.without_origins();
+    let watcher = values(old) != values(new) || old.host != new.host;
     let forwarder = old.plan.forward != new.plan.forward
         || (old.key_epoch, old.key) != (new.key_epoch, new.key)
         || old.proxy_password != new.proxy_password

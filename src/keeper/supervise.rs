@@ -394,7 +394,11 @@ impl Keeper {
     fn forwarder_ended(&mut self, now_ms: u64, status: WaitStatus) {
         self.forwarder.has_left = status.exit_status() == Some(EXIT_LEFT);
         if self.stopping_since_ms.is_some() {
-            self.forwarder.due_ms = None;
+            // One that was killed for new values still owes the last post.
+            let owes = self.forwarder_was_replaced() && self.watcher.child.is_some();
+            if !owes {
+                self.forwarder.due_ms = None;
+            }
             if self.watcher.child.is_none() {
                 self.forwarder.has_left = false;
             }

@@ -6,7 +6,7 @@ use super::Journal;
 use crate::clock::Uptime;
 use crate::code;
 use crate::frame::body::{reason_name, reason_to_u8};
-use crate::limit::{LOG_LINE_BYTES, LOG_LINES_PER_MINUTE};
+use crate::limit::{LOG_LINE_BYTES, LOG_LINES_PER_MINUTE, TIME_LEFT_NEVER_S};
 use crate::rule::{Reason, Rule, Subject, Transition, TransitionKind, Unit};
 use core::fmt::Write;
 
@@ -100,8 +100,12 @@ fn write(
         ("level", transition.level),
         ("worst", transition.worst),
     ] {
-        if let Some(value) = value {
-            write!(line, " {key}={value}{}", suffix(unit))?;
+        match value {
+            None => {}
+            Some(value) if unit == Unit::TimeLeft && value >= TIME_LEFT_NEVER_S => {
+                write!(line, " {key}=never")?;
+            }
+            Some(value) => write!(line, " {key}={value}{}", suffix(unit))?,
         }
     }
     if let (Some(total), Unit::Kib) = (transition.total, unit) {

@@ -4,7 +4,7 @@
 //! ([`Shape::bucket_ms`]), and each is the least value seen in it. What a program takes and gives back within a bucket (garbage
 //! collection, a burst of requests) never shows. The last [`GROWTH_BUCKETS`] complete buckets are the *window*; before it
 //! lies the *past*, coarser, so that what comes back every few hours or every day is known when it comes again. All of it is
-//! 112 bytes and a few numbers, whatever happens.
+//! 96 bytes of marks and a few numbers, whatever happens.
 //!
 //! Each time a bucket is complete the window is judged ([`trend`]): what grows must rise through the window, by far more
 //! than it swings about its line, and to where it has not been in the past. Everything else has an [`Outlook`] that says why it is
