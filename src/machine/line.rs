@@ -152,3 +152,43 @@ const fn suffix(unit: Unit) -> &'static str {
         Unit::Seconds | Unit::TimeLeft => "s",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::code::builtin_rules;
+
+    #[test]
+    fn what_grows_no_more_has_no_number_of_seconds() {
+        let rules = builtin_rules();
+        let rule = rules.iter().find(|rule| rule.code == 1004);
+        let transition = |left_s| Transition {
+            rule: 0,
+            kind: TransitionKind::Resolved,
+            reason: Reason::Cleared,
+            episode: 1,
+            since: Uptime::default(),
+            fired: Uptime::default(),
+            value: Some(left_s),
+            total: None,
+            level: Some(172_800),
+            worst: Some(3_600),
+            count: 1,
+            fallback: false,
+        };
+        for (left_s, said) in [
+            (TIME_LEFT_NEVER_S, " value=never level=172800s worst=3600s "),
+            (200_000, " value=200000s level=172800s worst=3600s "),
+        ] {
+            let line = render(
+                Uptime::default(),
+                1004,
+                &Subject::new(),
+                rule,
+                &transition(left_s),
+                0,
+            );
+            assert!(line.contains(said), "{line}");
+        }
+    }
+}
