@@ -41,12 +41,14 @@ fn check(line: &Line) -> Result<(), Failure> {
     }
     let store =
         SqliteStore::open_reader(&config.directory).map_err(|error| store_failure(&error))?;
-    store.check().map_err(|error| store_failure(&error))?;
+    store.check_main().map_err(|error| store_failure(&error))?;
+    // Before day files are looked at: a collector that opens the store sets damaged ones aside.
     if mark::clear(&config.directory).map_err(|error| store_failure(&error))? {
         log::warn!(
-            "a collector had found the store damaged; all of it is whole, so that the mark is taken away"
+            "a collector had found the store damaged; its main file is whole, so that the mark is taken away"
         );
     }
+    store.check_days().map_err(|error| store_failure(&error))?;
     let totals = store.totals().map_err(|error| store_failure(&error))?;
     print(&format!(
         "configuration good; masters good; store good: {} agents, {} frames stored\n",
