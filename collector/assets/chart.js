@@ -141,12 +141,15 @@
         loading = false;
       }
     };
-    place.addEventListener("mousedown", () => { held = true; });
-    addEventListener("mouseup", () => {
+    const release = () => {
       held = false;
       // After the plot itself has heard of it.
       if (waits) setTimeout(show);
-    });
+    };
+    place.addEventListener("mousedown", () => { held = true; });
+    // After a menu, a drag of the browser's own or another window no mouseup may come.
+    for (const end of ["mouseup", "dragend", "contextmenu", "blur"]) addEventListener(end, release);
+    addEventListener("mousemove", (event) => { if (held && event.buttons === 0) release(); });
     addEventListener("resize", () => { clearTimeout(timer); timer = setTimeout(show, 150); });
     // A chart that ends now goes on with it.
     if (place.dataset.source.includes("hours=")) document.addEventListener("hansho-live", fetched);

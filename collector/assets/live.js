@@ -22,11 +22,9 @@
   // A part that somebody is typing in stays as it is.
   const busy = (part) => part.contains(document.activeElement) && isField(document.activeElement);
 
-  // The page's own address: that of a form that was refused is not, and must never be sent again.
-  const address = () => {
-    const own = lost?.dataset.page;
-    return own === undefined || decodeURI(location.pathname) === decodeURI(own) ? location.href.split("#")[0] : own;
-  };
+  // The page's own address: that of a form that was refused is not, and must never be sent again. The query is the page's own in any
+  // case: of a form's address it is the language alone.
+  const address = () => (lost?.dataset.page ?? location.pathname) + location.search;
 
   // Whoever is not let in any more, or not to the same, is told by the page that comes instead; what somebody is typing is not
   // taken from them.
@@ -35,6 +33,7 @@
     source.close();
     if (!busy(document)) { location.assign(address()); return; }
     if (lost) lost.hidden = true;
+    out?.querySelector("a")?.setAttribute("href", address());
     if (out) out.hidden = false;
   };
 
@@ -59,7 +58,9 @@
       const answer = await fetch(address(), {
         headers: { "x-hansho-live": "1" }, redirect: "manual", cache: "no-store", signal: AbortSignal.timeout(ANSWER_MS),
       });
-      if (answer.type === "opaqueredirect" || [401, 403, 404].includes(answer.status)) { leave(); return; }
+      // Some proxies answer 404 where the collector is away.
+      const none = answer.status === 404 && answer.headers.has("x-hansho-collector");
+      if (answer.type === "opaqueredirect" || none || [401, 403].includes(answer.status)) { leave(); return; }
       if (!answer.ok) throw new Error(`status ${answer.status}`);
       replace(new DOMParser().parseFromString(await answer.text(), "text/html"));
       fetched = Date.now();

@@ -11,7 +11,7 @@ mod proof_support;
 
 use proof_support::faketime::{Clock, jst};
 use proof_support::support::Folder;
-use proof_support::{Serving, log, signal, until};
+use proof_support::{Serving, log, run, signal, until};
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -181,4 +181,33 @@ fn a_certificate_that_ends_is_told_before() {
     hup(here, &serving, "[ingest] certificate replaced");
     assert!(answers(&mut connect(&serving.ingest, &other)));
     assert_eq!(serving.stop(), Some(0));
+}
+
+#[test]
+fn check_tells_a_certificate_that_ended_from_one_that_will() {
+    let folder = Folder::new("binary-tls-check");
+    let here = folder.path();
+    fs::write(here.join(CONFIG), GOOD).unwrap();
+    let said = |chain: &[&Made]| {
+        let pem: String = chain.iter().map(|one| one.certificate.as_str()).collect();
+        put(here, &pem, &chain.first().unwrap().key);
+        let checked = run(here, CONFIG, &["check"]);
+        let said = String::from_utf8(checked.stderr).unwrap();
+        // Agents that pin it take it whatever its dates.
+        assert_eq!(checked.status.code(), Some(0), "{said}");
+        said
+    };
+    let [ended, good] = [made(2020), made(2099)];
+    let own = said(&[&ended]);
+    assert!(
+        own.contains("ERROR hansho_collector::cli::check: [ingest] certificate ended 2020-02-03 "),
+        "{own}"
+    );
+    assert!(!own.contains("replace it before"), "{own}");
+    // A cross certificate that has ended cuts nobody off who gets along without it.
+    let other = said(&[&good, &ended]);
+    assert!(other.contains("WARN hansho_collector::cli::check: [ingest] certificate 2 of the chain ended 2020-02-03 "), "{other}");
+    assert!(!other.contains("ERROR"), "{other}");
+    let neither = said(&[&good]);
+    assert!(!neither.contains("certificate"), "{neither}");
 }

@@ -468,7 +468,8 @@ fn a_page_that_stays_open_for_days_stays_true() {
                 collector = listening(standby);
                 relay.lead(to(&collector));
             }
-            "gateway" => relay.lead(Way::Gateway),
+            "gateway" if code == 404 => relay.lead(Way::Gateway("404 Not Found")),
+            "gateway" => relay.lead(Way::Gateway("502 Bad Gateway")),
             "open" => relay.lead(to(&collector)),
             "freeze" => relay.freeze(),
             "much" => {
@@ -480,6 +481,7 @@ fn a_page_that_stays_open_for_days_stays_true() {
                     }
                 }
             }
+            "rename" => drop(command(&here, &["agent", "rename", "web04", "web05"], "")),
             "disable" => drop(command(&here, &["account", "disable", "sato"], "")),
             other => panic!("{other}"),
         }

@@ -141,6 +141,116 @@ fn a_main_file_damaged_while_it_is_served_ends_serve_with_its_code() {
 }
 
 #[test]
+fn a_damaged_day_file_does_not_keep_the_mark_of_a_whole_main_file() {
+    let folder = Folder::new("damage-day");
+    let here = folder.path();
+    let (serving, mut agent) = served(here);
+    assert_eq!(serving.stop(), Some(0));
+    let data = here.join("data");
+    let day = fs::read_dir(&data)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            name.starts_with("frames-") && name.ends_with(".sqlite")
+        })
+        .unwrap();
+    fs::write(&day, [0xa5; 9000]).unwrap();
+    mark::set(&data, "found damaged at some time: before it was mended").unwrap();
+    let checked = run(here, CONFIG, &["check"]);
+    let said = String::from_utf8(checked.stderr).unwrap();
+    assert_eq!(checked.status.code(), Some(65), "{said}");
+    let named = format!(
+        "the day's file of raw frames is damaged: data/{}: ",
+        day.file_name().unwrap().to_str().unwrap()
+    );
+    assert!(said.contains(&named), "{said}");
+    assert!(said.contains("the mark is taken away"), "{said}");
+    assert!(!data.join(mark::MARK).exists());
+    // The writer sets it aside.
+    let serving = Serving::start(here, CONFIG);
+    assert!(fire(&mut agent, &serving.ingest, 41));
+    assert_eq!(alerts(here, 5001).len(), 41);
+    assert_eq!(serving.stop(), Some(0));
+    let checked = run(here, CONFIG, &["check"]);
+    assert_eq!(checked.status.code(), Some(0), "{checked:?}");
+}
+
+#[test]
+fn a_marked_store_is_written_by_no_command_and_read_by_all() {
+    let folder = Folder::new("damage-commands");
+    let here = folder.path();
+    configure(here);
+    add(here, CONFIG, "web03", "mirai/order");
+    let data = here.join("data");
+    mark::set(&data, "found damaged at some time").unwrap();
+    let before = fs::read(data.join("collector.sqlite")).unwrap();
+    for words in [
+        &[
+            "agent",
+            "add",
+            "web04",
+            "--system",
+            "mirai/order",
+            "--key-file",
+            "web04.key",
+        ][..],
+        &["agent", "retire", "web03"],
+        &[
+            "silence", "add", "--agent", "web03", "--until", "+1h", "--by", "sato", "--reason",
+            "work",
+        ],
+        &["token", "add", "wall", "--role", "viewer"],
+        &["migrate"],
+    ] {
+        let refused = run(here, CONFIG, words);
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!(refused.status.code(), Some(65), "{words:?}: {said}");
+        assert!(said.contains("collector.damaged"), "{said}");
+        assert!(said.contains("found damaged at some time"), "{said}");
+    }
+    assert!(!here.join("web04.key").exists());
+    assert_eq!(fs::read(data.join("collector.sqlite")).unwrap(), before);
+    assert!(run(here, CONFIG, &["stats"]).status.success());
+    assert!(run(here, CONFIG, &["check"]).status.success());
+    assert!(
+        run(here, CONFIG, &["agent", "retire", "web03"])
+            .status
+            .success()
+    );
+}
+
+#[test]
+fn damage_that_the_start_finds_marks_the_store_too() {
+    let folder = Folder::new("damage-start");
+    let here = folder.path();
+    let (serving, _) = served(here);
+    assert_eq!(serving.stop(), Some(0));
+    let main = here.join("data/collector.sqlite");
+    checkpoint(&main);
+    // The page of the secret that signs links: asked for at the start, once the store is open.
+    let opened = rusqlite::Connection::open(&main).unwrap();
+    let root = opened
+        .query_row(
+            "SELECT rootpage FROM sqlite_master WHERE name = 'link_secrets'",
+            [],
+            |row| row.get::<_, u32>(0),
+        )
+        .unwrap();
+    opened.close().unwrap();
+    let head = fs::read(&main).unwrap();
+    let page = u64::from(u16::from_be_bytes([head[16], head[17]]));
+    let mut file = fs::File::options().write(true).open(&main).unwrap();
+    file.seek(SeekFrom::Start((u64::from(root) - 1) * page))
+        .unwrap();
+    file.write_all(&[0xa5; 512]).unwrap();
+    file.sync_all().unwrap();
+    let served = run(here, CONFIG, &["serve"]);
+    assert_eq!(served.status.code(), Some(65), "{served:?}");
+    assert!(here.join("data").join(mark::MARK).exists(), "{served:?}");
+}
+
+#[test]
 fn a_main_file_that_is_none_any_more_ends_serve_with_its_code() {
     let folder = Folder::new("damage-head");
     let here = folder.path();

@@ -81,17 +81,10 @@ impl Upkeep {
     /// Warns of a certificate before it cuts every agent off.
     fn certificate(&self) {
         let now = (self.now)();
-        let certificates = self.certificates.as_ref();
-        match certificates.and_then(|certificates| certificates.ends_soon(now)) {
-            Some(ends) if ends <= now => log::error!(
-                "[ingest] certificate ended {}: agents that do not pin it refuse it; replace it and send SIGHUP",
-                self.zone.show(ends)
-            ),
-            Some(ends) => log::warn!(
-                "[ingest] certificate ends {}: replace it before, and send SIGHUP",
-                self.zone.show(ends)
-            ),
-            None => {}
+        if let Some(certificates) = &self.certificates {
+            for one in certificates.ending(now) {
+                log::log!(one.level(), "{}", one.line(&self.zone));
+            }
         }
     }
 

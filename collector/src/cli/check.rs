@@ -20,15 +20,15 @@ pub(super) const COMMANDS: &[Command] = &[Command {
 fn check(line: &Line) -> Result<(), Failure> {
     let config = &line.configuration()?;
     let zone = config.pages.zone.clone().unwrap_or_else(Zone::of_host);
-    for warning in Directory::new(config, zone).warnings(clock::now()) {
+    for warning in Directory::new(config, zone.clone()).warnings(clock::now()) {
         log::warn!("{warning}");
     }
     if let Some((certificate, key)) = &config.ingest.tls {
         let certificates =
             Certificates::read(certificate, key).map_err(|said| Failure::new(CONFIG, said))?;
-        if let Some(ends) = certificates.ends_soon(clock::now()) {
-            let ends = clock::utc(ends.as_millis());
-            log::warn!("[ingest] certificate ends {ends}: replace it before, and send SIGHUP");
+        // No reason to fail: agents that pin it take it all the same, and a collector that does not start has nobody left.
+        for one in certificates.ending(clock::now()) {
+            log::log!(one.level(), "{}", one.line(&zone));
         }
     }
     mail::check(config)?;
@@ -41,12 +41,14 @@ fn check(line: &Line) -> Result<(), Failure> {
     }
     let store =
         SqliteStore::open_reader(&config.directory).map_err(|error| store_failure(&error))?;
-    store.check().map_err(|error| store_failure(&error))?;
+    store.check_main().map_err(|error| store_failure(&error))?;
+    // Before day files are looked at: a collector that opens the store sets damaged ones aside.
     if mark::clear(&config.directory).map_err(|error| store_failure(&error))? {
         log::warn!(
-            "a collector had found the store damaged; all of it is whole, so that the mark is taken away"
+            "a collector had found the store damaged; its main file is whole, so that the mark is taken away"
         );
     }
+    store.check_days().map_err(|error| store_failure(&error))?;
     let totals = store.totals().map_err(|error| store_failure(&error))?;
     print(&format!(
         "configuration good; masters good; store good: {} agents, {} frames stored\n",

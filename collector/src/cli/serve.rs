@@ -146,26 +146,43 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
     let certificates = certificates(config)?;
     // A mail that cannot be written by a site's own template is found out now, not at night.
     mail::check(config)?;
-    let open = |error: StoreError| store_failure(&error);
     let metrics = Arc::new(Metrics::default());
-    let watched = |store: SqliteStore| -> Arc<dyn Store> {
-        Arc::new(Watched::new(store, Arc::clone(&metrics)))
-    };
-    let writing = watched(writer(config, standby)?);
+    let writing = watched(writer(config, standby)?, &metrics);
+    let outcome = run(config, masters, certificates.as_ref(), &writing, &metrics);
+    // Whatever else failed may have failed by it.
+    match metrics.damage.said() {
+        Some(said) => Err(damaged(config, &*writing, said)),
+        None => outcome,
+    }
+}
+
+/// A store whose damage is noted in the metrics.
+fn watched(store: SqliteStore, metrics: &Arc<Metrics>) -> Arc<dyn Store> {
+    Arc::new(Watched::new(store, Arc::clone(metrics)))
+}
+
+/// Runs on a store that is open, until it is to stop.
+fn run(
+    config: &Config,
+    masters: Masters,
+    certificates: Option<&Arc<Certificates>>,
+    writing: &Arc<dyn Store>,
+    metrics: &Arc<Metrics>,
+) -> Result<(), Failure> {
     let reader = || {
         SqliteStore::open_reader(&config.directory)
-            .map(watched)
-            .map_err(open)
+            .map(|store| watched(store, metrics))
+            .map_err(|error| store_failure(&error))
     };
     let (reading, looking_up) = (reader()?, reader()?);
     let (queue, jobs) = sync_channel(QUEUE_BATCHES);
     let signs = Arc::new(SignsOfLife::default());
-    first_link_secret(&*writing)?;
+    first_link_secret(&**writing)?;
     let writer = Writer {
-        store: Arc::clone(&writing),
+        store: Arc::clone(writing),
         retention_days: config.retention_days,
         signs: Arc::clone(&signs),
-        metrics: Arc::clone(&metrics),
+        metrics: Arc::clone(metrics),
         now: clock::now,
     };
     let thread = start("writer", move || writer.run(&jobs))?;
@@ -176,7 +193,7 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
             known: Mutex::default(),
         }),
         queue: queue.clone(),
-        metrics: Arc::clone(&metrics),
+        metrics: Arc::clone(metrics),
         signs: Arc::clone(&signs),
         now: clock::now,
         patience: Patience::default(),
@@ -186,33 +203,33 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
     let zone = config.pages.zone.clone().unwrap_or_else(Zone::of_host);
     let current = Arc::new(Current::new(config, zone.clone()));
     reload::warn(&current);
-    let gate = Gate::new(Arc::clone(&reading), Arc::clone(&writing), settings(config));
+    let gate = Gate::new(Arc::clone(&reading), Arc::clone(writing), settings(config));
     let watcher = Watcher {
-        store: Arc::clone(&writing),
+        store: Arc::clone(writing),
         reading: reader()?,
         signs: Arc::clone(&signs),
-        metrics: Arc::clone(&metrics),
+        metrics: Arc::clone(metrics),
         current: Arc::clone(&current),
         now: clock::now,
     };
     let (stop_watching, watching) = sync_channel(0);
     let watcher = start("presence", move || watcher.run(&watching))?;
-    let telling = telling::start(config, Arc::clone(&writing), &current, &metrics)?;
+    let telling = telling::start(config, Arc::clone(writing), &current, metrics)?;
     let upkeep = living::upkeep(
         config,
-        Arc::clone(&writing),
+        Arc::clone(writing),
         &current,
         &zone,
-        certificates.as_ref(),
-        &metrics,
+        certificates,
+        metrics,
     )?;
     let (newest_known, newest) = watch::channel(0);
     let site = web::Site {
         store: reading,
-        writing: Arc::clone(&writing),
+        writing: Arc::clone(writing),
         gate,
         queue,
-        metrics: Arc::clone(&metrics),
+        metrics: Arc::clone(metrics),
         signs,
         now: clock::now,
         zone,
@@ -222,7 +239,7 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
     };
     let outcome = runtime.block_on(listen(
         config,
-        certificates.as_ref(),
+        certificates,
         intake,
         site,
         newest_known,
@@ -239,10 +256,7 @@ pub fn serve(config: &Config, standby: bool) -> Result<(), Failure> {
     if thread.join().is_err() {
         return Err(Failure::new(IO, "the writer failed"));
     }
-    match metrics.damage.said() {
-        Some(said) => Err(damaged(config, &*writing, said)),
-        None => outcome,
-    }
+    outcome
 }
 
 /// Starts a thread.

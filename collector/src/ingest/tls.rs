@@ -1,6 +1,7 @@
 //! TLS of the ingest listener: TLS 1.3 and 1.2 by rustls, certificate and key from PEM files, which may be replaced while it runs.
 
 use crate::limit::CERTIFICATE_ENDS_MS;
+use crate::zone::Zone;
 use hansho::clock::WallTime;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier as _;
@@ -20,6 +21,53 @@ pub struct Certificates {
     certificate: PathBuf,
     key: PathBuf,
     current: RwLock<Arc<CertifiedKey>>,
+}
+
+/// A certificate of the chain that ends soon, or has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// Its place in the chain; 1 is the listener's own.
+    pub number: usize,
+    /// The last moment at which it is valid.
+    pub ends: WallTime,
+    /// That is over.
+    pub past: bool,
+}
+
+impl Ending {
+    /// An error only where the listener's own has ended: an agent that reaches an authority without one further up, such as one
+    /// that crosses to an older authority, does not look at its dates (RFC 5280 §6.1 asks for one path that is valid, and
+    /// webpki looks for it).
+    #[must_use]
+    pub const fn level(&self) -> log::Level {
+        if self.past && self.number == 1 {
+            log::Level::Error
+        } else {
+            log::Level::Warn
+        }
+    }
+
+    /// The line that says so, with the time in `zone`.
+    #[must_use]
+    pub fn line(&self, zone: &Zone) -> String {
+        let ends = zone.show(self.ends);
+        match (self.number, self.past) {
+            (1, false) => {
+                format!("[ingest] certificate ends {ends}: replace it before, and send SIGHUP")
+            }
+            (1, true) => format!(
+                "[ingest] certificate ended {ends}: agents that do not pin it refuse it; replace it and send SIGHUP"
+            ),
+            (number, false) => format!(
+                "[ingest] certificate {number} of the chain ends {ends}: replace it before, or leave it out where no agent needs it, \
+                 and send SIGHUP"
+            ),
+            (number, true) => format!(
+                "[ingest] certificate {number} of the chain ended {ends}: agents that reach their authority only by it, and do not pin, \
+                 refuse the chain; replace it, or leave it out where no agent needs it, and send SIGHUP"
+            ),
+        }
+    }
 }
 
 impl Certificates {
@@ -54,11 +102,17 @@ impl Certificates {
         self.in_force().cert.clone()
     }
 
-    /// When the first certificate of the chain in force ends, where that is soon, or is past.
+    /// Certificates of the chain in force that end soon, or have ended; the listener's own first.
     #[must_use]
-    pub fn ends_soon(&self, now: WallTime) -> Option<WallTime> {
-        let ends = self.chain().iter().filter_map(ends).min()?;
-        (ends.as_millis() < now.as_millis().saturating_add(CERTIFICATE_ENDS_MS)).then_some(ends)
+    pub fn ending(&self, now: WallTime) -> Vec<Ending> {
+        let far = now.as_millis().saturating_add(CERTIFICATE_ENDS_MS);
+        let chain = self.chain();
+        let dated = (1..).zip(&chain).filter_map(|(number, one)| {
+            let ends = ends(one)?;
+            let past = ends <= now;
+            Some(Ending { number, ends, past })
+        });
+        dated.filter(|one| one.ends.as_millis() < far).collect()
     }
 
     fn in_force(&self) -> Arc<CertifiedKey> {
@@ -154,5 +208,61 @@ mod tests {
         let issued = params(2031).signed_by(&key, &authority).unwrap();
         assert_eq!(ends(issued.der()), expected);
         assert_eq!(ends(&CertificateDer::from(vec![1, 2, 3])), None);
+    }
+
+    #[test]
+    fn each_certificate_of_a_chain_that_ends_is_named_and_only_the_own_is_an_error() {
+        const END: u64 = 1_927_843_200_000;
+        const DAY: u64 = 24 * 60 * 60 * 1000;
+        let made = |year: i32| {
+            let mut params = CertificateParams::new(vec!["collector.test".to_owned()]).unwrap();
+            params.not_after = date_time_ymd(year, 2, 3);
+            params.self_signed(&KeyPair::generate().unwrap()).unwrap()
+        };
+        let key = KeyPair::generate().unwrap();
+        let own = |year: i32| {
+            let mut params = CertificateParams::new(vec!["collector.test".to_owned()]).unwrap();
+            params.not_after = date_time_ymd(year, 2, 3);
+            params.self_signed(&key).unwrap()
+        };
+        let chained = |chain: Vec<CertificateDer<'static>>| {
+            let private = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+            let provider = rustls::crypto::ring::default_provider();
+            let current = CertifiedKey::from_der(chain, private, &provider).unwrap();
+            Certificates {
+                certificate: PathBuf::new(),
+                key: PathBuf::new(),
+                current: RwLock::new(Arc::new(current)),
+            }
+        };
+        let at = |millis: u64| WallTime::from_millis(millis);
+        let told = |certificates: &Certificates, now: u64| {
+            let ending = certificates.ending(at(now));
+            let said = ending.iter().map(|one| {
+                let line = one.line(&Zone::utc());
+                (one.level(), line.split(':').next().unwrap().to_owned())
+            });
+            said.map(|(level, line)| format!("{level} {line}"))
+                .collect::<Vec<_>>()
+        };
+        // The other certificate, of an authority, has ended; the own has not.
+        let crossed = chained(vec![own(2040).der().clone(), made(2031).der().clone()]);
+        assert!(told(&crossed, END - 15 * DAY).is_empty());
+        assert_eq!(
+            told(&crossed, END - DAY),
+            ["WARN [ingest] certificate 2 of the chain ends 2031-02-03 00"]
+        );
+        assert_eq!(
+            told(&crossed, END + DAY),
+            ["WARN [ingest] certificate 2 of the chain ended 2031-02-03 00"]
+        );
+        let both = chained(vec![own(2031).der().clone(), made(2031).der().clone()]);
+        assert_eq!(
+            told(&both, END + DAY),
+            [
+                "ERROR [ingest] certificate ended 2031-02-03 00",
+                "WARN [ingest] certificate 2 of the chain ended 2031-02-03 00"
+            ]
+        );
     }
 }

@@ -291,7 +291,7 @@ pub enum StoreError {
     Fenced,
     /// The main file is damaged, or one that a command looks at.
     Corrupt(String),
-    /// The day file that is written is damaged: it is set aside, and the batch finds a new one when it comes again.
+    /// A day file is damaged. One that is written is set aside, and the batch finds a new one when it comes again.
     DayCorrupt(String),
     /// The store is of a newer version of the collector.
     Newer(u32),

@@ -212,8 +212,8 @@ impl Claims {
 }
 
 impl Claims {
-    /// Whether they still let in whoever came in by them, and to the same. It is no use of a session or token: an open page whose
-    /// person sleeps keeps neither.
+    /// Whether they still let in whoever came in by them, and to the same. To be asked so is no use of a session or token; that an
+    /// open page fetches itself again is one, as any request.
     ///
     /// # Errors
     /// [`StoreError`].

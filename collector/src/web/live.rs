@@ -59,6 +59,8 @@ struct Open {
     newest: Newest,
     /// When it is looked again whether its page may still be seen.
     check: Instant,
+    /// It was told that this cannot be looked up.
+    told: bool,
     /// Nothing was said yet.
     first: bool,
     /// The last word was said.
@@ -75,7 +77,7 @@ fn due() -> Instant {
 impl Open {
     /// Whether its person still may what they might when it began. Where the store cannot be read the next look decides: whoever
     /// fetches a page is refused then.
-    async fn holds(&self) -> bool {
+    async fn holds(&mut self) -> bool {
         let (site, claims, entered) = (
             Arc::clone(&self.site),
             self.claims.clone(),
@@ -85,7 +87,11 @@ impl Open {
         match held {
             Ok(Ok(holds)) => holds,
             Ok(Err(error)) => {
-                log::warn!("whether a page may stay open cannot be looked up: {error}");
+                // Once, not each time.
+                if !self.told {
+                    self.told = true;
+                    log::warn!("whether a page may stay open cannot be looked up: {error}");
+                }
                 true
             }
             Err(error) => {
@@ -137,6 +143,7 @@ pub async fn events(
         entered,
         claims,
         check: due(),
+        told: false,
         first: true,
         ended: false,
     };

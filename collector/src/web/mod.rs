@@ -166,6 +166,8 @@ async fn with_headers(request: Request, next: Next) -> Response {
             "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; \
              frame-ancestors 'none'",
         ),
+        // By it an open page tells our refusal from that of a proxy that has no collector behind it (live.js).
+        ("x-hansho-collector", "1"),
         ("x-content-type-options", "nosniff"),
         ("x-frame-options", "DENY"),
         ("referrer-policy", "no-referrer"),

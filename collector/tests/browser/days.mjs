@@ -46,6 +46,17 @@ await burns("HNS1003-E");
 await current();
 await kept("a proxy that answered in between");
 
+await host("gateway 404");
+await lost();
+await page.waitForResponse((answer) => answer.url() === `${BASE}/` && answer.status() === 404);
+await host("resolve 1003");
+await host("open");
+await quiet("HNS1003-E");
+await current();
+await kept("a proxy that said that there is no such page");
+await host("fire 1003");
+await burns("HNS1003-E");
+
 // 4. The machine sleeps eight hours; the connections have died meanwhile, and nobody told it.
 await host("freeze");
 await host("resolve 1003");
@@ -101,7 +112,52 @@ console.error(`ok: nodes ${once.nodes} and ${often.nodes}, listeners ${once.list
 must(often.listeners < once.listeners + 33, "nothing more listens on charts that were drawn twenty times");
 must(often.nodes < once.nodes + 300, "no more stands on charts that were drawn twenty times");
 
-// 6. The login ends: the page leads to it; where somebody is typing it says so and takes nothing away.
+// 6. A page goes on with its own address and query, however it was opened and whatever form was refused on it.
+const asks = (path) => page.waitForRequest((request) => request.headers()["x-hansho-live"] === "1" && request.url() === `${BASE}${path}`);
+await page.goto(`${BASE}/agents/web03?hours=1&lang=en`);
+const opened = asks("/agents/mirai/order/web03?hours=1&lang=en");
+await host("fire 1001");
+await opened;
+must(await page.getAttribute("html", "lang") === "en", "the language of the address stays");
+await page.goto(`${BASE}/silences?lang=en`);
+await page.evaluate(() => { document.querySelector("#silence-form").noValidate = true; });
+const refusal = page.waitForResponse((answer) => answer.request().method() === "POST");
+await page.click("#silence-form button");
+must((await refusal).status() >= 400, "a silence without a reason is refused");
+await page.waitForSelector("#live-lost", { state: "attached" });
+const again = asks("/silences?lang=en");
+await host("resolve 1001");
+await again;
+
+// Where the collector itself says that there is no such page any more, it is left.
+await page.goto(`${BASE}/agents/mirai/order/web04`);
+await page.waitForSelector("#live-lost", { state: "attached" });
+await host("rename");
+await host("fire 1001");
+await page.waitForFunction(() => document.querySelector("#live-lost") === null);
+await host("resolve 1001");
+
+// 7. Charts that were held without a mouseup are drawn anew all the same.
+for (const end of ["contextmenu", "dragend", "blur", "mousemove"]) {
+  await page.goto(`${BASE}/agents/mirai/order/web03?hours=1`);
+  await page.waitForFunction(() => document.querySelectorAll(".plot canvas").length === 3);
+  await page.evaluate(() => {
+    document.querySelector("[data-source]").dispatchEvent(new MouseEvent("mousedown", { bubbles: true }));
+    window.held = document.querySelector(".plot canvas");
+  });
+  const answer = page.waitForResponse((response) => response.url().includes("/charts/"));
+  await page.evaluate(() => document.dispatchEvent(new Event("hansho-live")));
+  await (await answer).finished();
+  must(await page.evaluate(() => new Promise((done) => { setTimeout(() => done(window.held.isConnected)); })), "charts stay while somebody selects");
+  await page.evaluate((name) => {
+    const event = name === "mousemove" ? new MouseEvent(name, { bubbles: true, buttons: 0 }) : new Event(name, { bubbles: true });
+    (name === "blur" ? window : document.querySelector("[data-source]")).dispatchEvent(event);
+  }, end);
+  await page.waitForFunction(() => !window.held.isConnected && document.querySelectorAll(".plot canvas").length === 3);
+  must(true, `${end} lets the charts go on`);
+}
+
+// 8. The login ends: the page leads to it; where somebody is typing it says so and takes nothing away.
 await page.goto(`${BASE}/`);
 await page.waitForSelector("#fleet");
 const writing = await context.newPage();

@@ -275,6 +275,7 @@ fn what_is_not_there_is_404_and_every_answer_has_its_headers() {
         for header in [
             "content-security-policy: default-src 'none'",
             "x-content-type-options: nosniff",
+            "x-hansho-collector: 1",
             "cache-control: no-store",
         ] {
             assert!(head.contains(header), "{path}: {header}");

@@ -24,8 +24,8 @@ pub enum Way {
     To(SocketAddr),
     /// Nowhere: they are closed at once.
     Closed,
-    /// To a proxy that has no collector behind it.
-    Gateway,
+    /// To a proxy that has no collector behind it, and answers so.
+    Gateway(&'static str),
 }
 
 /// A connection that was passed on.
@@ -83,12 +83,13 @@ fn take(mut stream: TcpStream, way: Way, passed: &Mutex<Vec<Passed>>) {
     let address = match way {
         Way::To(address) => address,
         Way::Closed => return,
-        Way::Gateway => {
+        Way::Gateway(status) => {
             let mut request = [0; 4096];
             // Whoever goes away before the answer does not need it.
             let _ = stream.read(&mut request);
-            let _ = stream.write_all(
-                b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+            let _ = write!(
+                stream,
+                "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
             );
             return;
         }

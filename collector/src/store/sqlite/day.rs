@@ -88,13 +88,15 @@ fn open_or_set_aside(path: &Path) -> Result<Connection, StoreError> {
     }
 }
 
+/// What SQLite says first of a day file that it looks through: `ok` of a whole one.
+pub(super) fn quick_check(path: &Path) -> Result<String, StoreError> {
+    let day = open::read_only(path)?;
+    Ok(day.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?)
+}
+
 /// Whether it is the day file that is damaged, not the main file that it was compared with.
 fn is_damaged(path: &Path) -> bool {
-    let said = open::read_only(path).and_then(|day| {
-        let said: String = day.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-        Ok(said)
-    });
-    match said {
+    match quick_check(path) {
         Ok(said) => said != "ok",
         Err(error) => matches!(error, StoreError::Corrupt(_)),
     }

@@ -29,7 +29,7 @@ pub(super) fn refuse(directory: &Path) -> Result<(), StoreError> {
     let path = directory.join(MARK);
     match std::fs::read_to_string(&path) {
         Ok(said) => Err(StoreError::Corrupt(format!(
-            "{}: {}; `check` looks through all of it and takes the mark away where it is whole, else restore a backup",
+            "{}: {}; `check` looks through it and takes the mark away where the main file is whole, else restore a backup",
             path.display(),
             said.trim_end()
         ))),

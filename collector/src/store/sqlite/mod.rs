@@ -119,8 +119,17 @@ impl SqliteStore {
     /// Has SQLite check the main file and every day file from end to end.
     ///
     /// # Errors
-    /// [`StoreError::Corrupt`] with what SQLite says first.
+    /// Those of [`Self::check_main`] and [`Self::check_days`].
     pub fn check(&self) -> Result<(), StoreError> {
+        self.check_main()?;
+        self.check_days()
+    }
+
+    /// Has SQLite check the main file from end to end.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] with what SQLite says first.
+    pub fn check_main(&self) -> Result<(), StoreError> {
         let inner = self.lock();
         let said: String = inner
             .main
@@ -128,11 +137,22 @@ impl SqliteStore {
         if said != "ok" {
             return Err(StoreError::Corrupt(said));
         }
-        for (date, path) in day::list(&self.directory)? {
-            let day = open::read_only(&path)?;
-            let said: String = day.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        Ok(())
+    }
+
+    /// Has SQLite look through every day file.
+    ///
+    /// # Errors
+    /// [`StoreError::DayCorrupt`] with the first damaged file and what SQLite says first of it.
+    pub fn check_days(&self) -> Result<(), StoreError> {
+        for (_, path) in day::list(&self.directory)? {
+            let said = day::quick_check(&path).or_else(|error| match error {
+                StoreError::Corrupt(said) => Ok(said),
+                error => Err(error),
+            })?;
             if said != "ok" {
-                return Err(StoreError::Corrupt(format!("frames of {date}: {said}")));
+                let path = path.display();
+                return Err(StoreError::DayCorrupt(format!("{path}: {said}")));
             }
         }
         Ok(())

@@ -75,7 +75,6 @@ pub(super) fn writer(directory: &Path, now: WallTime) -> Result<(Connection, Lea
             error => io(&path, &error.into()),
         },
     )?;
-    super::mark::refuse(directory)?;
     let main = beside(directory)?;
     let holder = format!("process {}", std::process::id());
     main.execute(
@@ -99,6 +98,7 @@ pub(super) fn writer(directory: &Path, now: WallTime) -> Result<(Connection, Lea
 
 pub(super) fn beside(directory: &Path) -> Result<Connection, StoreError> {
     make_directory(directory)?;
+    super::mark::refuse(directory)?;
     let main = Connection::open(directory.join(MAIN_FILE))?;
     settle(&main)?;
     migrate(&main, &MAIN)?;
