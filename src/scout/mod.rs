@@ -13,5 +13,5 @@ pub mod table;
 
 pub use process::{Growth, Identity, Process, Text};
 pub use scanner::{Coverage, Scanner};
-pub use suspects::{Suspect, Suspects};
+pub use suspects::{LISTED, Listed, Suspect, Suspects};
 pub use table::{Admission, Look, Particulars, Table};

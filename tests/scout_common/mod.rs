@@ -65,7 +65,11 @@ impl Tree {
     pub fn new() -> Self {
         let number = TREES.fetch_add(1, Ordering::Relaxed);
         let name = format!("scout-{}-{number}", std::process::id());
-        let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        Self::at(Path::new(env!("CARGO_TARGET_TMPDIR")).join(name))
+    }
+
+    /// In a folder that may be there already.
+    pub fn at(root: PathBuf) -> Self {
         fs::create_dir_all(root.join("proc")).unwrap();
         Self(root)
     }
