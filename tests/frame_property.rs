@@ -9,6 +9,7 @@ use hansho::frame::body::{
     self, Body, Config, FrameFault, Loss, OpenRecord, Readings, RuleRecord, State,
 };
 use hansho::frame::cursor::Writer;
+use hansho::frame::evidence::{AboutRecord, Moment, SuspectRecord};
 use hansho::frame::packed::{NotTaken, Packer, Unpacker};
 use hansho::frame::{Cut, Full, Kind, Stream};
 use hansho::limit::{ELEMENT_BYTES, FRAME_BYTES, READINGS_PER_FRAME};
@@ -83,6 +84,10 @@ proptest! {
                 }
                 Body::Config(body) => {
                     prop_assert!(body::elements::<RuleRecord<'_>>(body.rules).count() <= body.rules.len());
+                }
+                Body::Evidence(body) => {
+                    prop_assert!(body::elements::<AboutRecord<'_>>(body.about).count() <= body.about.len());
+                    prop_assert!(body::elements::<SuspectRecord<'_>>(body.suspects).count() <= body.suspects.len());
                 }
                 Body::State(body) => {
                     prop_assert!(body::elements::<OpenRecord<'_>>(body.open).count() <= body.open.len());
@@ -214,6 +219,8 @@ fn kinds_streams_and_enums_go_there_and_back() {
         if let Some(transition) = body::transition_from_u8(number) {
             assert_eq!(body::transition_to_u8(transition), number);
         }
+        let moment = Moment::from_u8(number);
+        assert!(moment.as_u8() == number || moment == Moment::Unknown);
         let reason = body::LossReason::from_u8(number);
         assert!(reason.as_u8() == number || reason == body::LossReason::Unknown);
     }

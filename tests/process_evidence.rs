@@ -187,7 +187,13 @@ fn the_alert_has_its_suspects_before_at_and_after_it_and_over_the_scouts_death()
     until("it is gone with its keeper", || {
         (!lives(next)).then_some(())
     });
-    let again = place.command(&["decode", "--ring"]);
-    let said = String::from_utf8_lossy(&again.stdout);
+    let ring = place.folder.join("memory/memory.ring");
+    let decoded = std::process::Command::new(env!("CARGO_BIN_EXE_hansho"))
+        .arg("decode")
+        .arg(ring)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(decoded.stdout).unwrap();
+    assert!(said.contains("\"name\":\"batch \\u001b[2J\""), "{said}");
     assert!(!said.contains('\u{1b}'), "{said}");
 }
