@@ -289,6 +289,12 @@ pub const EVIDENCE_ALERTS: usize = 16;
 pub const EVIDENCE_ABOUT_BYTES: usize = EVIDENCE_ALERTS * (SUBJECT_BYTES + 16);
 /// Parts of an Evidence: all lists at their longest, without a process in two of them, take four.
 pub const EVIDENCE_PARTS: u8 = 8;
+/// A user's name: useradd(8) makes none that is longer.
+pub const USER_NAME_BYTES: usize = 32;
+/// Users whose names the scout remembers: more than there are processes that it shows, so that one step looks up few.
+pub const USERS: usize = 128;
+/// For so long; a user who is made, renamed or deleted is known by then.
+pub const USERS_KEPT_MS: u64 = 60 * 60 * 1000;
 /// Time between the two looks of `hansho top`: a tick of the kernel's clock must be a small part of it, and nobody waits
 /// longer than a minute.
 pub const TOP_FOR_MS: RangeInclusive<u64> = PROCESS_CPU_MIN_MS..=60_000;

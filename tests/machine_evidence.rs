@@ -1,6 +1,7 @@
 //! When the table of processes goes out, and what it says it belongs to.
 #![expect(
     clippy::arithmetic_side_effects,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "a test may stop at whatever surprises it"
 )]
@@ -12,7 +13,7 @@ use hansho::frame::body::{Body, elements};
 use hansho::frame::evidence::{
     AboutRecord, FLAG_FRESH, FLAG_NO_TABLE, LIST_CPU, LIST_MEMORY, Moment, SuspectRecord,
 };
-use hansho::limit::{EVIDENCE_ABOUT_BYTES, EVIDENCE_PARTS, FRAME_BYTES, SUBJECT_BYTES};
+use hansho::limit::{EVIDENCE_PARTS, SUBJECT_BYTES, USER_NAME_BYTES};
 use hansho::machine::{Input, Seen, Walk};
 use hansho::rule::Rule;
 use hansho::scout::LISTED;
@@ -280,6 +281,7 @@ fn all_lists_at_their_longest_fit_frames_and_parts() {
         threads: u32::MAX,
         name: &[0xFF; 16],
         uid: Some(u32::MAX),
+        user: Some(&[0xFF; USER_NAME_BYTES]),
         unit: Some(&[0xFF; SUBJECT_BYTES]),
         container: Some(&[0xFF; 12]),
         oom_score_adj: Some(i16::MIN),
@@ -322,7 +324,6 @@ fn all_lists_at_their_longest_fit_frames_and_parts() {
     assert_eq!(told[0].pids.len(), LISTED);
     assert_eq!(told[0].about.len(), 16);
     assert!(told[0].parts <= EVIDENCE_PARTS, "{}", told[0].parts);
-    assert!(EVIDENCE_ABOUT_BYTES < FRAME_BYTES / 2);
 }
 
 #[test]

@@ -1,4 +1,10 @@
 //! Who used the memory goes along with the alert: with the real processes, over the deaths of the scout.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test may stop at whatever surprises it"
+)]
+
 mod process_support;
 mod scout_common;
 
@@ -83,7 +89,10 @@ const LEAK: u32 = 7002;
 
 impl Host {
     fn at(place: &Place) -> Self {
-        let tree = Tree::at(place.folder.join("root"));
+        let root = place.folder.join("root");
+        let tree = Tree::at(root.clone());
+        std::fs::create_dir(root.join("etc")).unwrap();
+        std::fs::write(root.join("etc/passwd"), "nightly:x:1000:1000::/:/bin/sh\n").unwrap();
         for pid in 2000..2500 {
             tree.process(pid, &Fake::default());
         }
@@ -195,5 +204,6 @@ fn the_alert_has_its_suspects_before_at_and_after_it_and_over_the_scouts_death()
         .unwrap();
     let said = String::from_utf8(decoded.stdout).unwrap();
     assert!(said.contains("\"name\":\"batch \\u001b[2J\""), "{said}");
+    assert!(said.contains("\"uid\":1000") && said.contains("\"user\":\"nightly\""));
     assert!(!said.contains('\u{1b}'), "{said}");
 }

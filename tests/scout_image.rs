@@ -68,8 +68,12 @@ fn any_process() -> impl Strategy<Value = Process> {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read(process in any_process(), lists: u8) {
-        let listed = Listed { lists, process };
+    fn what_is_written_is_read(process in any_process(), lists: u8, user in option::of(any_text())) {
+        let listed = Listed {
+            lists,
+            process,
+            user,
+        };
         prop_assert_eq!(decode(&encode(Some(&listed))), Some(listed));
     }
 
@@ -172,7 +176,7 @@ fn suspects_come_over_and_changes_follow() {
     assert!(writer.publish(&tops(&table), Some(&coverage(299))));
     assert_eq!(pids(), (292..=299).chain(142..=149).collect());
     let found: Vec<Listed> = reader.suspects().collect();
-    assert_eq!(found, tops(&table).listed().to_vec());
+    assert_eq!(found, tops(&table));
     assert_eq!(reader.coverage(), Some(coverage(299)));
 }
 
@@ -194,12 +198,12 @@ fn a_writer_that_died_spoils_one_seat_until_the_next_writes_it() {
     assert_eq!(next.suspects().count(), 3);
 }
 
-fn tops(table: &Table) -> Suspects {
-    Suspects::of(table.processes())
+fn tops(table: &Table) -> Vec<Listed> {
+    Suspects::of(table.processes()).listed().to_vec()
 }
 
 /// One process, all of whose values are `number`.
-fn one(number: u64) -> Suspects {
+fn one(number: u64) -> Vec<Listed> {
     let mut table = Table::boxed();
     table.offer(&look(1, number));
     let particulars = Particulars {

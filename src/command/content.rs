@@ -148,6 +148,7 @@ fn evidence_fields(evidence: &Evidence<'_>) -> Value {
             "",
             [
                 ("name", text(Some(suspect.name))),
+                ("user", text(suspect.user)),
                 ("unit", text(suspect.unit)),
                 ("container", text(suspect.container)),
             ],

@@ -135,6 +135,8 @@ pub struct SuspectRecord<'a> {
     pub name: &'a [u8],
     /// The user whose rights it has.
     pub uid: Option<u32>,
+    /// That user's name, at most 32 bytes; absent where `/etc/passwd` has none.
+    pub user: Option<&'a [u8]>,
     /// Its systemd unit.
     pub unit: Option<&'a [u8]>,
     /// First digits of its container's id.

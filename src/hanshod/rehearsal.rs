@@ -47,7 +47,7 @@ pub(crate) fn rehearse(
     let mut recorder = Recorder::new(ring, None);
     let shown = Mapping::anonymous(IMAGE_BYTES as u64).map_err(|error| error.to_string())?;
     let suspects = Image::create(&shown).ok_or("suspects: too short")?;
-    suspects.publish(&crowd(now), Some(&Coverage::default()));
+    suspects.publish(&crowd(now).listed(), Some(&Coverage::default()));
     for step in 0..TICKS {
         let at = now.plus(step.saturating_mul(TICK_MS));
         let snapshot = reader.look(at, wall, true);

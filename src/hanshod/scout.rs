@@ -10,7 +10,7 @@ use hansho::keeper::launch::{Inherited, Launch};
 use hansho::keeper::supervise::ScoutWake;
 use hansho::limit::{EVIDENCE_FRESH_MS, MESSAGE_BYTES, PROCESSES_PER_STEP};
 use hansho::scout::image::Image;
-use hansho::scout::{Scanner, Suspects};
+use hansho::scout::{Scanner, Suspects, Users};
 use hansho::sys::{self, Mapping};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::fs::File;
@@ -38,6 +38,7 @@ pub(crate) fn run(mut inherited: Inherited) -> Result<u8, String> {
     let scanner = Scanner::open(&launch.plan.sample.root).map_err(failed("proc"))?;
     let scout = Scout {
         scanner,
+        users: Users::of(&launch.plan.sample.root),
         image,
         gauges,
         link: inherited.demand("link")?,
@@ -53,6 +54,7 @@ pub(crate) fn run(mut inherited: Inherited) -> Result<u8, String> {
 
 struct Scout {
     scanner: Scanner,
+    users: Users,
     image: Image<Mapping>,
     gauges: Gauges,
     link: OwnedFd,
@@ -82,9 +84,13 @@ impl Scout {
 
     fn step(&mut self) {
         self.scanner.step(PROCESSES_PER_STEP, &mut sys::uptime);
-        let suspects = Suspects::of(self.scanner.table().processes());
+        let mut listed = Suspects::of(self.scanner.table().processes()).listed();
+        for suspect in &mut listed {
+            let name = |uid| self.users.name(uid, suspect.process.read_at);
+            suspect.user = suspect.process.uid.and_then(name);
+        }
         let coverage = self.scanner.coverage();
-        if !self.image.publish(&suspects, coverage) {
+        if !self.image.publish(&listed, coverage) {
             log::error!("the suspects do not fit their memory");
         }
         if let Some(since) = self.hurry_since {

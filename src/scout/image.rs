@@ -16,7 +16,7 @@
 
 use super::process::{Growth, Identity, Process, Text};
 use super::scanner::Coverage;
-use super::suspects::{LISTED, Listed, Suspects};
+use super::suspects::{LISTED, Listed};
 use crate::clock::Uptime;
 use crate::limit::SPOOL_READ_ATTEMPTS;
 use crate::spool::Memory;
@@ -31,8 +31,8 @@ const HEADER_CONTENT: usize = 48;
 const SEATS_AT: usize = 64;
 /// Length of a sequence.
 const SEQUENCE_BYTES: usize = 8;
-/// Length of the bytes of a seat behind its sequence: the longest that [`encode`] makes is 202.
-pub const PROCESS_BYTES: usize = 208;
+/// Length of the bytes of a seat behind its sequence: the longest that [`encode`] makes is 236.
+pub const PROCESS_BYTES: usize = 240;
 /// Length of a seat: whole words, so that each sequence is aligned.
 const SEAT_BYTES: usize = SEQUENCE_BYTES + PROCESS_BYTES;
 /// Length of the whole.
@@ -56,8 +56,7 @@ impl<M: Memory> Image<M> {
     }
 
     /// Writes what has changed of the suspects. False where the memory does not take it.
-    pub fn publish(&self, suspects: &Suspects, coverage: Option<&Coverage>) -> bool {
-        let listed = suspects.listed();
+    pub fn publish(&self, listed: &[Listed], coverage: Option<&Coverage>) -> bool {
         let mut taken = self.put(HEADER_AT, &encode_coverage(coverage));
         for (seat, at) in seats().enumerate() {
             taken &= self.put(at, &encode(listed.get(seat)));
@@ -128,7 +127,12 @@ fn seats() -> impl Iterator<Item = usize> {
 pub fn encode(listed: Option<&Listed>) -> [u8; PROCESS_BYTES] {
     let mut bytes = [0; PROCESS_BYTES];
     let mut out = Writer(&mut bytes);
-    let Some(Listed { lists, process }) = listed else {
+    let Some(Listed {
+        lists,
+        process,
+        user,
+    }) = listed
+    else {
         return bytes;
     };
     out.put([1]);
@@ -151,6 +155,7 @@ pub fn encode(listed: Option<&Listed>) -> [u8; PROCESS_BYTES] {
     out.text(Some(&process.name));
     out.text(process.unit.as_ref());
     out.text(process.container.as_ref());
+    out.text(user.as_ref());
     bytes
 }
 
@@ -183,7 +188,12 @@ pub fn decode(bytes: &[u8; PROCESS_BYTES]) -> Option<Listed> {
         unit: bytes.text()?,
         container: bytes.text()?,
     };
-    (id.pid > 0).then_some(Listed { lists, process })
+    let user = bytes.text()?;
+    (id.pid > 0).then_some(Listed {
+        lists,
+        process,
+        user,
+    })
 }
 
 fn encode_coverage(coverage: Option<&Coverage>) -> [u8; HEADER_CONTENT] {

@@ -2,6 +2,7 @@
 
 use super::process::{Process, Text};
 use super::table::grown;
+use super::users::UserName;
 use crate::frame::evidence::{
     LIST_CPU, LIST_GROWTH_LONG, LIST_GROWTH_SHORT, LIST_MEMORY, LIST_SWAP, SuspectRecord,
 };
@@ -33,6 +34,8 @@ pub struct Listed {
     pub lists: u8,
     /// Who.
     pub process: Process,
+    /// Name of its user; absent where nobody looked it up.
+    pub user: Option<UserName>,
 }
 
 impl Listed {
@@ -56,6 +59,7 @@ impl Listed {
             threads: process.threads,
             name: process.name.as_bytes(),
             uid: process.uid,
+            user: self.user.as_ref().map(Text::as_bytes),
             unit: process.unit.as_ref().map(Text::as_bytes),
             container: process.container.as_ref().map(Text::as_bytes),
             oom_score_adj: process.oom_score_adj,
@@ -119,6 +123,7 @@ impl Suspects {
             let pushed = listed.push(Listed {
                 lists: bit,
                 process: suspect.process,
+                user: None,
             });
             debug_assert!(pushed.is_ok(), "room for all lists");
         }

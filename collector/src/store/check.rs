@@ -90,7 +90,12 @@ fn whole(body: &Body<'_>, uptime: Uptime) -> bool {
 }
 
 fn suspect(record: &SuspectRecord<'_>) -> bool {
-    let texts = [Some(record.name), record.unit, record.container];
+    let texts = [
+        Some(record.name),
+        record.user,
+        record.unit,
+        record.container,
+    ];
     texts
         .into_iter()
         .flatten()
