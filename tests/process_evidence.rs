@@ -17,6 +17,7 @@ use hansho::rule::TransitionKind::{Firing, Resolved};
 use process_support::{Place, lives, send, until};
 use scout_common::{Fake, Tree};
 
+/// Pending for longer than evidence may have to wait for the one before it.
 const CONFIG: &str = r#"
 [agent]
 [sample]
@@ -27,7 +28,7 @@ report_interval = "1s"
 [forward]
 [[rule]]
 code = 1002
-raise_after = "7s"
+raise_after = "12s"
 clear_after = "1s"
 gate = { quantity = "memory_available", below = "100%" }
 "#;
