@@ -458,6 +458,45 @@ fn what_was_only_counted_is_folded_and_what_a_thread_needs_stays() {
 
 #[test]
 fn lists_wait_until_the_earliest_time_and_say_what_they_named() {
+/// Whatever told nobody folds, also where an event asked for it; not what says when its agent moved, nor the newest of an alert.
+#[test]
+fn what_told_nobody_is_folded_but_the_newest_of_each_alert() {
+    let quiet = |number: u64, alert: u64, reason: Reason| Decision {
+        reason,
+        outcome: Outcome::Quiet,
+        thread: Some(AlertId(7)),
+        ..decision(number, Some(number), alert)
+    };
+    let all = [
+        Decision {
+            outcome: Outcome::Told,
+            ..quiet(1, 7, Reason::First)
+        },
+        quiet(2, 8, Reason::StillOpenInFamily { by: 1002 }),
+        quiet(3, 8, Reason::StillOpenInFamily { by: 1002 }),
+        quiet(4, 7, Reason::Silenced { silence: 3 }),
+        quiet(5, 7, Reason::MovedAway),
+        quiet(6, 7, Reason::Suppressed { by: 9001 }),
+        quiet(7, 7, Reason::Acknowledged),
+        quiet(8, 7, Reason::Counted),
+    ];
+    each(|store| {
+        with(store, |rows| {
+            for one in &all {
+                rows.append_event(AlertId(7), EventKind::Repeated, at(one.number))?;
+                rows.put_decision(one)?;
+            }
+            rows.append_event(AlertId(7), EventKind::Repeated, at(9))
+        });
+        assert_eq!(with(store, |rows| rows.fold(AlertId(7), 2)), 3);
+        let left: Vec<u64> = with(store, |rows| rows.decisions_of(AlertId(7)))
+            .iter()
+            .map(|one| one.number)
+            .collect();
+        assert_eq!(left, [1, 3, 5, 7, 8]);
+    });
+}
+
     each(|store| {
         let waiting = |alert, due| Waiting {
             list: ListOf::Digest,

@@ -5,7 +5,7 @@ use super::super::rows::NotifyRows;
 use super::super::rows::notify::{farthest, longest_claim};
 use super::super::types::{
     AlertId, Channel, Decision, ListOf, Numbers, Outcome, Outgoing, Reason, Sending, Strand,
-    Thread, Waiting, needed, signed,
+    Thread, Waiting, foldable, needed, signed,
 };
 use super::rows::{SqlRows, unsigned, wall};
 use hansho::clock::WallTime;
@@ -312,9 +312,8 @@ impl NotifyRows for SqlRows<'_> {
         let needed = needed(&messages);
         let mut all = self.decisions_of(thread)?;
         all.retain(|decision| decision.thread == Some(thread));
-        all.truncate(all.len().saturating_sub(keep));
         let mut gone = 0_usize;
-        for decision in all.iter().filter(|decision| decision.folds()) {
+        for decision in foldable(all, keep) {
             let number = signed(decision.number);
             let of_it = || {
                 messages
