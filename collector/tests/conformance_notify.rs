@@ -72,6 +72,7 @@ fn thread(root: u64, subject: &str) -> Thread {
         due: Some(at(8)),
         told_from: 0,
         moved_from: None,
+        moved_within: false,
     }
 }
 
@@ -390,6 +391,7 @@ fn threads_are_found_by_their_agent_and_by_what_is_to_be_decided_on_its_move() {
     each(|store| {
         let moved = Thread {
             moved_from: Some("mirai/order/web03".to_owned()),
+            moved_within: true,
             told_from: 17,
             ..thread(8, "/data")
         };
@@ -456,8 +458,6 @@ fn what_was_only_counted_is_folded_and_what_a_thread_needs_stays() {
     });
 }
 
-#[test]
-fn lists_wait_until_the_earliest_time_and_say_what_they_named() {
 /// Whatever told nobody folds, also where an event asked for it; not what says when its agent moved, nor the newest of an alert.
 #[test]
 fn what_told_nobody_is_folded_but_the_newest_of_each_alert() {
@@ -497,6 +497,8 @@ fn what_told_nobody_is_folded_but_the_newest_of_each_alert() {
     });
 }
 
+#[test]
+fn lists_wait_until_the_earliest_time_and_say_what_they_named() {
     each(|store| {
         let waiting = |alert, due| Waiting {
             list: ListOf::Digest,

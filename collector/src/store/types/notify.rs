@@ -365,6 +365,8 @@ pub struct Thread {
     pub told_from: u64,
     /// `CUSTOMER/SYSTEM/NAME` that its agent left, until that was decided on.
     pub moved_from: Option<String>,
+    /// It left that for another place of the same customer.
+    pub moved_within: bool,
 }
 
 /// How a receiver is reached.
