@@ -388,6 +388,28 @@ fn what_was_taken_of_a_thread_before_its_agent_moved_is_nobodys() {
     });
 }
 
+/// It was over when its agent moved, and is opened again: those responsible now have not answered for it.
+#[test]
+fn what_is_opened_again_after_a_move_was_taken_by_nobody() {
+    each(|world| {
+        let id = world.at(SECOND).raise(1, 1002);
+        world.at(2 * SECOND).deliver();
+        let now = world.now();
+        world.with(|rows| {
+            acknowledge(rows, &who(), id, &Ask::default(), now)
+                .map_err(|fault| StoreError::Io(format!("{fault:?}")))
+        });
+        world.at(3 * SECOND).deliver();
+        world.resolve(id);
+        world.at(4 * SECOND).deliver();
+        goes(world, 1, "hikari", "shop");
+        world.reopen(id);
+        let mails = world.at(5 * SECOND).deliver();
+        assert_eq!(of(&mails, "kato"), [mail("first", "kato", &[1002])]);
+        assert_eq!(of(&mails, "sato"), []);
+    });
+}
+
 /// What an Alertmanager shows as firing: customer, system, host and code of what it was sent and has not ended.
 type Shown = BTreeSet<String>;
 
