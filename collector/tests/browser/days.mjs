@@ -161,13 +161,14 @@ for (const end of ["contextmenu", "dragend", "blur", "mousemove"]) {
 await page.goto(`${BASE}/`);
 await page.waitForSelector("#fleet");
 const writing = await context.newPage();
-await writing.goto(`${BASE}/silences`);
+await writing.goto(`${BASE}/silences?lang=ja`);
 await writing.fill("textarea[name=reason]", "書きかけ");
 await writing.focus("textarea[name=reason]");
 await host("disable");
 await page.waitForURL((url) => url.pathname === "/login");
 await writing.waitForSelector("#live-out", { state: "visible" });
 must(await writing.inputValue("textarea[name=reason]") === "書きかけ", "what is being typed stays");
+must(await writing.getAttribute("#live-out a", "href") === "/silences?lang=ja", "the way back keeps the language of the address");
 await shot(writing, "days-out");
 must(faults.length === 0, `no script failed: ${faults.join("\n")}`);
 await browser.close();
