@@ -15,7 +15,7 @@ use hansho_collector::store::{Outcome, Reason, Store as _};
 use proof_support::faketime::{Clock, jst};
 use proof_support::mail_common::{Postfix, certificate, parsed};
 use proof_support::support::{Event, Folder, alert, event};
-use proof_support::{Played, Serving, alerts, decisions, log, mails, store, until};
+use proof_support::{Played, Serving, alerts, decisions, log, mails, settled, store, until};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -155,7 +155,8 @@ impl<'h> Site<'h> {
         assert!(agent.post(&address, &[alert(told)]));
     }
 
-    /// Lets the notifier decide at the time that it is: on something else, in the same step as on all that is due.
+    /// Lets the notifier decide at the time that it is: on something else, in the same step as on all that is due. What that led to
+    /// has arrived then.
     fn decided(&mut self) {
         self.post();
         self.episode += 1;
@@ -170,6 +171,9 @@ impl<'h> Site<'h> {
             told.iter()
                 .any(|one| one.reason == Reason::First && one.outcome == Outcome::Told)
                 .then_some(())
+        });
+        until("all of it arrives", || {
+            (settled(self.here) && self.postfix.is_idle()).then_some(())
         });
         self.fire(2, 2, 5001, self.episode);
     }

@@ -151,11 +151,8 @@ impl<'h> Site<'h> {
 
     /// Why people were told of it, in order.
     fn told(&self, alert: &StoredAlert) -> Vec<Reason> {
-        let mut told = decisions(self.here, alert);
-        told.sort_by_key(|decision| decision.number);
-        let told = told
-            .into_iter()
-            .filter(|decision| decision.outcome == Outcome::Told);
+        let told = decisions(self.here, alert).into_iter();
+        let told = told.filter(|decision| decision.outcome == Outcome::Told);
         told.map(|decision| decision.reason).collect()
     }
 
