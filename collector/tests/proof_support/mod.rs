@@ -19,6 +19,7 @@
 pub mod faketime;
 #[path = "../mail_common/mod.rs"]
 pub mod mail_common;
+pub mod site;
 #[path = "../support/mod.rs"]
 pub mod support;
 
