@@ -273,6 +273,28 @@ pub const PROCESS_GROWTH_LONG_MS: u64 = 24 * 60 * 60 * 1000;
 pub const PROCESSES_PER_STEP: usize = 128;
 /// Shortest time over which a process's CPU share is told: a clock tick is 10 ms, so that one is a twentieth of it.
 pub const PROCESS_CPU_MIN_MS: u64 = 200;
+/// The table of processes goes out beside an alert that may come, once its rule has been pending for so long: a shorter one is
+/// noise, and while it lasts the host may still be read.
+pub const EVIDENCE_AT_PENDING_MS: u64 = 5_000;
+/// And for one rule at most once in this time, however often it becomes pending.
+pub const EVIDENCE_PENDING_INTERVAL_MS: u64 = 60_000;
+/// Shortest time between two Evidences: what comes sooner shows the same table. With parts of a block each, the memory ring's
+/// smallest area for them holds the last quarter of a minute until the disk ring or the forwarder has copied it.
+pub const EVIDENCE_INTERVAL_MS: u64 = 5_000;
+/// A walk that began after the alert is waited for so long: 50,000 processes are gone through in less when asked for.
+pub const EVIDENCE_FRESH_MS: u64 = 60_000;
+/// Alerts that one Evidence belongs to; more wait for the next.
+pub const EVIDENCE_ALERTS: usize = 16;
+/// Bytes that they take of a part at most: a subject and four numbers each.
+pub const EVIDENCE_ABOUT_BYTES: usize = EVIDENCE_ALERTS * (SUBJECT_BYTES + 16);
+/// Parts of an Evidence: all lists at their longest, without a process in two of them, take four.
+pub const EVIDENCE_PARTS: u8 = 8;
+/// A user's name: useradd(8) makes none that is longer.
+pub const USER_NAME_BYTES: usize = 32;
+/// Users whose names the scout remembers: more than there are processes that it shows, so that one step looks up few.
+pub const USERS: usize = 128;
+/// For so long; a user who is made, renamed or deleted is known by then.
+pub const USERS_KEPT_MS: u64 = 60 * 60 * 1000;
 /// Time between the two looks of `hansho top`: a tick of the kernel's clock must be a small part of it, and nobody waits
 /// longer than a minute.
 pub const TOP_FOR_MS: RangeInclusive<u64> = PROCESS_CPU_MIN_MS..=60_000;

@@ -1,6 +1,7 @@
 //! The pure machine of the watcher: [`Machine::step`] takes what happened and gives what is to be recorded and said
 //! to a [`Journal`]. It reads no clock, no file and no socket, and never allocates.
 
+mod evidence;
 mod growth;
 mod leave;
 mod line;
@@ -8,6 +9,7 @@ mod own;
 mod takeover;
 mod write;
 
+pub use evidence::{Seen, Walk};
 pub use growth::HostGrowth;
 pub use leave::Announced;
 pub use own::OwnSource;
@@ -85,6 +87,8 @@ pub enum Input<'a> {
     /// A sample of a recording (`hansho replay`): judged as a tick is, but not recorded again. What only a running agent
     /// knows of itself is absent; uptime that goes back is another boot.
     Recorded(&'a Sample),
+    /// What the table of processes says, when [`Machine::evidence_is_due`].
+    Evidence(&'a Seen<'a>),
     /// An authenticated answer came.
     Answered,
     /// The collector recorded frames as lost.
@@ -137,6 +141,8 @@ pub trait Journal {
 pub struct Stepped {
     /// Transitions recorded.
     pub transitions: u32,
+    /// A walk through all processes is wanted now.
+    pub walk_wanted: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -162,6 +168,7 @@ pub struct Machine {
     state_due: Uptime,
     tests: heapless::Vec<TestAlert, TESTS>,
     announced: Option<Announced>,
+    evidence: evidence::Wanted,
     lines: line::Lines,
     frame: [u8; FRAME_BYTES],
 }
@@ -177,6 +184,7 @@ impl Machine {
     ) -> Result<Self, RuleSetFault> {
         let report = Packer::new(settings.report_interval_ms);
         let history = Packer::new(settings.sample_interval_ms);
+        let evidence = evidence::Wanted::new(rules.len());
         Ok(Self {
             settings,
             rules: RuleSet::new(rules)?,
@@ -191,6 +199,7 @@ impl Machine {
             state_due: Uptime::default(),
             tests: heapless::Vec::new(),
             announced: None,
+            evidence,
             lines: line::Lines::default(),
             frame: [0; FRAME_BYTES],
         })
@@ -233,6 +242,7 @@ impl Machine {
         match input {
             Input::Tick(tick) => return self.tick(tick, out),
             Input::Recorded(sample) => return self.recorded(sample, out),
+            Input::Evidence(seen) => return self.evidence(now, seen, out),
             Input::Answered => self.own.answered(now),
             Input::Lost { stream, count } => {
                 self.own.lost(stream, count);
@@ -287,7 +297,32 @@ impl Machine {
         if now >= self.state_due {
             self.state(now, out);
         }
-        Stepped { transitions }
+        self.evidence.look(now, &self.rules);
+        self.evidence.give_up(now);
+        Stepped {
+            transitions,
+            ..Stepped::default()
+        }
+    }
+
+    /// Whether the table of processes is to be given now ([`Input::Evidence`]), where the last whole walk through all
+    /// processes began then.
+    #[must_use]
+    pub fn evidence_is_due(&self, now: Uptime, walk_began: Option<Uptime>) -> bool {
+        self.evidence.is_due(now, walk_began)
+    }
+
+    fn evidence(&mut self, now: Uptime, seen: &Seen<'_>, out: &mut impl Journal) -> Stepped {
+        let mut writer = Writer {
+            frame: &mut self.frame,
+            now,
+            out,
+        };
+        self.evidence.record(seen, &self.rules, &mut writer);
+        Stepped {
+            walk_wanted: self.evidence.wants_walk(),
+            ..Stepped::default()
+        }
     }
 
     fn recorded(&mut self, sample: &Sample, out: &mut impl Journal) -> Stepped {
@@ -300,7 +335,10 @@ impl Machine {
         let reading = self.quantiser.reading(sample);
         self.own.recorded(&reading);
         let transitions = self.judge(sample.uptime, &reading, out);
-        Stepped { transitions }
+        Stepped {
+            transitions,
+            ..Stepped::default()
+        }
     }
 
     fn judge(&mut self, now: Uptime, reading: &Reading, out: &mut impl Journal) -> u32 {
@@ -321,6 +359,7 @@ impl Machine {
             out,
         };
         let lines = &mut self.lines;
+        let evidence = &mut self.evidence;
         let mut transitions = 0_u32;
         self.rules.step(
             now,
@@ -352,6 +391,7 @@ impl Machine {
                     Some(rule),
                     transition,
                 );
+                evidence.transition(rule, transition);
                 transitions = transitions.saturating_add(1);
             },
         );
@@ -443,6 +483,7 @@ impl Machine {
         if self.tests.iter().any(|open| open.code == code) || self.tests.push(test).is_err() {
             return;
         }
+        self.evidence.test(&test);
         self.say_test(now, &test, TransitionKind::Firing, out);
     }
 

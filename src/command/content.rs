@@ -8,6 +8,7 @@ use hansho::frame::body::{
     Alert, Config, FrameFault, Leave, LeaveWhat, LossReason, OpenRecord, Readings, RuleRecord,
     State, StopReason, decode, elements, reason_name, transition_from_u8,
 };
+use hansho::frame::evidence::{AboutRecord, Evidence, Moment, SuspectRecord};
 use hansho::frame::packed::Unpacker;
 use hansho::rule::{Quantity, TransitionKind};
 use hansho::sample::{Field, Reading};
@@ -48,6 +49,7 @@ pub(crate) fn content(frame: &[u8], readings: bool) -> Result<Content, FrameFaul
             String::new(),
             readings_fields(body, uptime, readings),
         ),
+        Body::Evidence(evidence) => ("Evidence", String::new(), evidence_fields(evidence)),
         Body::History(body) => (
             "History",
             String::new(),
@@ -124,6 +126,35 @@ fn state_fields(state: &State<'_>) -> Value {
         )
     });
     with(state, "open", [("open", open)])
+}
+
+fn evidence_fields(evidence: &Evidence<'_>) -> Value {
+    let about = list(evidence.about, |about: &AboutRecord<'_>| {
+        with(
+            about,
+            "",
+            [
+                ("display", display(about.code, true).to_string().into()),
+                ("moment_name", Moment::from_u8(about.moment).name().into()),
+            ],
+        )
+    });
+    let suspects = list(evidence.suspects, |suspect: &SuspectRecord<'_>| {
+        let text = |bytes: Option<&[u8]>| {
+            bytes.map_or(Value::Null, |bytes| String::from_utf8_lossy(bytes).into())
+        };
+        with(
+            suspect,
+            "",
+            [
+                ("name", text(Some(suspect.name))),
+                ("user", text(suspect.user)),
+                ("unit", text(suspect.unit)),
+                ("container", text(suspect.container)),
+            ],
+        )
+    });
+    with(evidence, "", [("about", about), ("suspects", suspects)])
 }
 
 fn alert_words(alert: &Alert<'_>) -> String {

@@ -2,6 +2,7 @@
 //! its elements, so that an element may grow; a body is consumed whole.
 
 use super::cursor::{Cut, Full, Reader, Writer};
+use super::evidence::Evidence;
 use super::kind::Kind;
 use crate::clock::Uptime;
 use crate::limit::{ELEMENT_BYTES, FRAME_BYTES};
@@ -467,6 +468,8 @@ pub enum Body<'a> {
     Boot(Boot),
     /// Summary readings.
     Readings(Readings<'a>),
+    /// Who had and used what.
+    Evidence(Evidence<'a>),
     /// Per-second readings.
     History(Readings<'a>),
     /// A lost range.
@@ -529,12 +532,14 @@ pub fn decode(frame: &[u8]) -> Result<(Uptime, Body<'_>), FrameFault> {
         Kind::Leave => Body::Leave(whole(kind, rest)?),
         Kind::Boot => Body::Boot(whole(kind, rest)?),
         Kind::Readings => Body::Readings(whole(kind, rest)?),
+        Kind::Evidence => Body::Evidence(whole(kind, rest)?),
         Kind::History => Body::History(whole(kind, rest)?),
         Kind::Loss => Body::Loss(whole(kind, rest)?),
     };
     let possible = match &body {
         Body::Config(config) => config.part < config.parts,
         Body::State(state) => state.part < state.parts,
+        Body::Evidence(evidence) => evidence.part < evidence.parts,
         Body::Loss(loss) => loss.first <= loss.last,
         _ => true,
     };

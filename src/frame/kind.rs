@@ -88,6 +88,8 @@ pub enum Kind {
     Boot = 7,
     /// Summary readings.
     Readings = 16,
+    /// Who had and used what when something was about to be told.
+    Evidence = 32,
     /// Per-second readings.
     History = 48,
     /// A range that is lost; made by the forwarder, never in a ring.
@@ -113,6 +115,7 @@ impl Kind {
             6 => Some(Self::Leave),
             7 => Some(Self::Boot),
             16 => Some(Self::Readings),
+            32 => Some(Self::Evidence),
             48 => Some(Self::History),
             64 => Some(Self::Loss),
             _ => None,

@@ -8,6 +8,7 @@ pub mod answer;
 pub mod batch;
 pub mod body;
 pub mod cursor;
+pub mod evidence;
 pub mod kind;
 pub mod packed;
 pub mod seal;

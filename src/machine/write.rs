@@ -8,8 +8,9 @@ use crate::frame::body::{
     reason_to_u8, transition_to_u8,
 };
 use crate::frame::cursor::Writer as Cursor;
+use crate::frame::evidence::{AboutRecord, Evidence, SuspectRecord};
 use crate::frame::{Kind, Stream};
-use crate::limit::FRAME_BYTES;
+use crate::limit::{EVIDENCE_ABOUT_BYTES, FRAME_BYTES};
 use crate::rule::{
     Aggregate, Direction, GateTest, Kind as RuleKind, OpenAlert, Rule, RuleSet, Subject, Transition,
 };
@@ -17,6 +18,8 @@ use serde::Serialize;
 
 /// Elements of one part of a list: what is left of a frame beside kind, uptime and the numbers of the part.
 const PART_BYTES: usize = FRAME_BYTES - 64;
+/// The same of an Evidence, which has more numbers, and says in each part what it is about.
+const SUSPECTS_BYTES: usize = FRAME_BYTES - 128 - EVIDENCE_ABOUT_BYTES;
 
 /// What an Alert frame says beside the transition.
 pub(super) struct Told<'a> {
@@ -130,9 +133,9 @@ impl<J: Journal> Writer<'_, J> {
                 .enumerate()
                 .map(|(place, rule)| rule_record(rule, origin(place)))
         };
-        let parts = count_parts(records());
+        let parts = count_parts(records(), PART_BYTES);
         let mut part = 0_u8;
-        cut(records(), |rules| {
+        cut(records(), PART_BYTES, |rules| {
             self.put(
                 Stream::Alerts,
                 Kind::Config,
@@ -160,9 +163,9 @@ impl<J: Journal> Writer<'_, J> {
                 .map(open_record)
                 .chain(tests.clone().map(test_record))
         };
-        let parts = count_parts(records());
+        let parts = count_parts(records(), PART_BYTES);
         let mut part = 0_u8;
-        cut(records(), |open| {
+        cut(records(), PART_BYTES, |open| {
             self.put(
                 Stream::Alerts,
                 Kind::State,
@@ -172,19 +175,51 @@ impl<J: Journal> Writer<'_, J> {
             part = part.saturating_add(1);
         });
     }
+
+    /// The tops of the table of processes, cut like the rules; `head` has the numbers that all parts say.
+    pub(super) fn evidence<'a>(
+        &mut self,
+        head: &Evidence<'_>,
+        about: impl Iterator<Item = AboutRecord<'a>>,
+        suspects: &[SuspectRecord<'_>],
+    ) {
+        let mut buffer = [0; EVIDENCE_ABOUT_BYTES];
+        let mut list = Cursor::new(&mut buffer);
+        for record in about {
+            let pushed = push_element(&mut list, &record);
+            debug_assert!(pushed.is_ok(), "there is room for as many as there may be");
+        }
+        let parts = count_parts(suspects.iter(), SUSPECTS_BYTES);
+        let mut part = 0_u8;
+        cut(suspects.iter(), SUSPECTS_BYTES, |suspects| {
+            self.put(
+                Stream::Evidence,
+                Kind::Evidence,
+                self.now,
+                &Evidence {
+                    part,
+                    parts,
+                    about: list.written(),
+                    suspects,
+                    ..head.clone()
+                },
+            );
+            part = part.saturating_add(1);
+        });
+    }
 }
 
 /// Number of parts that [`cut`] makes.
-fn count_parts<E: Serialize>(elements: impl Iterator<Item = E>) -> u8 {
+fn count_parts<E: Serialize>(elements: impl Iterator<Item = E>, room: usize) -> u8 {
     let mut parts = 0_u8;
-    cut(elements, |_| parts = parts.saturating_add(1));
+    cut(elements, room, |_| parts = parts.saturating_add(1));
     parts
 }
 
-/// Lists of elements, each as long as a part holds; one empty list where there are none.
-fn cut<E: Serialize>(elements: impl Iterator<Item = E>, mut each: impl FnMut(&[u8])) {
+/// Lists of elements, each as long as a part has room for, at most [`PART_BYTES`]; one empty list where there are none.
+fn cut<E: Serialize>(elements: impl Iterator<Item = E>, room: usize, mut each: impl FnMut(&[u8])) {
     let mut buffer = [0; PART_BYTES];
-    let mut list = Cursor::new(&mut buffer);
+    let mut list = Cursor::new(buffer.get_mut(..room).unwrap_or_default());
     for element in elements {
         if push_element(&mut list, &element).is_err() {
             each(list.written());

@@ -113,8 +113,12 @@ pub struct OpenAlert<'a> {
 /// Where one rule stands, for `status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RulePhase<'a> {
+    /// Its place in the set.
+    pub place: usize,
     /// The rule.
     pub rule: &'a Rule,
+    /// The newest episode: that of the alert that is open, else of the last one; 0 where there was none.
+    pub episode: u32,
     /// Where it stands.
     pub phase: Phase,
     /// Since when raised; absent while inactive.
@@ -246,25 +250,26 @@ impl RuleSet {
         self.windows.iter_mut().for_each(WindowState::empty);
     }
 
-    fn stands(&self) -> impl Iterator<Item = (&Rule, &RuleState, bool)> {
+    fn stands(&self) -> impl Iterator<Item = (usize, &Rule, &RuleState, bool)> {
         let each = self.rules.iter().zip(&self.plans).zip(&self.states);
-        each.filter(|((rule, _), _)| rule.enabled)
-            .map(|((rule, plan), state)| {
+        each.enumerate()
+            .filter(|(_, ((rule, _), _))| rule.enabled)
+            .map(|(place, ((rule, plan), state))| {
                 let open = |(place, shape): (usize, Shape)| {
                     let window = self.windows.get(place);
                     !window.is_some_and(|window| window.is_covered(&shape, self.now))
                 };
                 let unknown =
                     plan.is_gap(state, self.now, self.intervals) || plan.window.is_some_and(open);
-                (rule, state, unknown)
+                (place, rule, state, unknown)
             })
     }
 
     /// The alerts that are open, in the order of rules.
     pub fn open_alerts(&self) -> impl Iterator<Item = OpenAlert<'_>> {
         self.stands()
-            .filter(|(_, state, _)| state.phase == Phase::Firing)
-            .map(|(rule, state, unknown)| OpenAlert {
+            .filter(|(_, _, state, _)| state.phase == Phase::Firing)
+            .map(|(_, rule, state, unknown)| OpenAlert {
                 rule,
                 episode: state.episode,
                 fired: state.fired,
@@ -279,14 +284,17 @@ impl RuleSet {
 
     /// Where each enabled rule stands, in the order of rules.
     pub fn phases(&self) -> impl Iterator<Item = RulePhase<'_>> {
-        self.stands().map(|(rule, state, unknown)| RulePhase {
-            rule,
-            phase: state.phase,
-            since: (state.phase != Phase::Inactive).then_some(state.since),
-            value: state.value,
-            fallback: state.on_fallback,
-            unknown,
-        })
+        self.stands()
+            .map(|(place, rule, state, unknown)| RulePhase {
+                place,
+                rule,
+                episode: state.episode,
+                phase: state.phase,
+                since: (state.phase != Phase::Inactive).then_some(state.since),
+                value: state.value,
+                fallback: state.on_fallback,
+                unknown,
+            })
     }
 
     /// Takes over a transition that was recorded after the Checkpoint that was restored: what was told is true,

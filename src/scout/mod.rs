@@ -10,8 +10,10 @@ pub mod process;
 pub mod scanner;
 pub mod suspects;
 pub mod table;
+pub mod users;
 
 pub use process::{Growth, Identity, Process, Text};
 pub use scanner::{Coverage, Scanner};
-pub use suspects::{Suspect, Suspects};
+pub use suspects::{LISTED, Listed, Suspect, Suspects};
 pub use table::{Admission, Look, Particulars, Table};
+pub use users::{UserName, Users};

@@ -69,7 +69,12 @@ impl Tree {
     /// One in this directory.
     pub fn under(directory: &Path) -> Self {
         let number = TREES.fetch_add(1, Ordering::Relaxed);
-        let root = directory.join(format!("scout-{}-{number}", std::process::id()));
+        let name = format!("scout-{}-{number}", std::process::id());
+        Self::at(directory.join(name))
+    }
+
+    /// In a folder that may be there already.
+    pub fn at(root: PathBuf) -> Self {
         fs::create_dir_all(root.join("proc")).unwrap();
         Self(root)
     }

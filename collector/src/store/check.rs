@@ -4,9 +4,10 @@ use crate::limit::NUMBER_LIMIT;
 use hansho::clock::Uptime;
 use hansho::frame::answer::RefusedReason;
 use hansho::frame::body::{self, Alert, Body, OpenRecord, Readings, RuleRecord};
+use hansho::frame::evidence::{AboutRecord, SuspectRecord};
 use hansho::frame::kind::Stream;
 use hansho::frame::packed::Unpacker;
-use hansho::limit::{STATE_PARTS, SUBJECT_BYTES};
+use hansho::limit::{EVIDENCE_PARTS, STATE_PARTS, SUBJECT_BYTES};
 
 /// Decodes a frame of `stream` that covers the sequences up to `last`, to the bottom of its body. `left` is how many readings
 /// the frames of its batch may still bring.
@@ -47,6 +48,7 @@ fn belongs(stream: Stream, body: &Body<'_>) -> bool {
         | Body::Leave(_)
         | Body::Goodbye(_) => stream == Stream::Alerts,
         Body::Readings(_) => stream == Stream::Readings,
+        Body::Evidence(_) => stream == Stream::Evidence,
         Body::History(_) => stream == Stream::History,
         Body::Loss(_) | Body::Unknown(_) => true,
     }
@@ -70,6 +72,14 @@ fn whole(body: &Body<'_>, uptime: Uptime) -> bool {
                 && body::elements::<RuleRecord<'_>>(config.rules)
                     .all(|record| record.is_ok_and(|record| record.subject.len() <= SUBJECT_BYTES))
         }
+        Body::Evidence(evidence) => {
+            evidence.parts <= EVIDENCE_PARTS
+                && evidence.part < evidence.parts
+                && body::elements::<AboutRecord<'_>>(evidence.about)
+                    .all(|record| record.is_ok_and(|record| record.subject.len() <= SUBJECT_BYTES))
+                && body::elements::<SuspectRecord<'_>>(evidence.suspects)
+                    .all(|record| record.is_ok_and(|record| suspect(&record)))
+        }
         Body::Hello(_)
         | Body::Boot(_)
         | Body::Leave(_)
@@ -77,6 +87,23 @@ fn whole(body: &Body<'_>, uptime: Uptime) -> bool {
         | Body::Loss(_)
         | Body::Unknown(_) => true,
     }
+}
+
+fn suspect(record: &SuspectRecord<'_>) -> bool {
+    let texts = [
+        Some(record.name),
+        record.user,
+        record.unit,
+        record.container,
+    ];
+    texts
+        .into_iter()
+        .flatten()
+        .all(|text| text.len() <= SUBJECT_BYTES)
+        && small(record.memory_kib)
+        && small(record.swap_kib)
+        && record.start_ticks < NUMBER_LIMIT
+        && record.read_ms < NUMBER_LIMIT
 }
 
 /// No honest agent gets near the limit: greatest values of windows are below 2^44.
