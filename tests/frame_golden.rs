@@ -12,8 +12,8 @@ use hansho::frame::body::{
 };
 use hansho::frame::cursor::Writer;
 use hansho::frame::evidence::{
-    AboutRecord, Evidence, FLAG_FRESH, LIST_GROWTH_SHORT, LIST_MEMORY, LIST_SWAP, Moment,
-    SuspectRecord,
+    AboutRecord, Evidence, FLAG_FRESH, LIST_GROWTH_SHORT, LIST_MEMORY, LIST_SWAP, Moment, Short,
+    SuspectRecord, Victim,
 };
 use hansho::frame::packed::{Packer, Unpacker};
 use hansho::frame::seal::{AgentKey, derive};
@@ -392,6 +392,26 @@ fn evidence() {
         &encode(Kind::Evidence, &evidence),
         &Body::Evidence(evidence.clone()),
     );
+    let victim = Victim {
+        sequence: 1_423,
+        at_ms: 123_454_321,
+        pid: 4711,
+        name: b"java",
+        uid: Some(998),
+        oom_score_adj: Some(-17),
+        anonymous_kib: 9_437_184,
+        file_kib: 12,
+        shared_kib: None,
+        short: Short::Group.as_u8(),
+        group: b"/system.slice/app.service",
+        unit: Some(b"app.service"),
+        container: None,
+    };
+    check_frame(
+        "victim",
+        &encode(Kind::Victim, &victim),
+        &Body::Victim(victim),
+    );
     check("suspect-records", &suspects, |bytes| {
         format!(
             "{:#?}\n",
@@ -586,6 +606,7 @@ fn every_golden_file_is_held_by_a_test() {
         "leave",
         "boot",
         "evidence",
+        "victim",
         "suspect-records",
         "about-records",
         "loss",

@@ -11,11 +11,15 @@ mod scout_common;
 use hansho::frame::Stream;
 use hansho::frame::body::{self, Body, elements, transition_to_u8};
 use hansho::frame::evidence::{
-    AboutRecord, FLAG_FRESH, LIST_GROWTH_SHORT, LIST_MEMORY, Moment, SuspectRecord,
+    AboutRecord, FLAG_FRESH, LIST_GROWTH_SHORT, LIST_MEMORY, Moment, Short, SuspectRecord,
 };
 use hansho::rule::TransitionKind::{Firing, Resolved};
 use process_support::{Place, lives, send, until};
 use scout_common::{Fake, Tree};
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Pending for longer than evidence may have to wait for the one before it.
 const CONFIG: &str = r#"
@@ -92,8 +96,8 @@ impl Host {
     fn at(place: &Place) -> Self {
         let root = place.folder.join("root");
         let tree = Tree::at(root.clone());
-        std::fs::create_dir(root.join("etc")).unwrap();
-        std::fs::write(root.join("etc/passwd"), "nightly:x:1000:1000::/:/bin/sh\n").unwrap();
+        fs::create_dir(root.join("etc")).unwrap();
+        fs::write(root.join("etc/passwd"), "nightly:x:1000:1000::/:/bin/sh\n").unwrap();
         for pid in 2000..2500 {
             tree.process(pid, &Fake::default());
         }
@@ -198,7 +202,7 @@ fn the_alert_has_its_suspects_before_at_and_after_it_and_over_the_scouts_death()
         (!lives(next)).then_some(())
     });
     let ring = place.folder.join("memory/memory.ring");
-    let decoded = std::process::Command::new(env!("CARGO_BIN_EXE_hansho"))
+    let decoded = Command::new(env!("CARGO_BIN_EXE_hansho"))
         .arg("decode")
         .arg(ring)
         .output()
@@ -207,4 +211,115 @@ fn the_alert_has_its_suspects_before_at_and_after_it_and_over_the_scouts_death()
     assert!(said.contains("\"name\":\"batch \\u001b[2J\""), "{said}");
     assert!(said.contains("\"uid\":1000") && said.contains("\"user\":\"nightly\""));
     assert!(!said.contains('\u{1b}'), "{said}");
+}
+
+/// A process that was killed.
+struct Dead {
+    pid: u32,
+    name: Vec<u8>,
+    anonymous_kib: u64,
+    short: u8,
+    group: Vec<u8>,
+}
+
+/// A memory control group of this test, with a limit; removed with the value.
+struct Group(PathBuf);
+
+impl Group {
+    /// `None` where this host has no such groups, or we may not make one.
+    fn new() -> Option<Self> {
+        let name = format!("hansho-test-{}", std::process::id());
+        for (root, limit) in [
+            ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
+            ("/sys/fs/cgroup", "memory.max"),
+        ] {
+            let path = Path::new(root).join(&name);
+            if fs::create_dir(&path).is_err() {
+                continue;
+            }
+            let group = Self(path);
+            if fs::write(group.0.join(limit), "16M").is_ok() {
+                return Some(group);
+            }
+        }
+        None
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // Busy until the last of it is reaped.
+        until("the group is empty", || fs::remove_dir(&self.0).ok());
+    }
+}
+
+#[test]
+fn whom_the_kernel_killed_is_told_with_the_group_that_was_full() {
+    let place = Place::new("victim", CONFIG);
+    let kmsg = place.folder.join("root/dev/kmsg");
+    fs::create_dir_all(kmsg.parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink("/dev/kmsg", kmsg).unwrap();
+    let Some(group) = Group::new().filter(|_| fs::File::open("/dev/kmsg").is_ok()) else {
+        eprintln!(
+            "skipped: no memory control group can be made here, or the kernel's log cannot be read"
+        );
+        return;
+    };
+    let victims = |place: &Place| -> Vec<Dead> {
+        let frames = place.frames(Stream::Evidence);
+        let found = frames
+            .iter()
+            .filter_map(|(_, _, frame)| match body::decode(frame) {
+                Ok((_, Body::Victim(victim))) => Some(Dead {
+                    pid: victim.pid,
+                    name: victim.name.to_vec(),
+                    anonymous_kib: victim.anonymous_kib,
+                    short: victim.short,
+                    group: victim.group.to_vec(),
+                }),
+                _ => None,
+            });
+        // Other groups of this host may be full as well.
+        let own = group.0.file_name().unwrap().as_encoded_bytes();
+        found.filter(|dead| dead.group.ends_with(own)).collect()
+    };
+    let hog = || -> u32 {
+        let join = format!(
+            "echo $$ > {}/cgroup.procs; exec tail /dev/zero",
+            group.0.display()
+        );
+        let mut hog = Command::new("sh").args(["-c", &join]).spawn().unwrap();
+        let pid = hog.id();
+        let ended = until("it is killed", || hog.try_wait().unwrap());
+        assert_eq!(ended.signal(), Some(9), "{ended}");
+        pid
+    };
+    let agent = place.start(&[]);
+    agent.runs(0);
+    // It has read the log: what was there before it is no news.
+    let scout = agent.worker("scout");
+    assert!(place.command(&["test", "2001"]).status.success());
+    until("the scout goes round", || {
+        told(&place)
+            .into_iter()
+            .find(|told| told.walk_began_ms.is_some())
+    });
+    let first = hog();
+    let found = until("the first victim", || victims(&place).into_iter().next());
+    assert_eq!((found.pid, found.name.as_slice()), (first, &b"tail"[..]));
+    assert_eq!(found.short, Short::Group.as_u8());
+    let had_kib = found.anonymous_kib;
+    assert!((4_096..=16_384).contains(&had_kib), "{had_kib} KiB");
+
+    // Killed itself, it goes on behind what it has read: nobody is told twice, and nobody is left out.
+    send(scout, "KILL");
+    until("another scout", || {
+        agent.worker_now("scout").filter(|pid| *pid != scout)
+    });
+    let second = hog();
+    until("the second victim", || {
+        (victims(&place).len() >= 2).then_some(())
+    });
+    let pids: Vec<u32> = victims(&place).iter().map(|dead| dead.pid).collect();
+    assert_eq!(pids, [first, second]);
 }

@@ -5,13 +5,16 @@ use crate::watch::{Recorder, anchor, record_evidence, walk};
 use hansho::clock::Uptime;
 use hansho::forward::news::{NEWS_BYTES, News};
 use hansho::frame::body::StopReason;
+use hansho::frame::evidence::Victim;
 use hansho::frame::{AgentId, BootId, RunId, Stream};
 use hansho::keeper::control::Order;
-use hansho::limit::{CHECKPOINT_BYTES, MEMORY_RING_BYTES};
+use hansho::limit::{CHECKPOINT_BYTES, MEMORY_RING_BYTES, MESSAGE_BYTES};
 use hansho::machine::{Input, Machine, Tick};
 use hansho::sample::{Reader, Snapshot};
 use hansho::scout::image::{IMAGE_BYTES, Image};
-use hansho::scout::{Coverage, Growth, Identity as ProcessIdentity, Process, Suspects, Text};
+use hansho::scout::{
+    Coverage, Growth, Identity as ProcessIdentity, Process, ScoutNews, Suspects, Text,
+};
 use hansho::spool::superblock::Cursor;
 use hansho::spool::{Identity, MemoryRing};
 use hansho::sys::{self, Mapping};
@@ -156,6 +159,12 @@ fn messages(machine: &mut Machine, recorder: &mut Recorder<&Mapping>, run: RunId
     let set = recorder.ring.set_cursor(at, Stream::Alerts, cursor);
     recorder.note(set);
     let _order = black_box(Order::from_bytes(&Order::Test { code: 8009 }.to_bytes()));
+    let mut message = [0; MESSAGE_BYTES];
+    let victim = ScoutNews::Victim(Victim::default());
+    let told = victim.encode(&mut message).ok();
+    if let Some(Ok(ScoutNews::Victim(victim))) = told.map(ScoutNews::decode) {
+        machine.step(at, Input::Victim(&victim), recorder);
+    }
     for input in [
         Input::Answered,
         Input::Test { code: 8009 },

@@ -5,12 +5,12 @@
 
 use hansho::clock::Uptime;
 use hansho::keeper::control;
-use hansho::keeper::gauges::{Gauges, Role};
+use hansho::keeper::gauges::{Gauge, Gauges, Role};
 use hansho::keeper::launch::{Inherited, Launch};
 use hansho::keeper::supervise::ScoutWake;
 use hansho::limit::{EVIDENCE_FRESH_MS, MESSAGE_BYTES, PROCESSES_PER_STEP};
 use hansho::scout::image::Image;
-use hansho::scout::{Scanner, Suspects, Users};
+use hansho::scout::{KernelLog, Scanner, ScoutNews, Suspects, Users};
 use hansho::sys::{self, Mapping};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::fs::File;
@@ -36,6 +36,16 @@ pub(crate) fn run(mut inherited: Inherited) -> Result<u8, String> {
     let image = Image::create(memory.map_err(failed("suspects"))?)
         .ok_or_else(|| "suspects: too short".to_owned())?;
     let scanner = Scanner::open(&launch.plan.sample.root).map_err(failed("proc"))?;
+    let read_before = gauges.get(Gauge::KernelLogRead).checked_sub(1);
+    let kernel_log = match KernelLog::open(&launch.plan.sample.root, read_before) {
+        Ok(log) => Some(log),
+        Err(error) => {
+            log::info!(
+                "the kernel's log cannot be read ({error}): whom it kills for memory is not told; CAP_SYSLOG allows it"
+            );
+            None
+        }
+    };
     let scout = Scout {
         scanner,
         users: Users::of(&launch.plan.sample.root),
@@ -44,6 +54,7 @@ pub(crate) fn run(mut inherited: Inherited) -> Result<u8, String> {
         link: inherited.demand("link")?,
         // At the start the table is filled as soon as may be: the first alert needs something to compare with.
         hurry_since: Some(sys::uptime()),
+        kernel_log,
     };
     drop(launch);
     if let Err(error) = sys::lock_memory() {
@@ -60,6 +71,7 @@ struct Scout {
     link: OwnedFd,
     /// When somebody asked for a walk that begins after it, and has not got it yet.
     hurry_since: Option<Uptime>,
+    kernel_log: Option<KernelLog>,
 }
 
 impl Scout {
@@ -67,6 +79,7 @@ impl Scout {
         let mut message = [0; MESSAGE_BYTES];
         loop {
             self.step();
+            self.read_kernel_log();
             let step_ms = if self.hurry_since.is_some() {
                 HURRIED_STEP_MS
             } else {
@@ -102,6 +115,28 @@ impl Scout {
             }
         }
         self.gauges.beat(Role::Scout);
+    }
+
+    /// Tells the watcher whom the kernel killed. A pair that is full or a watcher that is away loses the name of a victim, not the
+    /// alert: the count of kills is the watcher's own.
+    fn read_kernel_log(&mut self) {
+        let Some(log) = &mut self.kernel_log else {
+            return;
+        };
+        let (link, mut buffer) = (&self.link, [0; MESSAGE_BYTES]);
+        log.step(&mut |dead| {
+            let told = ScoutNews::Victim(dead.victim())
+                .encode(&mut buffer)
+                .map_err(|_| std::io::ErrorKind::InvalidData.into())
+                .and_then(|message| control::tell(link, message));
+            if let Err(error) = told {
+                log::warn!("the watcher does not take whom the kernel killed: {error}");
+            }
+        });
+        if let Some(read) = log.read_to() {
+            self.gauges
+                .set(Gauge::KernelLogRead, read.saturating_add(1));
+        }
     }
 
     /// Until there is a message, but no longer than this.

@@ -14,7 +14,7 @@ use hansho::limit::{CHECKPOINT_BYTES, MESSAGE_BYTES, MESSAGES_PER_TICK};
 use hansho::machine::{Input, Journal, Machine, Seen, Settings, Tick, Unrecorded, Walk, next_due};
 use hansho::sample::Reader;
 use hansho::scout::image::Image;
-use hansho::scout::{Coverage, LISTED, Listed};
+use hansho::scout::{Coverage, LISTED, Listed, ScoutNews};
 use hansho::spool::superblock::Cursor;
 use hansho::spool::{Memory, MemoryRing};
 use hansho::sys::{self, Mapping};
@@ -110,6 +110,7 @@ impl<M: Memory> Recorder<M> {
 struct Budget {
     orders: usize,
     news: usize,
+    findings: usize,
     until_ms: u64,
 }
 
@@ -118,6 +119,7 @@ impl Budget {
         Self {
             orders: MESSAGES_PER_TICK,
             news: MESSAGES_PER_TICK,
+            findings: MESSAGES_PER_TICK,
             until_ms: now_ms.saturating_add(MESSAGE_ROUND_MS),
         }
     }
@@ -175,6 +177,7 @@ impl Watcher {
             }
             self.take_orders(&mut budget.orders);
             self.take_news(&mut budget.news);
+            self.take_findings(&mut budget.findings);
             self.after_step();
             self.count_refused();
         }
@@ -208,6 +211,7 @@ impl Watcher {
         let mut fds = [
             PollFd::new(&self.keeper, listen(budget.orders > 0)),
             PollFd::new(&self.link, listen(budget.news > 0)),
+            PollFd::new(&self.scout, listen(budget.findings > 0)),
         ];
         // Interrupted or not: the loop looks at the clock.
         let _outcome = poll(&mut fds, Some(&timeout));
@@ -350,6 +354,21 @@ impl Watcher {
             *left = left.saturating_sub(1);
             if let Some(Ok(news)) = self.message.get(..length).map(News::decode) {
                 self.take(news);
+            }
+        }
+    }
+
+    /// What the scout found.
+    fn take_findings(&mut self, left: &mut usize) {
+        while *left > 0
+            && self.stop.is_none()
+            && let Some(Ok(length @ 1..)) = control::receive(&self.scout, &mut self.message)
+        {
+            *left = left.saturating_sub(1);
+            let message = self.message.get(..length).unwrap_or_default();
+            if let Ok(ScoutNews::Victim(victim)) = ScoutNews::decode(message) {
+                let input = Input::Victim(&victim);
+                self.machine.step(sys::uptime(), input, &mut self.recorder);
             }
         }
     }

@@ -99,6 +99,8 @@ pub enum Gauge {
     ConfigurationRefused = 264,
     /// Scout (the keeper sets 0 before it starts one): `CLOCK_MONOTONIC` of its last round, milliseconds.
     ScoutPulse = 320,
+    /// Scout: number of the record of the kernel's log that it read last, and one; 0 where it has read none.
+    KernelLogRead = 328,
 }
 
 /// The page.
@@ -390,6 +392,7 @@ mod tests {
             WatcherWaited,
             ConfigurationRefused,
             ScoutPulse,
+            KernelLogRead,
         ];
         let (_file, gauges) = Gauges::create().unwrap();
         for (value, gauge) in (1..).zip(all) {
