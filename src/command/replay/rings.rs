@@ -124,6 +124,8 @@ impl Rings {
         let (mut whole, mut version, mut damaged) = (0_u64, None, 0_u64);
         for place in 0..length.div_ceil(BLOCK_BYTES as u64) {
             match block_at(&source, place, &mut buffer) {
+                // A block of a disk ring that was never used.
+                Ok((_, block)) if block.header.number == 0 => whole = whole.saturating_add(1),
                 Ok((_, block))
                     if belongs(&block.header, state.as_ref(), layout.as_ref(), place) =>
                 {
