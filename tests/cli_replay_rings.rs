@@ -300,6 +300,19 @@ fn the_history_tells_what_the_agent_told() {
         "{words}"
     );
     assert!(words.contains("HNS1001-W  memory used high"), "{words}");
+    // Suggestions come from rings as well.
+    let ended = host.replay(&["--suggest", "--anyway", "--json"]);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let first = &json_lines(&ended.out)[0]["codes"][0];
+    assert_eq!(
+        (&first["code"], &first["known_ms"]),
+        (&json!(1001), &json!(7_189_000))
+    );
+    let fired = host
+        .told
+        .iter()
+        .filter(|told| told.1 == 1001 && told.2.starts_with("firing"));
+    assert_eq!(first["fired"], fired.count());
     let again = host.replay(&["--input", &copy, "--interval", "1s"]);
     assert_eq!(again.code, 64, "a ring tells its interval");
 }

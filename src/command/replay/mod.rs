@@ -1,13 +1,17 @@
 //! `hansho replay`: what the rules would have said to the past: to the history in the rings, or to a recording.
 //!
 //! [`source`] gives readings one after the other, from lines or, by [`rings`] and [`readings`], from rings; [`held`] tells what
-//! there was; a [`side`] is one configuration at work; [`summary`] puts one or two of them beside the budget.
+//! there was; a [`side`] is one configuration at work; [`summary`] puts one or two of them beside the budget. [`suggest`] looks
+//! at how values are spread ([`distribution`]), and [`propose`] decides on levels.
 
+mod distribution;
 mod held;
+mod propose;
 mod readings;
 mod rings;
 mod side;
 mod source;
+mod suggest;
 mod summary;
 
 use super::Command;
@@ -26,6 +30,7 @@ use rings::Rings;
 use side::{HEAD, Side};
 use source::{Lines, Source};
 use std::path::{Path, PathBuf};
+use suggest::{Asked, suggest};
 use summary::{Absent, Budget, Told};
 
 pub(crate) const COMMAND: Command = Command {
@@ -37,6 +42,7 @@ would have fired, when and for how long. The same rules and the same code as in 
 With --config, a proposed configuration is judged beside the present one. docs/REPLAY.md explains what is told.
 
 Usage: hansho replay [--input FILE] [--config FILE] [--against FILE] [--hosts N] [--transitions] [--json]
+       hansho replay --suggest [--anyway] [--input FILE] [--config FILE] [--hosts N] [--json]
 
   --input FILE     a copied ring, or samples, one a line as \"hansho sample --json\" prints them; - is samples on standard
                    input, where uptime that goes back is a reboot. Default: both rings of the configuration, in use or not:
@@ -56,6 +62,13 @@ Usage: hansho replay [--input FILE] [--config FILE] [--against FILE] [--hosts N]
                    object each before it: record (transition), configuration (present, proposed), uptime_ms, wall_ms (null
                    where the clock was not set), code, subject, severity (I, W, E), state (firing, resolved, continued),
                    episode, value, level (both in the unit of the quantity), reason
+  --suggest        levels for this host by its history, each with its reason and tried on it, and lines for agent.toml;
+                   nothing is written. By the rules of --config, else of the present configuration. With --json one object:
+                   record (suggestion), history, hosts, alarms, alarms_with_suggestions, within_budget,
+                   within_budget_with_suggestions, codes [{code, display, quantity, unit, known_ms, p50, p99, max, raise,
+                   clear, at_or_above_raise_ms, fired, verdict (keep, quieter, sooner, highest, not_enough, absent), reason,
+                   suggested_raise, suggested_clear, fired_with_suggestion}], agent_toml
+  --anyway         suggest on less than seven days of history, too
 
 Codes of the agent's own health (8xxx) are not judged: no history tells them. Time firing is counted where there are readings.
 
@@ -76,6 +89,8 @@ struct Options {
     interval_ms: Option<u64>,
     hosts: u64,
     transitions: bool,
+    suggest: bool,
+    anyway: bool,
     json: bool,
 }
 
@@ -100,6 +115,26 @@ impl Configurations {
 fn run(args: &mut Args, out: &mut Output) -> Outcome {
     let options = options(args)?;
     let configurations = configurations(&options)?;
+    let budget = Budget {
+        hosts: options.hosts,
+    };
+    if options.suggest {
+        let plan = configurations
+            .proposed
+            .as_ref()
+            .unwrap_or(&configurations.present);
+        let asked = Asked {
+            budget,
+            anyway: options.anyway,
+            json: options.json,
+        };
+        return suggest(
+            plan,
+            asked,
+            &|| open(&options, configurations.of_host()),
+            out,
+        );
+    }
     let mut source = open(&options, configurations.of_host())?;
     let mut sides = sides(&configurations)?;
     let mut absent = Absent::of(&sides.iter().collect::<Vec<_>>());
@@ -135,9 +170,7 @@ fn run(args: &mut Args, out: &mut Output) -> Outcome {
     let told = Told {
         held: &held,
         absent: &absent,
-        budget: Budget {
-            hosts: options.hosts,
-        },
+        budget,
         present,
         proposed: proposed.first(),
     };
@@ -169,6 +202,8 @@ fn options(args: &mut Args) -> Result<Options, Stop> {
             Arg::Long("interval") => options.interval_ms = Some(args.time_ms("--interval")?),
             Arg::Long("hosts") => options.hosts = args.number()?,
             Arg::Long("transitions") => options.transitions = true,
+            Arg::Long("suggest") => options.suggest = true,
+            Arg::Long("anyway") => options.anyway = true,
             Arg::Long("json") => options.json = true,
             other => return Err(other.unexpected().into()),
         }
@@ -178,6 +213,31 @@ fn options(args: &mut Args) -> Result<Options, Stop> {
         .is_some_and(|interval| !SAMPLE_INTERVAL_MS.contains(&interval))
     {
         return Err(Stop::usage("--interval: it is from 50ms to 60s"));
+    }
+    let is_standard_input = options.input.as_deref() == Some(Path::new("-"));
+    let refused = match (options.suggest, &options) {
+        (false, Options { anyway: true, .. }) => "--anyway: it goes with --suggest",
+        (
+            true,
+            Options {
+                transitions: true, ..
+            },
+        ) => "--suggest lists no transitions",
+        (
+            true,
+            Options {
+                config: Some(_),
+                against: Some(_),
+                ..
+            },
+        ) => "--suggest looks at one configuration: --config or --against",
+        (true, _) if is_standard_input => {
+            "--suggest reads the input twice: name a file with --input"
+        }
+        _ => "",
+    };
+    if !refused.is_empty() {
+        return Err(Stop::usage(refused));
     }
     if !REPLAY_HOSTS.contains(&options.hosts) {
         return Err(Stop::usage(format!(
@@ -306,8 +366,20 @@ fn nothing(source: &Source) -> Stop {
     Stop::failed(Exit::Nothing, message)
 }
 
-/// What there was to judge.
+/// What there was to judge, and what of it cannot be.
 fn history(source: &Source, held: &Held, absent: &Absent) -> String {
+    let mut text = span(source, held);
+    let absent = absent.words();
+    if !absent.is_empty() {
+        text.pop();
+        text.push_str(&absent);
+        text.push_str("\n\n");
+    }
+    text
+}
+
+/// What there was to judge.
+fn span(source: &Source, held: &Held) -> String {
     let from = match source {
         Source::Lines(lines) => format!("{} lines of samples", lines.count()),
         Source::Rings(rings) => rings.rings().names.join(", "),
@@ -317,12 +389,8 @@ fn history(source: &Source, held: &Held, absent: &Absent) -> String {
         text.push_str(&line);
         text.push('\n');
     }
-    text.push_str("Not judged: the agent's own health (HNS8001 to 8012), which no history tells\n");
-    let absent = absent.words();
-    if !absent.is_empty() {
-        text.push_str(&absent);
-        text.push('\n');
-    }
-    text.push('\n');
+    text.push_str(
+        "Not judged: the agent's own health (HNS8001 to 8012), which no history tells\n\n",
+    );
     text
 }

@@ -51,6 +51,13 @@ impl Budget {
         })
     }
 
+    /// Alarms of a host in so much time.
+    pub(super) fn allowed(self, covered_ms: u64) -> u64 {
+        let allowed = u128::from(ALARMS_A_DAY).saturating_mul(covered_ms.into());
+        let of = u128::from(DAY_MS).saturating_mul(self.hosts.into());
+        u64::try_from(allowed.checked_div(of).unwrap_or(0)).unwrap_or(u64::MAX)
+    }
+
     /// Alarms a host and day, in thousandths.
     fn thousandths(self) -> u64 {
         ALARMS_A_DAY
