@@ -150,6 +150,12 @@ fn main() {
     let proposed_name = proposed.display().to_string();
     let two = median(|| replay(&["--config", &proposed_name]));
     row("`replay`, two side by side", two, unpacked);
+    let suggest = median(|| replay(&["--suggest"]));
+    row(
+        "`replay --suggest`, which plays it twice",
+        suggest,
+        unpacked,
+    );
     for path in [ring_file, present, proposed] {
         std::fs::remove_file(path).unwrap();
     }

@@ -208,7 +208,7 @@ fn the_table_ends_with_a_summary() {
         "uptime 0:00:10 .. 0:00:15  clock not set  6 readings, no gap",
         "HNS1002-E  memory used critical  1      2s      2s       open",
         "144 an operator and day (guide of ISA-18.2), divided by 1 host",
-        "go beyond the budget: 1 alarms in 5s with readings, 17280 a day",
+        "go beyond the budget: 1 alarm in 5s with readings, 17280 a day",
         "That is less than a day",
         "not judged for that: HNS1003-E",
     ] {

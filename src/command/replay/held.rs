@@ -13,6 +13,9 @@ const CLOCK_SET_MS: u64 = 1_704_067_200_000;
 /// Differences between the clocks that are told.
 const CLOCK_STEP_MS: u64 = 2_000;
 
+/// Intervals that are told apart.
+const INTERVALS: usize = 8;
+
 /// One boot of the history.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(super) struct Boot {
@@ -53,6 +56,8 @@ pub(super) struct Held {
     pub(super) reboots: u64,
     /// How many readings stand for how much time each.
     by_interval: BTreeMap<u32, u64>,
+    /// Readings of further intervals: an honest history has two or three.
+    of_other_intervals: u64,
     #[serde(skip)]
     last: Option<Uptime>,
 }
@@ -66,7 +71,12 @@ impl Held {
             self.open(now, item.is_new_boot);
         }
         self.readings = self.readings.saturating_add(1);
-        let of_interval = self.by_interval.entry(item.interval_ms).or_default();
+        let is_known = self.by_interval.contains_key(&item.interval_ms);
+        let of_interval = if is_known || self.by_interval.len() < INTERVALS {
+            self.by_interval.entry(item.interval_ms).or_default()
+        } else {
+            &mut self.of_other_intervals
+        };
         *of_interval = of_interval.saturating_add(1);
         let elapsed = before
             .filter(|_| !item.is_new_boot)
@@ -106,19 +116,25 @@ impl Held {
     pub(super) fn words(&self) -> Vec<String> {
         let mut lines = Vec::new();
         if self.earlier_boots > 0 {
-            lines.push(format!("  {} earlier boots", self.earlier_boots));
+            lines.push(format!(
+                "  before them {}",
+                count(self.earlier_boots, "boot", "boots")
+            ));
         }
         lines.extend(self.boots.iter().map(Boot::words));
-        let intervals: Vec<String> = self
+        let mut intervals: Vec<String> = self
             .by_interval
             .iter()
             .map(|(interval_ms, count)| {
                 format!("{count} of each {}", time(u64::from(*interval_ms)))
             })
             .collect();
+        if self.of_other_intervals > 0 {
+            intervals.push(format!("{} of others", self.of_other_intervals));
+        }
         lines.push(format!(
-            "  in all {} readings ({}): {} with readings, {}, {}",
-            self.readings,
+            "  in all {} ({}): {} with readings, {}, {}",
+            count(self.readings, "reading", "readings"),
             intervals.join(", "),
             time(self.covered_ms),
             count(self.reboots, "reboot", "reboots"),
@@ -163,10 +179,10 @@ impl Boot {
             String::new()
         };
         format!(
-            "  uptime {} .. {}  {wall}  {} readings, {}{moved}",
+            "  uptime {} .. {}  {wall}  {}, {}{moved}",
             uptime(self.first_uptime_ms),
             uptime(self.last_uptime_ms),
-            self.readings,
+            count(self.readings, "reading", "readings"),
             gaps(self.gaps, self.longest_gap_ms)
         )
     }
@@ -180,7 +196,7 @@ fn gaps(gaps: u64, longest_ms: u64) -> String {
     }
 }
 
-fn count(count: u64, one: &str, many: &str) -> String {
+pub(super) fn count(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 

@@ -2,7 +2,7 @@
 //!
 //! [`source`] gives readings one after the other, from lines or, by [`rings`] and [`readings`], from rings; [`held`] tells what
 //! there was; a [`side`] is one configuration at work; [`summary`] puts one or two of them beside the budget. [`suggest`] looks
-//! at how values are spread ([`distribution`]), and [`propose`] decides on levels.
+//! at how values are spread ([`distribution`]), [`propose`] decides on levels, and [`suggestion`] says so.
 
 mod distribution;
 mod held;
@@ -12,6 +12,7 @@ mod rings;
 mod side;
 mod source;
 mod suggest;
+mod suggestion;
 mod summary;
 
 use super::Command;
@@ -55,7 +56,7 @@ Usage: hansho replay [--input FILE] [--config FILE] [--against FILE] [--hosts N]
   --transitions    also each transition, as it comes
   --json           one object at the end: record (summary), history {boots [{first_uptime_ms, last_uptime_ms, first_wall_ms,
                    last_wall_ms, clock_moved_ms, readings, covered_ms, gaps, longest_gap_ms}], earlier_boots, readings,
-                   covered_ms, gaps, longest_gap_ms, reboots, by_interval}, absent, not_judged, hosts, budget, present and
+                   covered_ms, gaps, longest_gap_ms, reboots, by_interval, of_other_intervals}, absent, not_judged, hosts, budget, present and
                    proposed {configuration, alarms, alarms_per_day, within_budget}, codes [{code, subject, display, name,
                    counts_as_alarm, present and proposed {fired, resolved, continued, firing_ms, longest_ms, open_at_end},
                    difference {fired, firing_ms}}]; proposed and difference are null without --config. With --transitions one
@@ -358,9 +359,8 @@ fn nothing(source: &Source) -> Stop {
     let message = match source {
         Source::Lines(_) => "there is no sample in the input".into(),
         Source::Rings(rings) => format!(
-            "{}: no reading in it; {} hold what an agent writes once it runs",
-            rings.rings().names.join(", "),
-            rings::streams().join(" and ")
+            "{}: no reading in it; an agent writes the first one as soon as it runs",
+            rings.rings().names.join(", ")
         ),
     };
     Stop::failed(Exit::Nothing, message)

@@ -1,7 +1,6 @@
 //! The rings that hold the history: opened, looked through once, and read block by block. Whole blocks of a ring that is cut
 //! or has lost its superblocks are read all the same.
 
-use super::super::decode::stream_name;
 use super::super::exit::{Exit, Stop};
 use super::super::file::{self, File};
 use super::super::ring::block_at;
@@ -256,9 +255,4 @@ fn located(ring: usize, place: u64, header: &Header) -> Option<Located> {
         first_sequence: header.first_sequence,
         uptime: header.uptime,
     })
-}
-
-/// The names of the streams that hold readings, for people.
-pub(super) fn streams() -> [&'static str; 2] {
-    [stream_name(Stream::History), stream_name(Stream::Readings)]
 }

@@ -1,7 +1,7 @@
 //! What was told in all, by one configuration or by two side by side, and what that is against the budget of a fleet.
 
 use super::super::output::{shown, table};
-use super::held::{Held, time};
+use super::held::{Held, count, time};
 use super::side::{Identity, Side, Tally};
 use hansho::code::{Language, display, name};
 use hansho::rule::{Quantity, Rule};
@@ -374,9 +374,9 @@ impl<'t> Told<'t> {
                 None => "cannot be held against the budget: no time is covered",
             };
             format!(
-                "The {} thresholds {against}: {} alarms in {} with readings, {} a day.\n",
+                "The {} thresholds {against}: {} in {} with readings, {} a day.\n",
                 side.name,
-                rate.alarms,
+                count(rate.alarms, "alarm", "alarms"),
                 time(rate.covered_ms),
                 rate.words()
             )
