@@ -175,11 +175,11 @@ fn in_order(blocks: Vec<Located>, newest: Option<BootId>) -> VecDeque<[Strand; 2
 impl Strand {
     /// Reads blocks until a reading is there, or none is left.
     fn fill(&mut self, rings: &Rings, fallback: Fallback, met: &mut Met) {
-        let mut buffer = [0; BLOCK_BYTES];
         while self.ready.is_empty() {
             let Some(located) = self.blocks.pop_front() else {
                 return;
             };
+            let mut buffer = [0; BLOCK_BYTES];
             let Some(block) = rings.read(&located, &mut buffer) else {
                 met.overwritten = met.overwritten.saturating_add(1);
                 continue;
