@@ -190,6 +190,46 @@ fn what_is_too_loud_for_the_fleet_is_raised_and_was_tried() {
     );
 }
 
+/// Taken is the least level that is quiet enough, not the highest.
+#[test]
+fn no_more_is_given_up_than_the_budget_asks_for() {
+    let folder = Folder::new();
+    // 83 % every hour, and 87 % once in the week: one alarm in seven days is left at 84 %.
+    let input = history(7 * DAY_S, |second| match (second % 3600, second / 3600) {
+        (0..1200, 60) => 870,
+        (0..1200, _) => 830,
+        _ => 300,
+    });
+    let suggestion = suggestion(&words(&folder, &input), &["--hosts", "20"]);
+    let line = of(&suggestion, 1001);
+    assert_eq!((&line["p99"], &line["max"]), (&json!(830), &json!(870)));
+    assert_eq!(
+        (&line["verdict"], &line["suggested_raise"]),
+        (&json!("quieter"), &json!(840))
+    );
+    assert_eq!(line["fired_with_suggestion"], 1);
+    assert_eq!(suggestion["alarms_with_suggestions"], 1);
+}
+
+/// Levels of a fallback cannot be configured: nothing is suggested from its values.
+#[test]
+fn what_its_fallback_judged_is_said() {
+    let folder = Folder::new();
+    let line = |second: u64| {
+        let sample = json!({ "uptime_ms": second * 1000, "cpu": { "iowait_permille": 20 } });
+        format!("{sample}\n")
+    };
+    let input: String = (0..3600).step_by(30).map(line).collect();
+    let suggestion = suggestion(&words(&folder, &input), &["--anyway"]);
+    let line = of(&suggestion, 2004);
+    assert_eq!(
+        (&line["verdict"], &line["known_ms"]),
+        (&json!("absent"), &json!(0))
+    );
+    let reason = line["reason"].as_str().unwrap();
+    assert_eq!(reason, "judged by its fallback, whose levels are built in");
+}
+
 /// A third of the time far above the highest sensible level: no level helps, and that is said.
 #[test]
 fn what_no_level_can_mend_is_said() {

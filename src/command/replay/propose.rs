@@ -13,6 +13,8 @@ pub(super) const ENOUGH_MS: u64 = 7 * 24 * 60 * 60 * 1000;
 /// A share, in permille, moves in steps of one per cent.
 const SHARE_STEP: u64 = 10;
 const WHOLE: u64 = 1000;
+/// In KiB.
+const MIB: u64 = 1024;
 
 /// What the numbers of a level count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,14 +71,13 @@ impl Scale {
 
     /// The next round number at or above this one: people read levels.
     fn round(self, number: u64) -> u64 {
-        let step = if self.is_share() {
-            SHARE_STEP
-        } else {
-            // Two digits that count.
-            let digits = number.checked_ilog10().unwrap_or(0);
-            10_u64.saturating_pow(digits.saturating_sub(1))
-        };
-        number.checked_next_multiple_of(step).unwrap_or(number)
+        match self {
+            Self::Unit(Unit::Kib) => two_digits(number.div_ceil(MIB)).saturating_mul(MIB),
+            _ if self.is_share() => number
+                .checked_next_multiple_of(SHARE_STEP)
+                .unwrap_or(number),
+            Self::Share | Self::Unit(_) => two_digits(number),
+        }
     }
 
     /// The next lower round number.
@@ -87,6 +88,13 @@ impl Scale {
             number.saturating_sub((number / 10).max(1))
         }
     }
+}
+
+/// The next number at or above this one of which two digits count.
+fn two_digits(number: u64) -> u64 {
+    let digits = number.checked_ilog10().unwrap_or(0);
+    let step = 10_u64.saturating_pow(digits.saturating_sub(1));
+    number.checked_next_multiple_of(step).unwrap_or(number)
 }
 
 /// Raise and clear.
@@ -366,6 +374,23 @@ mod tests {
             panic!("it is loud");
         };
         assert_eq!(candidates.first(), Some(&levels(830, 820)));
+    }
+
+    #[test]
+    fn sizes_are_round_in_mib() {
+        let scale = Scale::Unit(Unit::Kib);
+        let size = Facts {
+            scale,
+            present: levels(8 << 20, 7 << 20),
+            built_in: 8 << 20,
+            takes_over: None,
+            p99: 1 << 20,
+            greatest: 3 << 20,
+            ..MEMORY
+        };
+        // Half way between 3 and 8 GiB are 5632 MiB; seven eighths of what that is rounded to.
+        let expected = levels(5700 * 1024, 5000 * 1024);
+        assert_eq!(size.verdict(), Verdict::Sooner(expected));
     }
 
     #[test]

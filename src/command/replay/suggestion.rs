@@ -264,7 +264,7 @@ fn reason(watched: &Watched, said: &Said, scale: Scale) -> String {
             time(facts.present_ms),
             time(ENOUGH_MS)
         ),
-        Verdict::Fits => "what fired is within the budget".into(),
+        Verdict::Fits => "what it fired fits into the budget".into(),
         Verdict::NotFar => {
             format!("it never fired, and {seen} was seen, half of the level or more")
         }
