@@ -42,7 +42,8 @@ fn configuration(folder: &Folder) -> String {
         "config_version = 1\n[spool]\ndirectory = \"{path}\"\nmemory_directory = \"{path}\"\n\
          [[rule]]\ncode = 1001\nraise = \"80%\"\nclear = \"70%\"\nraise_after = \"5s\"\nclear_after = \"5s\"\ngate = \"none\"\n\
          [[rule]]\ncode = 1002\nraise = \"92%\"\nclear = \"85%\"\nraise_after = \"0s\"\nclear_after = \"3s\"\ngate = \"none\"\n\
-         [[rule]]\ncode = 1003\nwindow = {{ aggregate = \"mean\", length = \"1m\" }}\nraise_after = \"0s\"\nclear_after = \"1s\"\n"
+         [[rule]]\ncode = 1003\nwindow = {{ aggregate = \"mean\", length = \"1m\" }}\nraise_after = \"0s\"\nclear_after = \"1s\"\n\
+         [[rule]]\ncode = 1011\nwindow = \"last\"\nraise_after = \"10s\"\nclear_after = \"10s\"\ngate = \"none\"\n"
     )
 }
 
@@ -84,6 +85,7 @@ fn look(second: u64) -> Snapshot {
     // 40 % of the time in every second tenth minute; the total is what the kernel counts.
     let stalled = second / 1200 * 600 + (second % 1200).saturating_sub(600);
     snapshot.pressure.memory_full_us = Some(stalled * 400_000);
+    snapshot.counters.swap_in_pages = second.is_multiple_of(5).then_some(stalled * 2000);
     snapshot.counters.oom_kill = second.is_multiple_of(5).then_some(second / 1500);
     snapshot
 }
@@ -262,7 +264,7 @@ fn the_history_tells_what_the_agent_told() {
     let told = host.transitions();
     assert_eq!(told, host.told);
     let of = |code: u16| told.iter().filter(|told| told.1 == code).count();
-    for code in [1001, 1002, 1003, 1010] {
+    for code in [1001, 1002, 1003, 1010, 1011] {
         assert!(of(code) >= 4, "{code}: {}", of(code));
     }
     let (summary, warnings) = host.summary();
@@ -296,7 +298,7 @@ fn the_history_tells_what_the_agent_told() {
         "{words}"
     );
     assert!(
-        words.contains("not judged for that: HNS1011-W, HNS1012-W"),
+        words.contains("not judged for that: HNS1012-W, HNS2001-W"),
         "{words}"
     );
     assert!(words.contains("HNS1001-W  memory used high"), "{words}");
