@@ -114,6 +114,10 @@ pub const MEMLOCK_BYTES: u64 = 8 * 1024 * 1024;
 pub const POSTS_BEFORE_SILENCE: u64 = 3;
 /// Longest line that `hansho replay` reads: what `hansho sample` prints has some 1200 bytes.
 pub const SAMPLE_LINE_BYTES: usize = 16 * 1024;
+/// Boots of which `hansho replay` tells the span, the newest ones: a screenful; of the others it tells how many.
+pub const REPLAY_BOOTS: usize = 32;
+/// Hosts that one operator looks after, for the budget of alarms: the largest leave less than an alarm in two years each.
+pub const REPLAY_HOSTS: RangeInclusive<u64> = 1..=100_000;
 /// Longest file that `hansho decode` reads whole because it is no ring: a batch, with room to say that it is too long.
 pub const DECODE_FILE_BYTES: usize = 2 * BATCH_BYTES;
 
