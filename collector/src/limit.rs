@@ -173,6 +173,10 @@ pub const PAGE_SILENT: usize = 5;
 pub const PAGE_AGENTS: usize = 300;
 /// Customers and systems that a field offers: a list that a browser still shows at once.
 pub const PAGE_PLACES: usize = 1000;
+/// Evidence in the list of an agent's page, each with its table: the last hours of a bad night. The API has the rest.
+pub const PAGE_EVIDENCE: usize = 10;
+/// Processes named that are not listed any more; the rest is counted.
+pub const PAGE_GONE: usize = 5;
 /// Decisions and messages shown on an alert's page, the newest: more of them say the same again.
 pub const PAGE_TOLD: usize = 100;
 /// Lines of the table beside an agent's charts: a screen and a half.
@@ -283,7 +287,9 @@ pub const MAIL_SUBJECT_CHARACTERS: usize = 160;
 pub const MAIL_CHARACTERS: usize = 20_000;
 /// Lines are broken at this many columns, as mail readers of 80 columns show them.
 pub const MAIL_COLUMNS: usize = 78;
-/// Entries of any list in a message (steps, happenings, suspects, hosts, addresses): more is not read at night.
+/// Processes named in a message, a line each: which one it is shows in the first; the page has them all.
+pub const MAIL_SUSPECTS: usize = 3;
+/// Entries of any list in a message (steps, happenings, hosts, addresses): more is not read at night.
 pub const MAIL_LIST: usize = 30;
 /// Rows of a digest or summary; the rest is counted.
 pub const MAIL_ROWS: usize = 100;

@@ -18,8 +18,8 @@ use core::cmp::Reverse;
 use hansho::clock::{Uptime, WallTime};
 use hansho::frame::body;
 use hansho::frame::evidence::{
-    AboutRecord, Evidence, FLAG_FRESH, LIST_CPU, LIST_GROWTH_LONG, LIST_GROWTH_SHORT, LIST_MEMORY,
-    LIST_SWAP, Moment, SuspectRecord,
+    AboutRecord, Evidence, FLAG_FRESH, FLAG_NO_TABLE, LIST_CPU, LIST_GROWTH_LONG,
+    LIST_GROWTH_SHORT, LIST_MEMORY, LIST_SWAP, Moment, SuspectRecord,
 };
 use hansho::frame::kind::AgentId;
 use hansho::limit::EVIDENCE_ALERTS;
@@ -252,7 +252,13 @@ impl StoredEvidence {
             .saturating_sub(read.as_millis())
     }
 
-    /// What changed since an earlier one; `None` where they are of two boots: ids begin anew.
+    /// Whether all that the agent listed is here.
+    fn is_whole(&self) -> bool {
+        self.head.flags & FLAG_NO_TABLE == 0 && self.missing().is_empty()
+    }
+
+    /// What changed since an earlier one; `None` where they are of two boots: ids begin anew. Where one of them is not whole,
+    /// nothing is said of what it does not list.
     #[must_use]
     pub fn changes(&self, before: &Self) -> Option<Changes> {
         if self.head.boot != before.head.boot || before.head.uptime > self.head.uptime {
@@ -265,14 +271,15 @@ impl StoredEvidence {
             let change = match known.get(&key(one)) {
                 Some(old) => Change::Memory(difference(one.memory_kib, old.memory_kib)),
                 None if started_ms(one) > before.head.uptime.as_millis() => Change::Started,
-                None => Change::NotListed,
+                None if before.is_whole() => Change::NotListed,
+                None => Change::Memory(None),
             };
             (key(one), change)
         });
         let changed: BTreeMap<_, _> = changed.collect();
         let mut gone: Vec<Suspect> = earlier
             .iter()
-            .filter(|one| !changed.contains_key(&key(one)))
+            .filter(|one| self.is_whole() && !changed.contains_key(&key(one)))
             .cloned()
             .collect();
         gone.sort_by_key(|one| Reverse(one.memory_kib));
@@ -414,6 +421,21 @@ pub fn of_alert<R: EvidenceRows + ?Sized>(
         (head.at.wall, head.received, head.number)
     });
     Ok(own)
+}
+
+/// Which of an alert's says most of it: the newest of when it fired that lists processes, else of before, else whatever there is.
+#[must_use]
+pub fn main(all: &[OfAlert]) -> Option<usize> {
+    let lists = |one: &OfAlert| !one.evidence.suspects().is_empty();
+    let firing = |one: &OfAlert| one.moment == Moment::Firing;
+    all.iter()
+        .rposition(|one| firing(one) && lists(one))
+        .or_else(|| {
+            all.iter()
+                .rposition(|one| one.moment == Moment::Pending && lists(one))
+        })
+        .or_else(|| all.iter().rposition(firing))
+        .or_else(|| all.len().checked_sub(1))
 }
 
 /// When a boot's uptime was, as [`EvidenceHead::at`] has it.

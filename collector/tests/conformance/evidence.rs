@@ -247,7 +247,9 @@ fn an_agents_evidence_is_bounded_paged_and_gone_with_it() {
             let of = [about(1002, number, Moment::Pending)];
             evidence(5000 + u64::from(number), (number, 0, 1), &of, &[])
         };
-        let all: Vec<Vec<u8>> = (1..=u32::try_from(EVIDENCE_KEPT).unwrap() + 3).map(one).collect();
+        let all: Vec<Vec<u8>> = (1..=u32::try_from(EVIDENCE_KEPT).unwrap() + 3)
+            .map(one)
+            .collect();
         for (index, some) in all.chunks(100).enumerate() {
             let ms = 10_000 + index as u64;
             let parts = [stream2(100 * index as u64, some)];

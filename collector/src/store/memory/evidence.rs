@@ -125,6 +125,11 @@ impl EvidenceRows for Tables {
         Ok(rows.into_iter().take(limit).map(Row::stored).collect())
     }
 
+    fn newest_evidence(&mut self) -> Result<Option<WallTime>, StoreError> {
+        let rows = self.evidence.rows.values();
+        Ok(rows.map(|row| row.head.received).max())
+    }
+
     fn alerts_of_episode(
         &mut self,
         agent: AgentId,

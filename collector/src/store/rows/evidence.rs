@@ -4,6 +4,7 @@ use super::super::StoreError;
 use super::super::types::{
     EvidenceAbout, EvidenceHead, EvidenceKey, Identity, StoredAlert, StoredEvidence,
 };
+use hansho::clock::WallTime;
 use hansho::frame::kind::AgentId;
 
 /// Rows of an open transaction: evidence of agents. Every method may fail with [`StoreError`].
@@ -50,6 +51,11 @@ pub trait EvidenceRows {
         episode: u32,
         limit: usize,
     ) -> Result<Vec<StoredEvidence>, StoreError>;
+    /// When the newest of all agents was received.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn newest_evidence(&mut self) -> Result<Option<WallTime>, StoreError>;
     /// The alerts that evidence of this episode may be about, tests too, the newest first, at most `limit`: numbers begin anew
     /// where a host lost its rings.
     ///

@@ -8,6 +8,7 @@ use super::super::types::{
 };
 use super::read::many_alerts;
 use super::rows::{SqlRows, unsigned, uptime, wall};
+use hansho::clock::WallTime;
 use hansho::frame::kind::{AgentId, BootId, RunId};
 use rusqlite::{Params, Row, params};
 
@@ -168,6 +169,14 @@ impl EvidenceRows for SqlRows<'_> {
                 most(limit)
             ],
         )
+    }
+
+    fn newest_evidence(&mut self) -> Result<Option<WallTime>, StoreError> {
+        let mut statement = self
+            .main
+            .prepare_cached("SELECT MAX(received_ms) FROM evidence")?;
+        let newest: Option<i64> = statement.query_row([], |row| row.get(0))?;
+        Ok(newest.map(wall))
     }
 
     fn alerts_of_episode(
