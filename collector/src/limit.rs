@@ -173,6 +173,8 @@ pub const PAGE_SILENT: usize = 5;
 pub const PAGE_AGENTS: usize = 300;
 /// Customers and systems that a field offers: a list that a browser still shows at once.
 pub const PAGE_PLACES: usize = 1000;
+/// Evidence on a page of the API: with all its processes each has some ten kilobytes.
+pub const API_EVIDENCE: usize = 50;
 /// Evidence in the list of an agent's page, each with its table: the last hours of a bad night. The API has the rest.
 pub const PAGE_EVIDENCE: usize = 10;
 /// Processes named that are not listed any more; the rest is counted.
