@@ -173,6 +173,12 @@ pub const PAGE_SILENT: usize = 5;
 pub const PAGE_AGENTS: usize = 300;
 /// Customers and systems that a field offers: a list that a browser still shows at once.
 pub const PAGE_PLACES: usize = 1000;
+/// Evidence on a page of the API: with all its processes each has some ten kilobytes.
+pub const API_EVIDENCE: usize = 50;
+/// Evidence in the list of an agent's page, each with its table: the last hours of a bad night. The API has the rest.
+pub const PAGE_EVIDENCE: usize = 10;
+/// Processes named that are not listed any more; the rest is counted.
+pub const PAGE_GONE: usize = 5;
 /// Decisions and messages shown on an alert's page, the newest: more of them say the same again.
 pub const PAGE_TOLD: usize = 100;
 /// Lines of the table beside an agent's charts: a screen and a half.
@@ -283,7 +289,9 @@ pub const MAIL_SUBJECT_CHARACTERS: usize = 160;
 pub const MAIL_CHARACTERS: usize = 20_000;
 /// Lines are broken at this many columns, as mail readers of 80 columns show them.
 pub const MAIL_COLUMNS: usize = 78;
-/// Entries of any list in a message (steps, happenings, suspects, hosts, addresses): more is not read at night.
+/// Processes named in a message, a line each: which one it is shows in the first; the page has them all.
+pub const MAIL_SUSPECTS: usize = 3;
+/// Entries of any list in a message (steps, happenings, hosts, addresses): more is not read at night.
 pub const MAIL_LIST: usize = 30;
 /// Rows of a digest or summary; the rest is counted.
 pub const MAIL_ROWS: usize = 100;
@@ -405,6 +413,22 @@ pub const DAILIES: u64 = 400;
 pub const ALERTS_DAYS: u32 = 730;
 /// Days that what happened to alerts is kept, by default: for the reports of a year.
 pub const EVENTS_DAYS: u32 = 366;
+/// Days that evidence is kept, by default: the quarter that a report is about. Names of programs are the customer's, and are not
+/// kept for longer than they are looked at.
+pub const EVIDENCE_DAYS: u32 = 92;
+/// Evidence kept of an agent, the newest: ten a day (pending, firing, walked again, resolved) over [`EVIDENCE_DAYS`] would be more,
+/// but of an agent that is that busy nobody looks at the oldest. Ten kilobytes each, four megabytes an agent at worst.
+pub const EVIDENCE_KEPT: usize = 400;
+/// Evidence of one alert that is looked at, the newest: twice each of pending, firing and resolved, and as many of others with the
+/// same number.
+pub const EVIDENCE_OF_ALERT: usize = 24;
+/// Alerts with the same code, subject and episode that are told apart: a test, and those of before a host lost its rings.
+pub const EVIDENCE_TWINS: usize = 16;
+/// Evidence of another run than its alert's is taken for its own up to so long before or after it: a rule is pending for some
+/// minutes at the longest, and a table that was walked anew follows within one.
+pub const EVIDENCE_NEAR_MS: u64 = 10 * 60 * 1000;
+/// Processes of one Evidence that are read: five lists of eight are 40, and no agent of ours sends more.
+pub const EVIDENCE_SUSPECTS: usize = 80;
 /// Days that messages, threads and decisions are kept, by default, for the same reason.
 pub const OUTBOX_DAYS: u32 = 366;
 /// Days that the audit is kept, by default: five years, as contracts of operation ask for records of work.

@@ -24,6 +24,26 @@ pub fn one_line(text: &str) -> String {
     seen.map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
+/// A host's bytes as text that is safe on one line of anything: what is no UTF-8 stands as `\xff`, what moves, hides, reorders or ends
+/// a line as `\u{1b}`.
+#[must_use]
+pub fn escaped(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if c.is_control() || invisible(c) {
+                out.extend(c.escape_unicode());
+            } else {
+                out.push(c);
+            }
+        }
+        for byte in chunk.invalid() {
+            out.extend(core::ascii::escape_default(*byte).map(char::from));
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -34,6 +54,10 @@ mod tests {
         for hidden in "\u{1b}\u{7}\u{9b}\u{202e}\u{2066}\u{200b}\u{feff}".chars() {
             assert!(!shown(hidden), "{hidden:?}");
         }
+        assert_eq!(
+            escaped(b"ja\xffva\n\x1b[2J\xe2\x80\xae<b>\xe6\x97\xa5"),
+            "ja\\xffva\\u{a}\\u{1b}[2J\\u{202e}<b>日"
+        );
         assert_eq!(one_line("a\r\nb\u{1b}[2J\u{202e}c"), "a  b [2Jc");
     }
 }

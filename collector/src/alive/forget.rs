@@ -13,6 +13,7 @@ pub const fn days(keep: &Keep, what: Forget) -> u32 {
     match what {
         Forget::Alerts => keep.alerts_days,
         Forget::Events => keep.events_days,
+        Forget::Evidence => keep.evidence_days,
         Forget::Outbox => keep.outbox_days,
         Forget::Audit => keep.audit_days,
     }

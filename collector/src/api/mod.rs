@@ -12,6 +12,7 @@ pub mod alerts;
 pub mod audit;
 pub mod codes;
 pub mod document;
+pub mod evidence;
 pub mod input;
 pub mod keys;
 pub mod object;

@@ -5,8 +5,8 @@ use super::input::Input;
 use super::problem::{PROBLEM, Problem, Sort};
 use super::value::{Field, Shape};
 use super::{
-    Desk, about, accounts, agents, alerts, audit, codes, keys, places, presence, sent, silences,
-    timeline, told, windows,
+    Desk, about, accounts, agents, alerts, audit, codes, evidence, keys, places, presence, sent,
+    silences, timeline, told, windows,
 };
 use crate::people::Action;
 use serde_json::Value as Json;
@@ -223,6 +223,7 @@ const TABLE: &[&[Operation]] = &[
     keys::OPERATIONS,
     alerts::OPERATIONS,
     timeline::OPERATIONS,
+    evidence::OPERATIONS,
     silences::OPERATIONS,
     windows::OPERATIONS,
     places::OPERATIONS,

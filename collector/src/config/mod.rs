@@ -36,7 +36,8 @@ pub use value::{Glob, Mailbox, Secret, Text};
 
 use crate::exit::{CONFIG, Failure, IO, NO_INPUT, NO_PERMISSION};
 use crate::limit::{
-    ALERTS_DAYS, AUDIT_DAYS, CONFIG_BYTES, EVENTS_DAYS, MISTAKES, OUTBOX_DAYS, RETENTION_DAYS,
+    ALERTS_DAYS, AUDIT_DAYS, CONFIG_BYTES, EVENTS_DAYS, EVIDENCE_DAYS, MISTAKES, OUTBOX_DAYS,
+    RETENTION_DAYS,
 };
 use files::Files;
 use reader::Seen;
@@ -80,6 +81,8 @@ pub struct Keep {
     pub alerts_days: u32,
     /// The journal of what happened to alerts.
     pub events_days: u32,
+    /// Evidence.
+    pub evidence_days: u32,
     /// Messages, threads and decisions.
     pub outbox_days: u32,
     /// The audit.
@@ -91,6 +94,7 @@ impl Default for Keep {
         Self {
             alerts_days: ALERTS_DAYS,
             events_days: EVENTS_DAYS,
+            evidence_days: EVIDENCE_DAYS,
             outbox_days: OUTBOX_DAYS,
             audit_days: AUDIT_DAYS,
         }
@@ -258,6 +262,7 @@ fn store(
         "retention_days",
         "alerts_days",
         "events_days",
+        "evidence_days",
         "outbox_days",
         "audit_days",
     ];
@@ -280,6 +285,7 @@ fn store(
     let keep = Keep {
         alerts_days: days("alerts_days", 1, ALERTS_DAYS),
         events_days: days("events_days", 1, EVENTS_DAYS),
+        evidence_days: days("evidence_days", 1, EVIDENCE_DAYS),
         outbox_days: days("outbox_days", 1, OUTBOX_DAYS),
         audit_days: days("audit_days", 1, AUDIT_DAYS),
     };

@@ -5,7 +5,7 @@ use super::notice::{
     AlertNotice, Back, BackCause, Body, CollectorState, Daily, During, Ending, Episode, Escalation,
     Excerpt, Forecast, Goodbye, Growth, Happened, Happening, History, Identity, ListKind,
     ListNotice, ListRow, MailFailed, Measured, Notice, Owner, Peers, Records, Response, RuleWords,
-    Silence, Suspect, Suspects, Taken, Times, Told, What, Why, Worst, exact,
+    Silence, Suspect, SuspectBy, Suspects, Taken, Times, Told, What, Why, Worst, exact,
 };
 use crate::zone::Zone;
 use hansho::clock::WallTime;
@@ -316,14 +316,17 @@ fn suspects() -> Suspects {
         name: name.to_owned(),
         pid,
         unit: Some(unit.to_owned()),
-        resident_kib,
-        change_kib: Some(change_kib),
+        resident_kib: Some(resident_kib),
+        change: Some((change_kib, 10 * MINUTE_MS)),
+        swap_kib: None,
+        cpu_permille: None,
     };
     Suspects {
         taken: at(5_000),
-        against_ms: Some(10 * MINUTE_MS),
         seen: 212,
         all: 212,
+        partial: false,
+        by: SuspectBy::Memory,
         rows: vec![
             row("java", 2184, "order-api", 98 * GIB / 10, 1_468_006),
             row("postgres", 1033, "postgresql", 21 * GIB / 10, 0),

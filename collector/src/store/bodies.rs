@@ -1,4 +1,4 @@
-//! What the frames that are taken say about their agent: inventory, rules, newest readings. Alerts and States have files of their own.
+//! What the frames that are taken say about their agent: inventory, rules, newest readings. Alerts, States and evidence have files of their own.
 
 use super::StoreError;
 use super::apply::{Applying, Place};
@@ -41,12 +41,9 @@ impl<R: AllRows> Applying<'_, R> {
             Body::Boot(boot) => self.booted(place, boot),
             Body::Leave(leave) => self.leave(place, leave),
             Body::Goodbye(goodbye) => self.goodbye(place, goodbye),
+            Body::Evidence(evidence) => self.evidence(place, evidence),
             // Kept raw: a Config of an older run is history, History is read on demand.
-            Body::Config(_)
-            | Body::Evidence(_)
-            | Body::Victim(_)
-            | Body::History(_)
-            | Body::Loss(_) => Ok(()),
+            Body::Config(_) | Body::Victim(_) | Body::History(_) | Body::Loss(_) => Ok(()),
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! [`types`] the plain values; [`check`] which frames are taken; [`apply`], [`sections`], [`bodies`], [`alerts`], [`states`], [`losses`] what a batch changes,
 //! [`news`] whether it is any, [`facts`] what it tells of who sends it; [`raise`] the alerts of the collector itself,
-//! on the single rows of [`rows`]; [`dating`] how uptimes become dates; [`decode`] what frames say when they are read back; [`sqlite`] and [`memory`] the two stores; [`writer`] the one thread that writes;
+//! on the single rows of [`rows`]; [`dating`] how uptimes become dates; [`decode`] what frames say when they are read back; [`evidence`] whose evidence is, and what changed; [`sqlite`] and [`memory`] the two stores; [`writer`] the one thread that writes;
 //! [`watched`] notices damage wherever it shows;
 //! `tests/conformance` is the suite that both stores pass.
 
@@ -13,6 +13,7 @@ pub mod bodies;
 pub mod check;
 pub mod dating;
 pub mod decode;
+pub mod evidence;
 pub mod facts;
 pub mod losses;
 pub mod memory;

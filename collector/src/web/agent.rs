@@ -8,7 +8,7 @@ use super::names;
 use super::overview::Burning;
 use super::system::{notes, short, windows_now};
 use super::words_fleet::{self as words_fleet, Words};
-use super::{Site, fleet, forms, pieces, values, visible_agent};
+use super::{Site, evidence, fleet, forms, pieces, values, visible_agent};
 use crate::codes::{self, Language};
 use crate::handling::Refused;
 use crate::limit::{CHART_ROWS, PAGE_RESOLVED};
@@ -32,6 +32,7 @@ struct Rows {
     taken: Vec<crate::store::Acknowledgement>,
     facts: AgentFacts,
     presence: Option<Presence>,
+    evidence: Vec<evidence::OfAgent>,
 }
 
 /// Builds it; `None` where no agent, or more than one, has this name.
@@ -55,6 +56,7 @@ pub fn page(
         rows.facts = all.facts(agent.id)?;
         rows.presence = all.presence(agent.id)?;
         rows.taken = all.all_acknowledged()?;
+        rows.evidence = evidence::newest(all, agent.id)?;
         Ok(())
     })?;
     let alerts = site.store.alerts(&AlertFilter {
@@ -94,6 +96,7 @@ pub fn page(
             (fleet::burning(view, said, &live, &burning(agent, life, &rows, &alerts)))
         }
         (chart_section(site, view, agent, span)?)
+        div #agent-evidence data-live { (evidence::of_agent(view, &rows.evidence)) }
         div #agent-below data-live {
             h2 { (said.inventory) }
             (inventory(view, agent))

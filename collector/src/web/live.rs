@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::response::Sse;
 use axum::response::sse::{Event, KeepAlive};
 use futures_util::stream::{self, Stream};
+use hansho::clock::WallTime;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,17 +22,18 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How long a browser waits before it connects again.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// The number of the newest event, as open pages are told.
+/// A number that changes with each event and with what evidence comes, as open pages are told.
 pub type Newest = watch::Receiver<u64>;
 
-/// Looks for new events until every page and the site are gone.
+/// Looks for new events and evidence until every page and the site are gone.
 pub async fn watch(site: Arc<Site>, newest: watch::Sender<u64>, mut stop: watch::Receiver<bool>) {
     loop {
         let site = Arc::clone(&site);
         let looked = tokio::task::spawn_blocking(move || {
             let mut number = None;
             let read = site.store.view(&mut |rows| {
-                number = Some(rows.newest_event()?);
+                let evidence = rows.newest_evidence()?.map_or(0, WallTime::as_millis);
+                number = Some(rows.newest_event()?.saturating_add(evidence));
                 Ok(())
             });
             // A store that cannot be read shows on the pages themselves.

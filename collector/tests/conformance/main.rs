@@ -1,5 +1,5 @@
 //! One suite for both stores: what SQLite keeps is what the model in memory keeps, whatever arrives. [`frames`] what is stored, lost and
-//! refused; [`alerts`] firing, resolved and State; [`runs`] reboots, rollbacks, older runs and their dates; [`rows`] agents, retention and the
+//! refused; [`alerts`] firing, resolved and State; [`evidence`] who used what; [`runs`] reboots, rollbacks, older runs and their dates; [`rows`] agents, retention and the
 //! journal.
 #![allow(
     clippy::unwrap_used,
@@ -12,6 +12,7 @@
 )]
 
 mod alerts;
+mod evidence;
 mod frames;
 mod rows;
 mod runs;
@@ -25,7 +26,7 @@ use hansho::frame::kind::{AgentId, RunId, Stream};
 use hansho_collector::ingest::AuthenticatedBatch;
 use hansho_collector::store::{
     AlertFilter, ClockQuality, EventKind, LostReason, MemoryStore, Range, SqliteStore, Store,
-    StoreError, StoredAlert,
+    StoreError, StoredAlert, StoredEvidence,
 };
 use support::{
     Event, Folder, Item, NOW, Part, alert, at, batch, batch_in, config, empty_readings, event,
@@ -63,6 +64,7 @@ fn dump(store: &dyn Store) -> String {
             store.rules(AGENT).unwrap(),
             store.totals().unwrap(),
             events(store),
+            evidence_of(store, AGENT),
         )
     )
 }
@@ -76,6 +78,17 @@ fn events(store: &dyn Store) -> Vec<hansho_collector::store::Event> {
         })
         .unwrap();
     events
+}
+
+fn evidence_of(store: &dyn Store, agent: AgentId) -> Vec<StoredEvidence> {
+    let mut found = Vec::new();
+    store
+        .view(&mut |rows| {
+            found = rows.evidence_of(agent, None, usize::MAX)?;
+            Ok(())
+        })
+        .unwrap();
+    found
 }
 
 fn alerts(store: &dyn Store) -> Vec<StoredAlert> {

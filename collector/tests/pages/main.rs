@@ -1,5 +1,5 @@
 //! The pages: what is on them, in both languages, and that nothing an agent says becomes markup. [`words`] what they say of alerts,
-//! codes and agents; [`silent`] of agents that are silent; [`machines`] healthz, metrics, charts, scripts, the stream of open pages.
+//! codes and agents; [`evidence`] of processes; [`silent`] of agents that are silent; [`machines`] healthz, metrics, charts, scripts, the stream of open pages.
 #![allow(
     clippy::unwrap_used,
     clippy::let_underscore_must_use,
@@ -10,6 +10,7 @@
     reason = "a test: what goes wrong fails it, as it should"
 )]
 
+mod evidence;
 mod machines;
 mod silent;
 #[path = "../support/mod.rs"]

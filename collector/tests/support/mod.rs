@@ -27,6 +27,9 @@ use hansho::frame::body::{
     State,
 };
 use hansho::frame::cursor::Writer;
+use hansho::frame::evidence::{
+    AboutRecord, Evidence, LIST_GROWTH_SHORT, LIST_MEMORY, Moment, SuspectRecord,
+};
 use hansho::frame::kind::{AgentId, BootId, Kind, RunId, Stream};
 use hansho::frame::packed::Packer;
 use hansho::frame::seal::{AgentKey, derive};
@@ -398,6 +401,85 @@ pub fn config(hash: u64, part: u8, parts: u8, code: u16, origin: &str) -> Vec<u8
             part,
             parts,
             rules: &rules,
+        },
+    )
+}
+
+/// An alert that an Evidence is about.
+pub fn about(code: u16, episode: u32, moment: Moment) -> AboutRecord<'static> {
+    AboutRecord {
+        code,
+        subject: "",
+        episode,
+        moment: moment.as_u8(),
+    }
+}
+
+/// A process at the top of the lists by memory and by growth over ten minutes.
+pub fn suspect(pid: u32, name: &[u8], memory_kib: u64, growth_kib: i64) -> SuspectRecord<'_> {
+    SuspectRecord {
+        lists: LIST_MEMORY | LIST_GROWTH_SHORT,
+        pid,
+        start_ticks: u64::from(pid),
+        parent: 1,
+        threads: 4,
+        name,
+        uid: Some(1000),
+        unit: Some(b"order-api.service"),
+        memory_kib: Some(memory_kib),
+        growth_short_kib: Some(growth_kib),
+        growth_short_over_ms: 600_000,
+        ..SuspectRecord::default()
+    }
+}
+
+/// A part of an Evidence whose walk ended a second before it and took two.
+pub fn evidence(
+    uptime_ms: u64,
+    (number, part, parts): (u32, u8, u8),
+    about: &[AboutRecord<'_>],
+    suspects: &[SuspectRecord<'_>],
+) -> Vec<u8> {
+    let head = Evidence {
+        number,
+        part,
+        parts,
+        walk_began_ms: Some(uptime_ms.saturating_sub(3000)),
+        walk_ended_ms: Some(uptime_ms.saturating_sub(1000)),
+        seen: 415,
+        read: 412,
+        refused: 3,
+        threads: 900,
+        ..Evidence::default()
+    };
+    evidence_with(uptime_ms, &head, about, suspects)
+}
+
+/// The same, of any head.
+pub fn evidence_with(
+    uptime_ms: u64,
+    head: &Evidence<'_>,
+    about: &[AboutRecord<'_>],
+    suspects: &[SuspectRecord<'_>],
+) -> Vec<u8> {
+    let (mut of, mut who) = (vec![0; 1300], vec![0; 2500]);
+    let mut writer = Writer::new(&mut of);
+    for record in about {
+        body::push_element(&mut writer, record).unwrap();
+    }
+    let about = writer.written().to_vec();
+    let mut writer = Writer::new(&mut who);
+    for record in suspects {
+        body::push_element(&mut writer, record).unwrap();
+    }
+    let suspects = writer.written().to_vec();
+    encode(
+        Kind::Evidence,
+        uptime_ms,
+        &Evidence {
+            about: &about,
+            suspects: &suspects,
+            ..head.clone()
         },
     )
 }

@@ -17,8 +17,10 @@ use super::browser::{Answer, Browser, Served, by, customers, serve_configured};
 use super::schema;
 use super::support::SHOP;
 use super::support::{
-    NOW, alert, at, bytes, config, event, hello, key, new_agent, part, readings, send,
+    NOW, about, alert, at, bytes, config, event, evidence, hello, key, new_agent, part, readings,
+    send, suspect,
 };
+use hansho::frame::evidence::{Moment, SuspectRecord};
 use hansho::frame::kind::{AgentId, Stream};
 use hansho_collector::api::document::document;
 use hansho_collector::api::table::{Method, Operation};
@@ -42,6 +44,17 @@ pub struct World {
     pub served: Served,
     /// Alerts of A and B.
     pub alerts: [AlertId; 2],
+}
+
+/// Which processes a host had, with its name in what they are called.
+fn seen(uptime_ms: u64, number: u32, moment: Moment, host: &str) -> Vec<u8> {
+    let who = SuspectRecord {
+        unit: Some(host.as_bytes()),
+        swap_kib: Some(5),
+        ..suspect(20, b"<b>\x1b\xff", 2048, -30)
+    };
+    let about = [about(1002, 1, moment)];
+    evidence(uptime_ms, (number, 0, 1), &about, &[who])
 }
 
 /// The document, made once.
@@ -78,6 +91,15 @@ impl World {
                     Stream::Readings,
                     0,
                     &[readings(400, &[100, 200]), readings(600, &[300])],
+                ),
+                part(
+                    5,
+                    Stream::Evidence,
+                    0,
+                    &[
+                        seen(450, 1, Moment::Pending, host),
+                        seen(500, 2, Moment::Firing, host),
+                    ],
                 ),
             ];
             let batch = bytes(id, 5, 1, 1000, &parts);
@@ -252,6 +274,13 @@ pub fn case(world: &World, operation: &Operation) -> Case {
             "/agents/0000000000000001/frames?limit=2".to_owned(),
             None,
         ),
+        "agent_evidence" => (
+            Viewer,
+            OfA,
+            "/agents/0000000000000001/evidence?limit=1".to_owned(),
+            None,
+        ),
+        "alert_evidence" => (Viewer, OfA, format!("/alerts/{alert}/evidence"), None),
         "losses" => (
             Viewer,
             OfA,

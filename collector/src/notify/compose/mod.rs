@@ -3,6 +3,7 @@
 mod alert;
 mod back;
 mod daily;
+mod evidence;
 mod list;
 mod moved;
 mod past;
@@ -238,7 +239,8 @@ impl Desk<'_> {
                 return Ok(());
             }
             let link = self.own_page(rows, (id, &receiver.id, outgoing.created))?;
-            let told = self.told_of(rows, outgoing, &subject, receiver)?;
+            let mut told = self.told_of(rows, outgoing, &subject, receiver)?;
+            told.suspects = evidence::suspects(rows, &subject.about.alert)?;
             gathered = Some((subject, link, told));
             Ok(())
         })?;

@@ -144,14 +144,27 @@ pub struct Response {
 pub struct Suspects {
     /// When it was taken.
     pub taken: WallTime,
-    /// The change is against so long before, milliseconds; `None` where there is nothing to compare with.
-    pub against_ms: Option<u64>,
-    /// Processes seen.
+    /// Processes read.
     pub seen: u32,
-    /// Processes there are.
+    /// Processes there were.
     pub all: u32,
-    /// The largest first.
+    /// Some that use much may not be among them: processes are hidden, or the walk or the list was cut short.
+    pub partial: bool,
+    /// By what they are put in order.
+    pub by: SuspectBy,
+    /// The first first.
     pub rows: Vec<Suspect>,
+}
+
+/// By what suspects are put in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SuspectBy {
+    /// Memory, and what grew.
+    Memory,
+    /// CPU.
+    Cpu,
+    /// Memory in swap.
+    Swap,
 }
 
 /// One of them.
@@ -163,10 +176,14 @@ pub struct Suspect {
     pub pid: u32,
     /// Service or cgroup.
     pub unit: Option<String>,
-    /// Resident memory, KiB.
-    pub resident_kib: u64,
-    /// Change, KiB.
-    pub change_kib: Option<i64>,
+    /// Its memory, KiB.
+    pub resident_kib: Option<u64>,
+    /// Growth of its memory, KiB, and over how long, milliseconds.
+    pub change: Option<(i64, u64)>,
+    /// Its memory in swap, KiB.
+    pub swap_kib: Option<u64>,
+    /// CPU, permille of one processor.
+    pub cpu_permille: Option<u32>,
 }
 
 /// Something that happened while it fired.

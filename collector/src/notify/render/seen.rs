@@ -1,9 +1,11 @@
 //! What was seen beside the value: who uses it, what happened meanwhile, what is presumed.
 
-use super::super::notice::{AlertNotice, During, Happening, Notice, Suspects, Taken, What};
+use super::super::notice::{
+    AlertNotice, During, Happening, Notice, Suspect, SuspectBy, Suspects, Taken, What,
+};
 use super::document::Document;
 use super::{name, numbers, pick, sentence};
-use crate::limit::MAIL_LIST;
+use crate::limit::{MAIL_LIST, MAIL_SUSPECTS};
 use hansho::code::{self, Language};
 
 /// `HNS1002-E メモリ使用率 危険`.
@@ -45,22 +47,16 @@ pub(super) fn taken_line(notice: &Notice, taken: &Taken) -> String {
     line
 }
 
-/// Who uses it.
+/// Who uses it: each process in a line.
 pub(super) fn suspects(notice: &Notice, alert: &AlertNotice, out: &mut Document) {
     let Some(found) = &alert.suspects else {
         return;
     };
     let language = notice.language;
-    let Suspects {
-        taken,
-        against_ms,
-        seen,
-        all,
-        rows,
-    } = found;
-    let taken = numbers::second(notice, *taken);
-    let against = against_ms.map(|millis| numbers::rough(language, millis));
-    out.heading(match (language, against) {
+    let taken = numbers::second(notice, found.taken);
+    let (seen, all) = (found.seen, found.all);
+    let against = against(language, found);
+    out.heading(match (language, &against) {
         (Language::Ja, Some(against)) => {
             format!("誰が使っているか({taken} 採取、増加は{against}前との差、{seen}/{all}プロセス)")
         }
@@ -70,7 +66,7 @@ pub(super) fn suspects(notice: &Notice, alert: &AlertNotice, out: &mut Document)
         ),
         (Language::En, None) => format!("WHO USES IT (taken {taken}, {seen}/{all} processes)"),
     });
-    for (index, row) in rows.iter().take(MAIL_LIST).enumerate() {
+    for (index, row) in found.rows.iter().take(MAIL_SUSPECTS).enumerate() {
         let mut line = format!(
             "{} {} pid {}",
             index.saturating_add(1),
@@ -80,12 +76,60 @@ pub(super) fn suspects(notice: &Notice, alert: &AlertNotice, out: &mut Document)
         if let Some(unit) = &row.unit {
             line.push_str(&format!(" {}", name(unit)));
         }
-        line.push_str(&format!("  {}", numbers::memory(row.resident_kib, 1)));
-        if let Some(kib) = row.change_kib {
-            line.push_str(&format!("  {}", numbers::change(kib)));
+        for figure in figures(language, found.by, row, against.is_some()) {
+            line.push_str(&format!("  {figure}"));
         }
         out.fixed(line);
     }
+    if found.partial {
+        out.text(pick(
+            language,
+            "採取できていないプロセスがあります。ここにないプロセスが多く使っていることがあります。",
+            "Not every process could be looked at: one that is not here may use more.",
+        ));
+    }
+}
+
+/// Over how long they grew, where that is the same of all.
+fn against(language: Language, found: &Suspects) -> Option<String> {
+    let changes = found.rows.iter().filter_map(|row| row.change);
+    let mut spans = changes.map(|(_, over_ms)| numbers::rough(language, over_ms));
+    let first = spans.next().filter(|_| found.by == SuspectBy::Memory)?;
+    spans.all(|span| span == first).then_some(first)
+}
+
+/// What it uses, that first by which they are put in order.
+fn figures(language: Language, by: SuspectBy, row: &Suspect, same_span: bool) -> Vec<String> {
+    let memory = row.resident_kib.map(|kib| numbers::memory(kib, 1));
+    let change = row.change.map(|(kib, over_ms)| {
+        let change = numbers::change(kib);
+        if same_span {
+            return change;
+        }
+        let span = numbers::rough(language, over_ms);
+        match language {
+            Language::Ja => format!("{change}({span})"),
+            Language::En => format!("{change} in {span}"),
+        }
+    });
+    let first = match by {
+        SuspectBy::Memory => None,
+        SuspectBy::Cpu => row
+            .cpu_permille
+            .map(|permille| format!("CPU {}", numbers::percent(u64::from(permille)))),
+        SuspectBy::Swap => row.swap_kib.map(|kib| {
+            let swap = pick(language, "スワップ", "swap");
+            format!("{swap} {}", numbers::memory(kib, 1))
+        }),
+    };
+    let told = match (by, &first) {
+        (SuspectBy::Memory, _) => [None, memory, change],
+        (_, first) => {
+            let named = |kib| format!("{} {kib}", pick(language, "メモリ", "memory"));
+            [first.clone(), memory.map(named), None]
+        }
+    };
+    told.into_iter().flatten().collect()
 }
 
 /// What happened since it fired.

@@ -1,6 +1,7 @@
 //! The store in memory: the model that SQLite is compared with, and the store of simulations. Maps, nothing else.
 
 mod agents;
+mod evidence;
 mod handling;
 mod notify;
 mod pages;
@@ -57,6 +58,7 @@ struct Tables {
     told: notify::Told,
     people: people::People,
     presence: presence::PresenceTables,
+    evidence: evidence::EvidenceTables,
     upkeep: upkeep::UpkeepTables,
     /// Day of the newest batch: as the open day file.
     written: u64,

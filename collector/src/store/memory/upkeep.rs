@@ -111,6 +111,7 @@ impl UpkeepRows for Tables {
         Ok(match what {
             Forget::Alerts => self.forget_alerts(before, limit),
             Forget::Events => self.forget_events(before, limit),
+            Forget::Evidence => self.forget_evidence(before, limit),
             Forget::Outbox => self.forget_outbox(before, limit),
             Forget::Audit => {
                 let row = &mut self.upkeep.row;

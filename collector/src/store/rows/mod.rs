@@ -2,6 +2,7 @@
 //! in-memory model implement all of them.
 
 pub mod agents;
+pub mod evidence;
 pub mod handling;
 pub mod notify;
 pub mod pages;
@@ -10,6 +11,7 @@ pub mod presence;
 pub mod upkeep;
 
 pub use agents::AgentRows;
+pub use evidence::EvidenceRows;
 pub use handling::HandlingRows;
 pub use notify::NotifyRows;
 pub use pages::PageRows;
@@ -184,13 +186,22 @@ pub trait Rows {
 
 /// All rows of all subjects: what a decision on the collector's side of the wire works on.
 pub trait AllRows:
-    Rows + AgentRows + PresenceRows + HandlingRows + NotifyRows + PageRows + PeopleRows + UpkeepRows
+    Rows
+    + AgentRows
+    + EvidenceRows
+    + PresenceRows
+    + HandlingRows
+    + NotifyRows
+    + PageRows
+    + PeopleRows
+    + UpkeepRows
 {
 }
 
 impl<T> AllRows for T where
     T: Rows
         + AgentRows
+        + EvidenceRows
         + PresenceRows
         + HandlingRows
         + NotifyRows

@@ -8,6 +8,7 @@ mod agents;
 pub mod backup;
 mod day;
 mod events;
+mod evidence;
 mod handling;
 pub mod mark;
 mod notify;

@@ -140,6 +140,7 @@ impl UpkeepRows for SqlRows<'_> {
                 before,
                 limit,
             ),
+            Forget::Evidence => self.forget_evidence(before, limit),
             Forget::Outbox => self.forget_outbox(before, limit),
             Forget::Audit => {
                 self.main.execute(

@@ -2,6 +2,7 @@
 
 mod agents;
 mod event;
+mod evidence;
 mod handling;
 mod notify;
 pub mod people;
@@ -11,6 +12,7 @@ pub mod window;
 
 pub use agents::{JoinToken, KeyEpoch, Past, PastKind, TokenEnd};
 pub use event::{Event, EventKind};
+pub use evidence::{EvidenceAbout, EvidenceHead, EvidenceKey, StoredEvidence};
 pub use handling::{
     AckEnd, AckEnding, Acknowledgement, AuditEntry, AuditFilter, Facts, LinkSecret, Matcher, Note,
     NoteOn, Silence, Via,

@@ -82,6 +82,8 @@ pub enum Forget {
     Alerts,
     /// What happened to alerts. Never of an open one, never undecided, never the newest.
     Events,
+    /// Evidence, but of alerts that fire.
+    Evidence,
     /// Messages that are done, with ended threads and decisions.
     Outbox,
     /// The audit, the oldest entries first, never the newest.
@@ -90,7 +92,13 @@ pub enum Forget {
 
 impl Forget {
     /// All, in the order in which they go: a message is gone before its alert.
-    pub const ALL: [Self; 4] = [Self::Outbox, Self::Events, Self::Alerts, Self::Audit];
+    pub const ALL: [Self; 5] = [
+        Self::Outbox,
+        Self::Events,
+        Self::Evidence,
+        Self::Alerts,
+        Self::Audit,
+    ];
 
     /// For the log.
     #[must_use]
@@ -98,6 +106,7 @@ impl Forget {
         match self {
             Self::Alerts => "alerts",
             Self::Events => "events",
+            Self::Evidence => "evidence",
             Self::Outbox => "messages, threads and decisions",
             Self::Audit => "entries of the audit",
         }

@@ -1,5 +1,5 @@
 //! The page of one alert. On a phone's first screen: whose, since when, how bad, what to do and what not, the button that takes
-//! it, the telephone; below it what happened, who was told and why, evidence, notes. [`top`] and [`below`] the two halves,
+//! it, the telephone; below it who used what, what happened, who was told and why, evidence, notes. [`top`] and [`below`] the two halves,
 //! [`acts`] what its forms do.
 
 pub mod acts;
@@ -11,10 +11,11 @@ use super::forms::Told;
 use super::frame::{self, Live, View};
 use super::life;
 use super::overview::{Hush, Known, customer_of, hush, place};
-use super::{Site, forms, pieces};
+use super::{Site, evidence, forms, pieces};
 use crate::codes;
 use crate::directory;
 use crate::people::{Action, Scope};
+use crate::store::evidence::{OfAlert, of_alert};
 use crate::store::window::covering;
 use crate::store::{
     Acknowledgement, Agent, AlertCause, AlertId, Decision, Event, Note, NoteOn, Occurrence,
@@ -50,6 +51,8 @@ pub struct Scene {
     pub decisions: Vec<Decision>,
     /// Messages of its thread.
     pub messages: Vec<Outgoing>,
+    /// Who used what, the oldest first.
+    pub evidence: Vec<OfAlert>,
     /// Why it was raised, where the collector raised it.
     pub cause: Option<AlertCause>,
 }
@@ -130,6 +133,7 @@ fn scene(site: &Site, view: &View, id: AlertId) -> Result<Option<Scene>, StoreEr
             decisions,
             messages,
             cause: rows.cause(id)?,
+            evidence: of_alert(rows, &alert)?,
             agent,
             alert,
         });
@@ -164,6 +168,7 @@ pub fn page(site: &Site, view: &View, id: &str, told: &Told) -> Result<Option<Ma
         div #alert-top data-live { (top::facts(view, &scene)) }
         @if may(Action::Acknowledge) { (acts::take_form(view, &scene, told, &path, &request)) }
         div #alert-do data-live { (top::to_do(view, &scene)) }
+        div #alert-used data-live { (evidence::of_alert(view, &scene.evidence, code)) }
         div #alert-below data-live { (below::halves(view, &scene)) }
         section #notes {
             h2 { (super::words_fleet::of(view.words.language).notes) }
