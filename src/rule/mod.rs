@@ -16,7 +16,8 @@ pub mod window;
 
 pub use checkpoint::CheckpointFault;
 pub use definition::{
-    Aggregate, Direction, Fallback, Gate, GateTest, Kind, Level, Rule, Subject, Window,
+    Aggregate, Definition, Direction, Fallback, Gate, GateTest, Kind, Level, Rule, RuleRef,
+    Subject, Window,
 };
 pub use quantity::{Quantity, Unit, Value};
 pub use set::{Intervals, OpenAlert, RulePhase, RuleSet, RuleSetFault, Values};

@@ -117,8 +117,10 @@ pub enum Unit {
     Permille,
     /// Events or pages a second.
     PerSecond,
-    /// A count.
+    /// A count of occurrences.
     Count,
+    /// A number of things; a level may be per cent of [`Value::total`].
+    Items,
     /// Hundredths.
     Centi,
     /// Milliseconds.
@@ -127,6 +129,14 @@ pub enum Unit {
     Seconds,
     /// Seconds until something is used up; [`crate::limit::TIME_LEFT_NEVER_S`] where nothing grows towards it.
     TimeLeft,
+}
+
+impl Unit {
+    /// Whether a level may be per cent of [`Value::total`].
+    #[must_use]
+    pub const fn has_shares(self) -> bool {
+        matches!(self, Self::Kib | Self::Items)
+    }
 }
 
 /// A value, in the unit of its quantity, and the total that per cent refers to where there is one.
