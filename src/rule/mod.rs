@@ -19,6 +19,6 @@ pub use definition::{
     Aggregate, Definition, Direction, Fallback, Gate, GateTest, Kind, Level, Rule, RuleRef,
     Subject, Window,
 };
-pub use quantity::{Quantity, Unit, Value};
+pub use quantity::{Quantity, Unit, Value, Watched};
 pub use set::{Intervals, OpenAlert, RulePhase, RuleSet, RuleSetFault, Values};
 pub use state::{Phase, Reason, RecordedTransition, Transition, TransitionKind};
