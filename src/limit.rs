@@ -5,8 +5,18 @@ use core::ops::RangeInclusive;
 /// Longest subject of an alert, in bytes: a mount point, service or cache path; longer ones are cut at a
 /// character boundary by the configuration.
 pub const SUBJECT_BYTES: usize = 64;
-/// Rules in force at once: built-in ones, overrides and ones per source; bounds the Checkpoint.
-pub const RULES: usize = 49;
+/// Rules in force at once: built-in ones (one per source among them), and those of each watched file system and cache
+/// directory, of which codes that are reserved still will be raised; bounds the Checkpoint.
+pub const RULES: usize = 41 + 8 * WATCHED_FILESYSTEMS + 3 * WATCHED_CACHES;
+/// Rules that differ in more than their subject: each code once, and half of that again for subjects that have levels of
+/// their own.
+pub const DEFINITIONS: usize = 72;
+/// Subjects of all rules: the host, the sources, and what is watched; room is left for services.
+pub const SUBJECTS: usize = 1 + 12 + WATCHED_FILESYSTEMS + WATCHED_CACHES + 16;
+/// File systems that are watched: those of the spool and of the cache directories among them.
+pub const WATCHED_FILESYSTEMS: usize = 8;
+/// Cache directories that are watched: each is walked through again and again.
+pub const WATCHED_CACHES: usize = 8;
 /// Rules with a time window at once; the others look at the last value and need no buckets.
 pub const WINDOWS: usize = 24;
 /// Buckets of one window: the mean moves in steps of a twentieth of its length.
@@ -182,11 +192,11 @@ pub const UNREADABLE_LOSS_MS: u64 = 10 * 60 * 1000;
 /// Wall time that moved by this against uptime makes a new anchor worth a new block.
 pub const ANCHOR_STEP_MS: u64 = 1000;
 
-/// Longest Checkpoint: [`RULES`] rules with the longest subjects and [`WINDOWS`] windows, every number at its
-/// greatest, need 15,194 bytes, the trackers of growth and what else the machine keeps 764 (`src/machine/growth.rs`); the
-/// built-in rules fit into one block (`src/rule/checkpoint.rs` and
-/// `tests/rule_checkpoint.rs` prove it), and whoever writes a Checkpoint writes the blocks in use, not the whole slot.
-pub const CHECKPOINT_BYTES: usize = 4 * BLOCK_PAYLOAD_BYTES;
+/// Longest Checkpoint: [`RULES`] rules, [`SUBJECTS`] of the longest and [`WINDOWS`] windows, every number at its greatest,
+/// need 21,698 bytes, the trackers of growth and what else the machine keeps 764 (`src/machine/growth.rs`); the built-in
+/// rules fit into one block (`src/rule/checkpoint.rs` and `tests/rule_checkpoint.rs` prove it), and whoever writes a
+/// Checkpoint writes the blocks in use, not the whole slot.
+pub const CHECKPOINT_BYTES: usize = 6 * BLOCK_PAYLOAD_BYTES;
 
 /// Longest batch that an agent posts and a collector takes.
 pub const BATCH_BYTES: usize = 64 * 1024;

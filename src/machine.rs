@@ -22,7 +22,7 @@ use crate::frame::packed::{NotTaken, Packer};
 use crate::frame::{Stream, body};
 use crate::limit::{FRAME_BYTES, RULES};
 use crate::rule::{
-    Intervals, Reason, Rule, RuleSet, RuleSetFault, Subject, Transition, TransitionKind,
+    Intervals, Reason, Rule, RuleRef, RuleSet, RuleSetFault, Subject, Transition, TransitionKind,
 };
 use crate::sample::{Quantiser, Reading, Sample, Snapshot, Summary};
 use own::{Observed, OwnQuantities};
@@ -253,7 +253,7 @@ impl Machine {
             now,
             out,
         };
-        writer.config(config_hash, self.rules.rules(), origin);
+        writer.config(config_hash, &self.rules, origin);
     }
 
     /// Takes what happened.
@@ -407,7 +407,7 @@ impl Machine {
             now,
             intervals,
             &values,
-            &mut |rule: &Rule, transition: &Transition| {
+            &mut |rule: RuleRef<'_>, transition: &Transition| {
                 let flags = if transition.fallback {
                     FLAG_FALLBACK
                 } else {
@@ -419,7 +419,7 @@ impl Machine {
                     .and_then(|quantity| growth.forecast_ms(quantity));
                 let alert = Told {
                     code: rule.code,
-                    subject: &rule.subject,
+                    subject: rule.subject,
                     rule: Some(rule),
                     flags,
                     forecast_ms,
@@ -429,7 +429,7 @@ impl Machine {
                     now,
                     writer.out,
                     rule.code,
-                    &rule.subject,
+                    rule.subject,
                     Some(rule),
                     transition,
                 );

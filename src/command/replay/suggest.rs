@@ -104,9 +104,8 @@ fn watch(plan: &Plan, source: &mut Source) -> Result<(Vec<Watched>, Held), Stop>
         .machine()
         .rules()
         .rules()
-        .iter()
         .filter(|rule| rule.enabled)
-        .map(|rule| Watched::new(rule, plan))
+        .map(|rule| Watched::new(rule.to_rule(), plan))
         .collect();
     let counters_ms = plan.sample.counters_interval_ms;
     let mut held = Held::default();
@@ -134,16 +133,16 @@ fn watch(plan: &Plan, source: &mut Source) -> Result<(Vec<Watched>, Held), Stop>
 }
 
 impl Watched {
-    fn new(rule: &Rule, plan: &Plan) -> Self {
+    fn new(rule: Rule, plan: &Plan) -> Self {
         let is_this = |effective: &&EffectiveRule| {
             effective.rule.code == rule.code && effective.rule.subject == rule.subject
         };
         let origin = plan.rules.iter().find(is_this);
-        let has_level = rule.kind == Kind::Level && !is_time_left(rule);
+        let has_level = rule.kind == Kind::Level && !is_time_left(&rule);
         Self {
-            rule: rule.clone(),
             origin: origin.map_or_else(|| BUILT_IN.into(), |effective| effective.origin.clone()),
-            scale: Scale::of(rule).filter(|_| has_level),
+            scale: Scale::of(&rule).filter(|_| has_level),
+            rule,
             seen: Distribution::default(),
             beyond_ms: 0,
             present_ms: 0,

@@ -103,7 +103,7 @@ impl Absent {
             .iter()
             .flat_map(|side| side.machine().rules().rules())
             .filter(|rule| rule.enabled)
-            .cloned()
+            .map(|rule| rule.to_rule())
             .collect();
         let mut unseen = Vec::new();
         for quantity in rules.iter().flat_map(quantities) {
