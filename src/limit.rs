@@ -292,3 +292,9 @@ pub const EVIDENCE_PARTS: u8 = 8;
 /// Time between the two looks of `hansho top`: a tick of the kernel's clock must be a small part of it, and nobody waits
 /// longer than a minute.
 pub const TOP_FOR_MS: RangeInclusive<u64> = PROCESS_CPU_MIN_MS..=60_000;
+
+/// Levels of a watched tree that are entered: each holds a descriptor and a KiB. Trees of dependencies have some thirty.
+pub const DIRECTORY_DEPTH: usize = 64;
+/// Files with several names that a walk remembers, at 32 bytes each with the places between: a day's rotation by hard links, not
+/// a backup of a whole host. Of more each name counts with its share.
+pub const DIRECTORY_LINKS: usize = 4096;

@@ -4,13 +4,16 @@
 //! with the time given, who has one of its seats; [`Suspects`] are the tops of it; [`image`] is the table as
 //! bytes that another process may read while they change, and need not trust.
 
+pub mod directory;
 pub mod files;
 pub mod image;
+pub mod missing;
 pub mod process;
 pub mod scanner;
 pub mod suspects;
 pub mod table;
 
+pub use missing::Missing;
 pub use process::{Growth, Identity, Process, Text};
 pub use scanner::{Coverage, Scanner};
 pub use suspects::{Suspect, Suspects};
