@@ -298,3 +298,12 @@ pub const DIRECTORY_DEPTH: usize = 64;
 /// Files with several names that a walk remembers, at 32 bytes each with the places between: a day's rotation by hard links, not
 /// a backup of a whole host. Of more each name counts with its share.
 pub const DIRECTORY_LINKS: usize = 4096;
+
+/// What is read of `/proc/self/mountinfo`: some 3,000 mounts, more than a node with a hundred pods has.
+pub const MOUNTINFO_BYTES: usize = 512 * 1024;
+/// Links that are followed in one path: as many as the kernel follows (path_resolution(7)).
+pub const LINKS_IN_A_PATH: u32 = 40;
+/// Mounts in memory that are watched without being asked for; a host has three to six, one more for each user logged in.
+pub const TMPFS_MOUNTS: usize = 16;
+/// Smallest of them: what is less than 8 MiB when full is no danger to memory (`/run/lock` has 5).
+pub const TMPFS_MIN_KIB: u64 = 8 * 1024;

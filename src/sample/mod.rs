@@ -14,6 +14,7 @@ pub mod cgroup;
 pub mod interval;
 pub mod loadavg;
 pub mod meminfo;
+pub mod mountinfo;
 pub mod pressure;
 pub mod process;
 pub mod process_group;

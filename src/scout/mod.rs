@@ -6,8 +6,10 @@
 
 pub mod directory;
 pub mod files;
+pub mod filesystem;
 pub mod image;
 pub mod missing;
+pub mod mounts;
 pub mod process;
 pub mod scanner;
 pub mod suspects;
