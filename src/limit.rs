@@ -307,3 +307,16 @@ pub const LINKS_IN_A_PATH: u32 = 40;
 pub const TMPFS_MOUNTS: usize = 16;
 /// Smallest of them: what is less than 8 MiB when full is no danger to memory (`/run/lock` has 5).
 pub const TMPFS_MIN_KIB: u64 = 8 * 1024;
+/// Entries of a watched tree that one step looks at; at one step a second a tree of a million is gone through in about an hour,
+/// for some 2 ms of CPU a second where its inodes are in memory.
+pub const DIRECTORY_STEP: usize = 256;
+/// Threads of the scout for what may hang: so many dead mounts at once leave nothing to look by, and each item says so.
+pub const PROBE_THREADS: usize = 4;
+/// Things that they look at: file systems, directory trees and mounts in memory, as many as a large host has. Each may be its
+/// own mount.
+pub const PROBE_ITEMS: usize = 64;
+const _: () = assert!(TMPFS_MOUNTS * 2 <= PROBE_ITEMS);
+/// Stack of each: a step of a walk holds less than 8 KiB, and what is not touched takes no memory.
+pub const PROBE_STACK_BYTES: usize = 128 * 1024;
+/// A look that is out for longer is not answering: a disk that fails over is back by then, a dead server is not.
+pub const PROBE_DEADLINE_MS: u64 = 60_000;

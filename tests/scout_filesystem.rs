@@ -197,7 +197,7 @@ fn in_memory() {
     let entry = mounts.of(&point.join("3")).unwrap();
     assert!(entry.source.is(b"hansho test") && !entry.is_read_only());
     assert_eq!(entry.size_kib(), Some(16 * 1024));
-    assert!(mounts.tmpfs().watched.iter().any(|other| *other == entry));
+    assert!(mounts.tmpfs().watched.contains(&entry));
     // By a link from elsewhere.
     let link = Path::new(&root).join("link");
     std::os::unix::fs::symlink(&point, &link).unwrap();

@@ -8,17 +8,21 @@
 //! - The **root** itself may be a link, or behind one: it is resolved once, when a walk begins, and the walk stays in what was
 //!   found then. A root that is removed while it is walked through has no size.
 //! - **Other file systems** are not entered: a folder with another `st_dev`. As with du(1) that holds for folders only, since
-//!   overlayfs gives files the device of a layer. A subvolume of btrfs is another file system in this sense.
-//! - **Hard links** count once, by a set of [`DIRECTORY_LINKS`] inodes that have more than one. Where it is full, each further
+//!   overlayfs gives files the device of a layer. A subvolume of btrfs is another file system in this sense. Folders
+//!   are asked for what the kernel knows of them without asking a server (`AT_STATX_DONT_SYNC`, statx(2), since Linux 4.11), so that a dead
+//!   mount below the root does not hold the walk.
+//! - **Hard links** count once, by a set of [`crate::limit::DIRECTORY_LINKS`] inodes that have more than one. Where it is full, each further
 //!   name counts as an entry, with its share of the blocks (blocks divided by links): with all links in the
 //!   tree the sum is right, and never too great. [`Size::links_cut`] says how many.
 //! - A folder **deeper** than [`DIRECTORY_DEPTH`] counts itself, and is not entered; [`Size::depth_cut`] says how many.
 
+use super::entry::{Kind, PIECE_BYTES, Piece, Seen};
+use super::links::{Links, Met};
 use super::missing::Missing;
 use crate::clock::Uptime;
-use crate::limit::{DIRECTORY_DEPTH, DIRECTORY_LINKS};
+use crate::limit::DIRECTORY_DEPTH;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RawDir, Stat, fstat, openat, statat};
+use rustix::fs::{CWD, Mode, OFlags, fstat, openat};
 use rustix::io::Errno;
 use std::ffi::{CStr, CString};
 use std::io;
@@ -26,10 +30,6 @@ use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// Bytes of a folder that are read at once: some thirty entries, or one of the longest name that any file system gives.
-const PIECE_BYTES: usize = 1024;
-/// Places of the set of links, twice as many as it takes, so that a place is found in a few looks.
-const LINK_PLACES: usize = 2 * DIRECTORY_LINKS;
 const FOLDER: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
     .union(OFlags::CLOEXEC)
@@ -227,16 +227,16 @@ impl Walk {
         self.folders.clear();
         self.links.clear();
         let folder = openat(CWD, self.root.as_c_str(), FOLDER, Mode::empty())?;
-        let stat = fstat(&folder)?;
+        let seen = Seen::of(&fstat(&folder)?);
         let mut going = Going {
-            device: stat.st_dev,
+            device: seen.device,
             half_kib: 0,
             found: Size {
                 began: now,
                 ..Size::default()
             },
         };
-        going.count(&stat, 1);
+        going.count(&seen, 1);
         self.descend(folder);
         Ok(going)
     }
@@ -317,14 +317,14 @@ impl Walk {
         let Some((folder, above)) = self.folders.split_last() else {
             return;
         };
-        let Some(name) = self
+        let Some(entry) = self
             .pieces
             .get_mut(above.len())
             .and_then(|piece| piece.take())
         else {
             return;
         };
-        match going.look(folder.as_fd(), name, &mut self.links, deeper) {
+        match going.look(folder.as_fd(), entry, &mut self.links, deeper) {
             Ok(Some(folder)) => self.descend(folder),
             Ok(None) => {}
             Err(errno) => {
@@ -340,28 +340,30 @@ impl Going {
     fn look(
         &mut self,
         folder: BorrowedFd<'_>,
-        name: &CStr,
+        (kind, name): (Kind, &CStr),
         links: &mut Links,
         deeper: bool,
     ) -> Result<Option<OwnedFd>, Errno> {
-        let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
-        let stat = statat(folder, name, flags)?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
-            match links.meet(&stat) {
-                Met::First => self.count(&stat, 1),
+        let seen = match kind {
+            Kind::PerhapsFolder => Seen::without_asking(folder, name)?,
+            Kind::NoFolder => Seen::asked(folder, name)?,
+        };
+        if !seen.is_folder {
+            match links.meet(&seen) {
+                Met::First => self.count(&seen, 1),
                 Met::Again => {}
                 Met::Full => {
                     self.found.links_cut = self.found.links_cut.saturating_add(1);
-                    self.count(&stat, wide(stat.st_nlink));
+                    self.count(&seen, seen.links);
                 }
             }
             return Ok(None);
         }
-        if stat.st_dev != self.device {
+        if seen.device != self.device {
             self.found.other_devices = self.found.other_devices.saturating_add(1);
             return Ok(None);
         }
-        self.count(&stat, 1);
+        self.count(&seen, 1);
         if !deeper {
             self.found.depth_cut = self.found.depth_cut.saturating_add(1);
             return Ok(None);
@@ -376,8 +378,8 @@ impl Going {
     }
 
     /// One entry, and of its blocks one part of so many.
-    fn count(&mut self, stat: &Stat, parts: u64) {
-        let half_kib = wide(stat.st_blocks).checked_div(parts).unwrap_or(0);
+    fn count(&mut self, seen: &Seen, parts: u64) {
+        let half_kib = seen.half_kib.checked_div(parts).unwrap_or(0);
         self.half_kib = self.half_kib.saturating_add(half_kib);
         self.found.entries = self.found.entries.saturating_add(1);
     }
@@ -392,149 +394,4 @@ impl Size {
             _ => &mut self.failed,
         }
     }
-}
-
-/// A field of `stat`, which has another width on each architecture; below zero only a broken driver could give.
-fn wide(value: impl TryInto<u64>) -> u64 {
-    value.try_into().unwrap_or(0)
-}
-
-/// The piece of a folder that was read last: names with a zero behind each.
-#[derive(Clone, Copy, Debug)]
-struct Piece {
-    bytes: [u8; PIECE_BYTES],
-    used: usize,
-    next: usize,
-}
-
-impl Piece {
-    const EMPTY: Self = Self {
-        bytes: [0; PIECE_BYTES],
-        used: 0,
-        next: 0,
-    };
-
-    const fn clear(&mut self) {
-        self.used = 0;
-        self.next = 0;
-    }
-
-    const fn has_more(&self) -> bool {
-        self.next < self.used
-    }
-
-    /// The next name.
-    fn take(&mut self) -> Option<&CStr> {
-        let rest = self.bytes.get(self.next..self.used)?;
-        let name = CStr::from_bytes_until_nul(rest).ok()?;
-        self.next = self
-            .next
-            .saturating_add(name.count_bytes())
-            .saturating_add(1);
-        Some(name)
-    }
-
-    fn put(&mut self, name: &CStr) {
-        let name = name.to_bytes_with_nul();
-        let end = self.used.saturating_add(name.len());
-        // An entry of the kernel's has 19 bytes before its name, so that all of a piece have room here.
-        if let Some(room) = self.bytes.get_mut(self.used..end) {
-            room.copy_from_slice(name);
-            self.used = end;
-        }
-    }
-
-    /// Reads on; false at the end of the folder.
-    fn refill(
-        &mut self,
-        folder: BorrowedFd<'_>,
-        raw: &mut [MaybeUninit<u8>],
-    ) -> Result<bool, Errno> {
-        self.clear();
-        let mut entries = RawDir::new(folder, raw);
-        loop {
-            match entries.next() {
-                None => return Ok(self.has_more()),
-                Some(Ok(entry)) => {
-                    let name = entry.file_name();
-                    if name != c"." && name != c".." {
-                        self.put(name);
-                    }
-                }
-                Some(Err(Errno::INTR)) => continue,
-                Some(Err(errno)) => return Err(errno),
-            }
-            // A piece with nothing but the folder itself and the one above is not the end.
-            if entries.is_buffer_empty() && self.has_more() {
-                return Ok(true);
-            }
-        }
-    }
-}
-
-/// Whether a file was met before under another name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Met {
-    First,
-    Again,
-    Full,
-}
-
-/// The files of this walk that have more than one name, by device and inode.
-#[derive(Debug)]
-struct Links {
-    places: Box<[(u64, u64)]>,
-    used: usize,
-}
-
-impl Links {
-    /// No file has inode 0.
-    const FREE: (u64, u64) = (0, 0);
-
-    fn new() -> Self {
-        Self {
-            places: vec![Self::FREE; LINK_PLACES].into_boxed_slice(),
-            used: 0,
-        }
-    }
-
-    fn clear(&mut self) {
-        // A tree without links never touches these pages.
-        if self.used > 0 {
-            self.places.fill(Self::FREE);
-            self.used = 0;
-        }
-    }
-
-    fn meet(&mut self, stat: &Stat) -> Met {
-        let key = (stat.st_dev, stat.st_ino);
-        if stat.st_nlink <= 1 || key == Self::FREE {
-            return Met::First;
-        }
-        let mut place = place(key);
-        for _ in 0..LINK_PLACES {
-            let Some(slot) = self.places.get_mut(place) else {
-                return Met::Full;
-            };
-            if *slot == key {
-                return Met::Again;
-            }
-            if *slot == Self::FREE {
-                if self.used >= DIRECTORY_LINKS {
-                    return Met::Full;
-                }
-                *slot = key;
-                self.used = self.used.saturating_add(1);
-                return Met::First;
-            }
-            place = place.saturating_add(1) % LINK_PLACES;
-        }
-        Met::Full
-    }
-}
-
-/// Where to look for a key first. Inodes count upwards: a product spreads them (Fibonacci hashing).
-fn place((device, inode): (u64, u64)) -> usize {
-    let mixed = (inode ^ device.rotate_left(32)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    usize::try_from(mixed >> 32).unwrap_or(0) % LINK_PLACES
 }

@@ -5,13 +5,17 @@
 //! bytes that another process may read while they change, and need not trust.
 
 pub mod directory;
+mod entry;
 pub mod files;
 pub mod filesystem;
 pub mod image;
+mod links;
 pub mod missing;
 pub mod mounts;
+pub mod probe;
 pub mod process;
 pub mod scanner;
+pub mod schedule;
 pub mod suspects;
 pub mod table;
 
