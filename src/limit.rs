@@ -320,3 +320,7 @@ const _: () = assert!(TMPFS_MOUNTS * 2 <= PROBE_ITEMS);
 pub const PROBE_STACK_BYTES: usize = 128 * 1024;
 /// A look that is out for longer is not answering: a disk that fails over is back by then, a dead server is not.
 pub const PROBE_DEADLINE_MS: u64 = 60_000;
+/// Slices that are looked through for a unit's group: a host has a dozen, one with a slice for each pod some hundred.
+pub const GROUP_FOLDERS: usize = 2048;
+/// Slices within slices on the way to it: systemd makes them of the dashes in a slice's name.
+pub const GROUP_LEVELS: usize = 8;

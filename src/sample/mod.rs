@@ -20,6 +20,7 @@ pub mod process;
 pub mod process_group;
 pub mod quantiser;
 pub mod reading;
+pub mod service_group;
 pub mod snapshot;
 pub mod source;
 pub mod stat;
