@@ -141,6 +141,8 @@ enum Next {
     /// A folder was at its end, or could not be read on.
     Ascended,
     Finished,
+    /// The root itself cannot be read on: what was found is no size.
+    Broken(Missing),
 }
 
 impl Walk {
@@ -217,6 +219,12 @@ impl Walk {
                     step.ended = true;
                     return step;
                 }
+                Next::Broken(why) => {
+                    self.folders.clear();
+                    self.is_missing(why, now());
+                    step.ended = true;
+                    return step;
+                }
             }
         }
         self.going = Some(going);
@@ -241,24 +249,26 @@ impl Walk {
         Ok(going)
     }
 
-    /// The root stays open to the end, so that one that was removed meanwhile is noticed: it has no name any more.
+    /// The root stays open to the end, so that one that was removed meanwhile is noticed: it has no name any more; and so is
+    /// a server that went away, for whom everything was only a failure.
     fn finish(&mut self, going: Going, now: Uptime) {
-        let removed = match self.folders.first().map(fstat) {
-            Some(Ok(stat)) => stat.st_nlink == 0,
-            Some(Err(_)) | None => false,
+        let missing = match self.folders.first().map(fstat) {
+            Some(Ok(stat)) if stat.st_nlink == 0 => Some(Missing::NotThere),
+            Some(Ok(_)) => None,
+            Some(Err(errno)) => Some(errno.into()),
+            None => Some(Missing::Failed),
         };
         self.folders.clear();
-        if removed {
-            self.is_missing(Missing::NotThere, now);
-        } else {
-            let size = Size {
-                kib: going.half_kib.div_ceil(2),
-                ended: now,
-                ..going.found
-            };
-            self.last = Some(size);
-            self.state = State::Measured(size);
+        if let Some(why) = missing {
+            return self.is_missing(why, now);
         }
+        let size = Size {
+            kib: going.half_kib.div_ceil(2),
+            ended: now,
+            ..going.found
+        };
+        self.last = Some(size);
+        self.state = State::Measured(size);
     }
 
     fn is_missing(&mut self, why: Missing, now: Uptime) {
@@ -296,8 +306,12 @@ impl Walk {
         }
         let at_end = match piece.refill(folder.as_fd(), self.raw.as_mut_slice()) {
             Ok(more) => !more,
+            Err(errno) if above.is_empty() && errno != Errno::NOENT => {
+                return Next::Broken(errno.into());
+            }
             Err(errno) => {
-                *found.counter(errno) = found.counter(errno).saturating_add(1);
+                let counter = found.counter(errno);
+                *counter = counter.saturating_add(1);
                 true
             }
         };
