@@ -131,7 +131,8 @@ fn within(value: u64, range: RangeInclusive<u64>) -> Parsed<u64> {
 }
 
 /// A level as TOML, as [`read`] reads it; `""` where it is empty.
-pub(super) fn text(level: Level, quantity: Quantity) -> String {
+#[must_use]
+pub fn text(level: Level, quantity: Quantity) -> String {
     let share = level
         .permille
         .map(|share| quoted(&percent_text(share.into())));

@@ -24,6 +24,7 @@ pub use error::{ConfigError, ConfigErrors, Unreadable};
 pub use file::{NewKey, write_configuration};
 pub use gather::{ConfigFile, directory};
 pub use key_file::AgentKey;
+pub use level::text as level_text;
 pub use plan::{EffectiveRule, Plan};
 pub use show::show;
 

@@ -243,7 +243,8 @@ impl RuleSet {
         }
     }
 
-    pub(super) fn restart_with_other_clock(&mut self) {
+    /// Moments so far were of another clock: timers and windows start anew, what is open stays open.
+    pub(crate) fn restart_with_other_clock(&mut self) {
         self.states
             .iter_mut()
             .for_each(RuleState::restart_with_other_clock);

@@ -3,7 +3,8 @@
 //!
 //! [`Scanner`] walks `/proc` by steps of a fixed budget and reads into fixed buffers; [`Table`] decides, on plain values
 //! with the time given, who has one of its seats; [`Suspects`] are the tops of it; [`image`] is the table as
-//! bytes that another process may read while they change, and need not trust.
+//! bytes that another process may read while they change, and need not trust. [`KernelLog`] is read for whom the kernel kills for memory;
+//! [`ScoutNews`] are the messages to the watcher.
 //!
 //! [`directory::Walk`] and [`filesystem::Watched`] may wait for a dead mount for ever. [`probe::Probes`] looks at them by a few threads,
 //! and [`schedule::Schedule`] decides which, so that such a mount holds one of these, and says since when. [`service::Service`] reads
@@ -15,10 +16,12 @@ pub mod files;
 pub mod filesystem;
 pub mod groups;
 pub mod image;
+pub mod kernel_log;
 mod links;
 pub mod missing;
 pub mod mounts;
 pub mod named;
+pub mod news;
 pub mod probe;
 pub mod process;
 pub mod scanner;
@@ -26,9 +29,13 @@ pub mod schedule;
 pub mod service;
 pub mod suspects;
 pub mod table;
+pub mod users;
 
+pub use kernel_log::KernelLog;
 pub use missing::Missing;
+pub use news::ScoutNews;
 pub use process::{Growth, Identity, Process, Text};
 pub use scanner::{Coverage, Scanner};
-pub use suspects::{Suspect, Suspects};
+pub use suspects::{LISTED, Listed, Suspect, Suspects};
 pub use table::{Admission, Look, Particulars, Table};
+pub use users::{UserName, Users};

@@ -18,6 +18,7 @@
 )]
 
 pub mod presence;
+pub mod serve;
 
 use hansho::clock::{Anchor, AnchorQuality, Uptime, WallTime};
 use hansho::frame::batch::{BatchHeader, BatchWriter, SectionHeader};
