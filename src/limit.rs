@@ -318,3 +318,36 @@ pub const USERS_KEPT_MS: u64 = 60 * 60 * 1000;
 /// Time between the two looks of `hansho top`: a tick of the kernel's clock must be a small part of it, and nobody waits
 /// longer than a minute.
 pub const TOP_FOR_MS: RangeInclusive<u64> = PROCESS_CPU_MIN_MS..=60_000;
+
+/// Levels of a watched tree that are entered: each holds a KiB, and its descriptor from step to step: eight trees at their deepest take
+/// half of the 1,024 that a process usually has. Trees of dependencies have some thirty.
+pub const DIRECTORY_DEPTH: usize = 64;
+/// Files with several names that a walk remembers, at 32 bytes each with the places between: a day's rotation by hard links, not
+/// a backup of a whole host. Of more each name counts with its share.
+pub const DIRECTORY_LINKS: usize = 4096;
+
+/// What is read of `/proc/self/mountinfo`: some 3,000 mounts, more than a node with a hundred pods has.
+pub const MOUNTINFO_BYTES: usize = 512 * 1024;
+/// Links that are followed in one path: as many as the kernel follows (path_resolution(7)).
+pub const LINKS_IN_A_PATH: u32 = 40;
+/// Mounts in memory that are watched without being asked for; a host has three to six, one more for each user logged in.
+pub const TMPFS_MOUNTS: usize = 16;
+/// Smallest of them: what is less than 8 MiB when full is no danger to memory (`/run/lock` has 5).
+pub const TMPFS_MIN_KIB: u64 = 8 * 1024;
+/// Entries of a watched tree that one step looks at; at one step a second a tree of a million is gone through in about an hour,
+/// for less than a millisecond of CPU a second where its inodes are in memory.
+pub const DIRECTORY_STEP: usize = 256;
+/// Threads of the scout for what may hang: so many dead mounts at once leave nothing to look by, and each item says so.
+pub const PROBE_THREADS: usize = 4;
+/// Things that they look at: file systems, directory trees and mounts in memory, as many as a large host has. Each may be its
+/// own mount.
+pub const PROBE_ITEMS: usize = 64;
+const _: () = assert!(TMPFS_MOUNTS * 2 <= PROBE_ITEMS);
+/// Stack of each: a step of a walk holds less than 8 KiB, and what is not touched takes no memory.
+pub const PROBE_STACK_BYTES: usize = 128 * 1024;
+/// A look that is out for longer is not answering: a disk that fails over is back by then, a dead server is not.
+pub const PROBE_DEADLINE_MS: u64 = 60_000;
+/// Slices that are looked through for a unit's group: a host has a dozen, one with a slice for each pod some hundred.
+pub const GROUP_FOLDERS: usize = 2048;
+/// Slices within slices on the way to it: systemd makes them of the dashes in a slice's name.
+pub const GROUP_LEVELS: usize = 8;
