@@ -2,6 +2,7 @@
 //! to a [`Journal`]. It reads no clock, no file and no socket, and never allocates.
 
 mod evidence;
+pub mod found;
 mod growth;
 mod leave;
 mod line;
@@ -89,6 +90,8 @@ pub enum Input<'a> {
     Recorded(&'a Sample),
     /// What the table of processes says, when [`Machine::evidence_is_due`].
     Evidence(&'a Seen<'a>),
+    /// What was found of the things that are watched: judged with the next tick.
+    Found(&'a [found::Found<'a>]),
     /// An authenticated answer came.
     Answered,
     /// The collector recorded frames as lost.
@@ -169,6 +172,7 @@ pub struct Machine {
     tests: heapless::Vec<TestAlert, TESTS>,
     announced: Option<Announced>,
     evidence: evidence::Wanted,
+    found: found::Findings,
     lines: line::Lines,
     frame: [u8; FRAME_BYTES],
 }
@@ -185,9 +189,11 @@ impl Machine {
         let report = Packer::new(settings.report_interval_ms);
         let history = Packer::new(settings.sample_interval_ms);
         let evidence = evidence::Wanted::new(rules.len());
+        let rules = RuleSet::new(rules)?;
+        let found = found::Findings::new(&rules);
         Ok(Self {
             settings,
-            rules: RuleSet::new(rules)?,
+            rules,
             quantiser: Quantiser::new(),
             summary: Summary::new(),
             previous: None,
@@ -200,6 +206,7 @@ impl Machine {
             tests: heapless::Vec::new(),
             announced: None,
             evidence,
+            found,
             lines: line::Lines::default(),
             frame: [0; FRAME_BYTES],
         })
@@ -243,6 +250,7 @@ impl Machine {
             Input::Tick(tick) => return self.tick(tick, out),
             Input::Recorded(sample) => return self.recorded(sample, out),
             Input::Evidence(seen) => return self.evidence(now, seen, out),
+            Input::Found(all) => all.iter().for_each(|one| self.found.take(now, one)),
             Input::Answered => self.own.answered(now),
             Input::Lost { stream, count } => {
                 self.own.lost(stream, count);
@@ -292,8 +300,15 @@ impl Machine {
         self.own.tick(&reading, tick, self.settings.forwards);
         let transitions = self.judge(now, &reading, out);
         self.own.judged();
+        self.found.judged();
         self.close_tests(now, out);
         self.gather(now, &reading, out);
+        let mut writer = Writer {
+            frame: &mut self.frame,
+            now,
+            out,
+        };
+        self.found.record(&mut writer);
         if now >= self.state_due {
             self.state(now, out);
         }
@@ -331,6 +346,7 @@ impl Machine {
             self.quantiser = Quantiser::new();
             self.own = OwnQuantities::default();
             self.growth = HostGrowth::default();
+            self.found.clear();
         }
         let reading = self.quantiser.reading(sample);
         self.own.recorded(&reading);
@@ -348,6 +364,7 @@ impl Machine {
             reading,
             own: &self.own.seen(),
             growth,
+            found: &self.found,
         };
         let intervals = Intervals {
             sample_ms: self.settings.sample_interval_ms,

@@ -42,7 +42,11 @@ impl<R: AllRows> Applying<'_, R> {
             Body::Leave(leave) => self.leave(place, leave),
             Body::Goodbye(goodbye) => self.goodbye(place, goodbye),
             // Kept raw: a Config of an older run is history, History is read on demand.
-            Body::Config(_) | Body::Evidence(_) | Body::History(_) | Body::Loss(_) => Ok(()),
+            Body::Config(_)
+            | Body::Found(_)
+            | Body::Evidence(_)
+            | Body::History(_)
+            | Body::Loss(_) => Ok(()),
         }
     }
 
