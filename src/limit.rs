@@ -257,7 +257,7 @@ pub const FOUND: usize = 6 * WATCHED_FILESYSTEMS + 2 * WATCHED_CACHES;
 /// Values in one message of the scout.
 pub const FINDINGS: usize = 16;
 // Each at its longest: four bytes, a subject, three numbers of 64 bits and one of 32.
-const _: () = assert!(2 + FINDINGS * (3 + SUBJECT_BYTES + 3 * 10 + 5) <= MESSAGE_BYTES);
+const _: () = assert!(3 + FINDINGS * (3 + SUBJECT_BYTES + 3 * 10 + 5) <= MESSAGE_BYTES);
 /// How often things that are watched are looked at, as rules count it: for so many of these ([`GAP_INTERVALS`]) values may stay
 /// away, as over a restart of a process, without starting timers anew.
 pub const FOUND_INTERVAL_MS: u32 = 60_000;
@@ -353,6 +353,14 @@ pub const TMPFS_MIN_KIB: u64 = 8 * 1024;
 /// Entries of a watched tree that one step looks at; at one step a second a tree of a million is gone through in about an hour,
 /// for less than a millisecond of CPU a second where its inodes are in memory.
 pub const DIRECTORY_STEP: usize = 256;
+/// A walk through a directory begins at the earliest so long after the one before it began: a small one costs nothing then.
+pub const DIRECTORY_REST_MS: u64 = 60_000;
+/// How often a file system is looked at.
+pub const FILESYSTEM_LOOK_MS: u64 = 10_000;
+/// How often all that is known of what is watched is told to the watcher: one that was started again knows it by then.
+pub const WATCHED_TOLD_MS: u64 = 10_000;
+/// How often paths are looked up among the mounts.
+pub const MOUNTS_RESOLVED_MS: u64 = 60_000;
 /// Threads of the scout for what may hang: so many dead mounts at once leave nothing to look by, and each item says so.
 pub const PROBE_THREADS: usize = 4;
 /// Things that they look at: file systems, directory trees and mounts in memory, as many as a large host has. Each may be its

@@ -8,8 +8,10 @@ use hansho::frame::body::StopReason;
 use hansho::frame::evidence::Victim;
 use hansho::frame::{AgentId, BootId, RunId, Stream};
 use hansho::keeper::control::Order;
-use hansho::limit::{CHECKPOINT_BYTES, MEMORY_RING_BYTES, MESSAGE_BYTES};
+use hansho::limit::{CHECKPOINT_BYTES, FINDINGS, MEMORY_RING_BYTES, MESSAGE_BYTES};
+use hansho::machine::found::Found;
 use hansho::machine::{Input, Machine, Tick};
+use hansho::rule::Quantity;
 use hansho::sample::{Reader, Snapshot};
 use hansho::scout::image::{IMAGE_BYTES, Image};
 use hansho::scout::{
@@ -164,6 +166,19 @@ fn messages(machine: &mut Machine, recorder: &mut Recorder<&Mapping>, run: RunId
     let told = victim.encode(&mut message).ok();
     if let Some(Ok(ScoutNews::Victim(victim))) = told.map(ScoutNews::decode) {
         machine.step(at, Input::Victim(&victim), recorder);
+    }
+    let one = Found {
+        quantity: Quantity::FilesystemUsed,
+        subject: "/",
+        value: Some(at.as_millis()),
+        total: Some(u64::MAX),
+        at,
+        interval_ms: 1_000,
+    };
+    let found = ScoutNews::Found(std::iter::repeat_n(one, FINDINGS).collect());
+    let told = found.encode(&mut message).ok();
+    if let Some(Ok(ScoutNews::Found(all))) = told.map(ScoutNews::decode) {
+        machine.step(at, Input::Found(&all), recorder);
     }
     for input in [
         Input::Answered,

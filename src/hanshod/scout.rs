@@ -10,7 +10,7 @@ use hansho::keeper::launch::{Inherited, Launch};
 use hansho::keeper::supervise::ScoutWake;
 use hansho::limit::{EVIDENCE_FRESH_MS, MESSAGE_BYTES, PROCESSES_PER_STEP};
 use hansho::scout::image::Image;
-use hansho::scout::{KernelLog, Scanner, ScoutNews, Suspects, Users};
+use hansho::scout::{KernelLog, Scanner, ScoutNews, Suspects, Users, Watching};
 use hansho::sys::{self, Mapping};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::fs::File;
@@ -46,6 +46,9 @@ pub(crate) fn run(mut inherited: Inherited) -> Result<u8, String> {
             None
         }
     };
+    let plan = &launch.plan;
+    let watching = Watching::start(&plan.watch, &plan.sample.root, sys::uptime())
+        .map_err(failed("file systems and directories"))?;
     let scout = Scout {
         scanner,
         users: Users::of(&launch.plan.sample.root),
@@ -55,6 +58,7 @@ pub(crate) fn run(mut inherited: Inherited) -> Result<u8, String> {
         // At the start the table is filled as soon as may be: the first alert needs something to compare with.
         hurry_since: Some(sys::uptime()),
         kernel_log,
+        watching,
     };
     drop(launch);
     if let Err(error) = sys::lock_memory() {
@@ -72,6 +76,7 @@ struct Scout {
     /// When somebody asked for a walk that begins after it, and has not got it yet.
     hurry_since: Option<Uptime>,
     kernel_log: Option<KernelLog>,
+    watching: Option<Watching>,
 }
 
 impl Scout {
@@ -80,6 +85,7 @@ impl Scout {
         loop {
             self.step();
             self.read_kernel_log();
+            self.watch()?;
             let step_ms = if self.hurry_since.is_some() {
                 HURRIED_STEP_MS
             } else {
@@ -137,6 +143,26 @@ impl Scout {
             self.gauges
                 .set(Gauge::KernelLogRead, read.saturating_add(1));
         }
+    }
+
+    /// Tells the watcher what is known of what is watched. What does not arrive is told again in ten seconds.
+    fn watch(&mut self) -> Result<(), String> {
+        let Some(watching) = &mut self.watching else {
+            return Ok(());
+        };
+        let (link, mut buffer) = (&self.link, [0; MESSAGE_BYTES]);
+        let mut lost = 0_u32;
+        let stepped = watching.step(sys::uptime(), &mut |found| {
+            let told = ScoutNews::Found(found.iter().copied().collect())
+                .encode(&mut buffer)
+                .map_err(|_| std::io::ErrorKind::InvalidData.into())
+                .and_then(|message| control::tell(link, message));
+            lost = lost.saturating_add(u32::from(told.is_err()));
+        });
+        if lost > 0 {
+            log::debug!("the watcher did not take {lost} messages");
+        }
+        stepped.map_err(|_| "the threads that look at file systems are gone".to_owned())
     }
 
     /// Until there is a message, but no longer than this.

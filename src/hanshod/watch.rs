@@ -366,10 +366,14 @@ impl Watcher {
         {
             *left = left.saturating_sub(1);
             let message = self.message.get(..length).unwrap_or_default();
-            if let Ok(ScoutNews::Victim(victim)) = ScoutNews::decode(message) {
-                let input = Input::Victim(&victim);
-                self.machine.step(sys::uptime(), input, &mut self.recorder);
-            }
+            let Ok(news) = ScoutNews::decode(message) else {
+                continue;
+            };
+            let input = match &news {
+                ScoutNews::Victim(victim) => Input::Victim(victim),
+                ScoutNews::Found(all) => Input::Found(all),
+            };
+            self.machine.step(sys::uptime(), input, &mut self.recorder);
         }
     }
 

@@ -125,6 +125,9 @@ pub struct Walk {
     pieces: Box<[Piece]>,
     raw: Box<[MaybeUninit<u8>; PIECE_BYTES]>,
     links: Links,
+    rest_ms: u64,
+    /// When a walk began last.
+    began: Option<Uptime>,
 }
 
 /// The sums of a walk that goes on.
@@ -161,7 +164,16 @@ impl Walk {
             pieces: vec![Piece::EMPTY; DIRECTORY_DEPTH].into_boxed_slice(),
             raw: Box::new([const { MaybeUninit::uninit() }; PIECE_BYTES]),
             links: Links::new(),
+            rest_ms: 0,
+            began: None,
         })
+    }
+
+    /// The same, whose walks begin at the earliest so long after the one before began: a step in between does nothing.
+    #[must_use]
+    pub const fn with_rest(mut self, rest_ms: u64) -> Self {
+        self.rest_ms = rest_ms;
+        self
     }
 
     /// The path that is walked through.
@@ -198,6 +210,7 @@ impl Walk {
         let mut step = Step::default();
         let mut going = match self.going.take() {
             Some(going) => going,
+            None if self.rests(now()) => return step,
             None => match self.begin(now()) {
                 Ok(going) => going,
                 Err(why) => {
@@ -231,9 +244,16 @@ impl Walk {
         step
     }
 
+    /// Whether the last walk began so lately that it is too soon for the next.
+    fn rests(&self, now: Uptime) -> bool {
+        self.began
+            .is_some_and(|began| now.since(began) < self.rest_ms)
+    }
+
     fn begin(&mut self, now: Uptime) -> Result<Going, Missing> {
         self.folders.clear();
         self.links.clear();
+        self.began = Some(now);
         let folder = openat(CWD, self.root.as_c_str(), FOLDER, Mode::empty())?;
         let seen = Seen::of(&fstat(&folder)?);
         let mut going = Going {

@@ -30,6 +30,7 @@ pub mod service;
 pub mod suspects;
 pub mod table;
 pub mod users;
+pub mod watching;
 
 pub use kernel_log::KernelLog;
 pub use missing::Missing;
@@ -39,3 +40,4 @@ pub use scanner::{Coverage, Scanner};
 pub use suspects::{LISTED, Listed, Suspect, Suspects};
 pub use table::{Admission, Look, Particulars, Table};
 pub use users::{UserName, Users};
+pub use watching::Watching;

@@ -2,15 +2,23 @@
 
 use crate::frame::cursor::{Cut, Full, Reader, Writer};
 use crate::frame::evidence::Victim;
-use crate::limit::{MESSAGE_BYTES, SUBJECT_BYTES, VICTIM_GROUP_BYTES, VICTIM_NAME_BYTES};
+use crate::limit::{FINDINGS, MESSAGE_BYTES, SUBJECT_BYTES, VICTIM_GROUP_BYTES, VICTIM_NAME_BYTES};
+use crate::machine::found::{self, Found};
 
 const VICTIM: u8 = 1;
+const FOUND: u8 = 2;
 
 /// One message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time, on the stack: the watcher takes no heap"
+)]
 pub enum ScoutNews<'a> {
     /// The kernel killed a process for memory.
     Victim(Victim<'a>),
+    /// What was found of the things that are watched.
+    Found(heapless::Vec<Found<'a>, FINDINGS>),
 }
 
 impl<'a> ScoutNews<'a> {
@@ -24,6 +32,12 @@ impl<'a> ScoutNews<'a> {
                 Writer::new(buffer).u8(VICTIM)?;
                 let rest = buffer.get_mut(1..).ok_or(Full)?;
                 let length = postcard::to_slice(victim, rest).map_err(|_| Full)?.len();
+                buffer.get(..length.saturating_add(1)).ok_or(Full)
+            }
+            Self::Found(all) => {
+                Writer::new(buffer).u8(FOUND)?;
+                let rest = buffer.get_mut(1..).ok_or(Full)?;
+                let length = found::encode(all, rest)?.len();
                 buffer.get(..length.saturating_add(1)).ok_or(Full)
             }
         }
@@ -51,6 +65,7 @@ impl<'a> ScoutNews<'a> {
                     Err(Cut)
                 }
             }
+            FOUND => found::decode(reader.rest()).map(Self::Found),
             _ => Err(Cut),
         }
     }
@@ -59,6 +74,8 @@ impl<'a> ScoutNews<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Uptime;
+    use crate::rule::Quantity;
 
     fn victim<'a>(name: &'a [u8], group: &'a [u8]) -> ScoutNews<'a> {
         ScoutNews::Victim(Victim {
@@ -73,11 +90,29 @@ mod tests {
     }
 
     #[test]
+    fn as_many_values_as_one_message_takes_fit_it() {
+        let subject = "/".repeat(SUBJECT_BYTES);
+        let one = Found {
+            quantity: Quantity::FilesystemUsed,
+            subject: &subject,
+            value: Some(u64::MAX),
+            total: Some(u64::MAX),
+            at: Uptime::from_millis(u64::MAX),
+            interval_ms: u32::MAX,
+        };
+        let news = ScoutNews::Found([one; FINDINGS].into_iter().collect());
+        let mut buffer = [0; MESSAGE_BYTES];
+        let bytes = news.encode(&mut buffer).unwrap().to_vec();
+        assert_eq!(ScoutNews::decode(&bytes), Ok(news));
+        assert_eq!(ScoutNews::decode(&bytes[..bytes.len() - 1]), Err(Cut));
+    }
+
+    #[test]
     fn a_message_comes_back_and_what_is_too_long_cut_or_strange_is_none() {
         let mut buffer = [0; MESSAGE_BYTES];
         let longest = victim(&[7; VICTIM_NAME_BYTES], &[9; VICTIM_GROUP_BYTES]);
         let bytes = longest.encode(&mut buffer).unwrap().to_vec();
-        assert_eq!(ScoutNews::decode(&bytes), Ok(longest));
+        assert_eq!(ScoutNews::decode(&bytes), Ok(longest.clone()));
         for length in 0..bytes.len() {
             assert_eq!(ScoutNews::decode(&bytes[..length]), Err(Cut));
         }
