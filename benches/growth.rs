@@ -1,5 +1,6 @@
-//! The table of leaks and of what is no leak: `cargo bench --bench growth` prints it for the seeds 1000 to 1999
-//! (docs/TESTING.md says what was seen of them before). `-- FROM TO` takes other seeds; parameters were chosen on 0 to 999.
+//! The table of leaks and of what is no leak: `cargo bench --bench growth` prints it for the seeds 2000 to 2999, at which nobody had
+//! looked before the table of docs/TESTING.md was made from them. `-- FROM TO` takes other seeds; parameters were chosen on 0 to 999,
+//! and two of them loosened after a look at 1000 to 1999.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
@@ -170,7 +171,7 @@ fn main() {
         .collect();
     let seeds = match numbers.as_slice() {
         [from, to, ..] => *from..*to,
-        _ => 1000..2000,
+        _ => 2000..3000,
     };
     println!(
         "Seeds {} to {}.\n",

@@ -10,64 +10,46 @@
     reason = "a benchmark may stop at whatever surprises it"
 )]
 
+#[path = "../tests/scout_common/mod.rs"]
+mod scout_common;
+
 use hansho::clock::Uptime;
 use hansho::limit::{PROCESSES, PROCESSES_PER_STEP};
 use hansho::scout::{Process, Scanner, Suspects, Table};
+use scout_common::{Fake, Tree};
 use std::fs::{self, File};
 use std::hint::black_box;
 use std::io::Read;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 const STEPS: usize = 400;
 
-/// A root with processes that are all like one of four; gone with the value.
-struct Tree(PathBuf);
-
-impl Tree {
-    fn new(processes: u32) -> Self {
-        let shm = Path::new("/dev/shm");
-        let base = if shm.is_dir() {
-            shm.to_path_buf()
-        } else {
-            std::env::temp_dir()
+/// A root with processes that are all like one of four.
+fn made(processes: u32) -> Tree {
+    let shm = Path::new("/dev/shm");
+    let tree = if shm.is_dir() {
+        Tree::under(shm)
+    } else {
+        Tree::under(&std::env::temp_dir())
+    };
+    tree.meminfo(0);
+    for kind in 0..4 {
+        let template = format!("kind{kind}");
+        let like = Fake {
+            name: b"worker",
+            state: if kind == 3 { 'R' } else { 'S' },
+            cpu_ticks: 8,
+            start_ticks: 4711,
+            resident_pages: 200 + u64::from(kind),
+            shared_pages: 100,
+            cgroup: "0::/system.slice/worker.service\n",
+            ..Fake::default()
         };
-        let root = base.join(format!("scout-{}-{processes}", std::process::id()));
-        let folder = root.join("proc");
-        for kind in 0..4_u64 {
-            let place = folder.join(format!("kind{kind}"));
-            fs::create_dir_all(&place).unwrap();
-            let state = if kind == 3 { 'R' } else { 'S' };
-            let stat = format!(
-                "1 (worker) {state} 1 1 1 0 -1 4194560 9 0 0 0 5 3 0 0 20 0 1 0 4711 1000000 250 18446744073709551615\n"
-            );
-            fs::write(place.join("stat"), stat).unwrap();
-            fs::write(
-                place.join("statm"),
-                format!("9000 {} 100 1 0 1 0\n", 200 + kind),
-            )
-            .unwrap();
-            fs::write(
-                place.join("status"),
-                "Name:\tw\nUid:\t1\t1\t1\t1\nVmSwap:\t 0 kB\n",
-            )
-            .unwrap();
-            fs::write(place.join("cgroup"), "0::/system.slice/worker.service\n").unwrap();
-            fs::write(place.join("oom_score_adj"), "0\n").unwrap();
-        }
-        fs::write(folder.join("meminfo"), "SwapTotal: 0 kB\nSwapFree: 0 kB\n").unwrap();
-        for pid in 1..=processes {
-            symlink(format!("kind{}", pid % 4), folder.join(pid.to_string())).unwrap();
-        }
-        Self(root)
+        tree.folder(&template, 1, &like);
+        tree.like(&template, (1..=processes).filter(|pid| pid % 4 == kind));
     }
-}
-
-impl Drop for Tree {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).unwrap_or_default();
-    }
+    tree
 }
 
 fn sorted(mut times: Vec<Duration>) -> Vec<Duration> {
@@ -142,8 +124,12 @@ fn main() {
     let trees: Vec<(String, PathBuf, Option<Tree>)> = [500, 50_000]
         .into_iter()
         .map(|processes| {
-            let tree = Tree::new(processes);
-            (format!("{processes} made"), tree.0.clone(), Some(tree))
+            let tree = made(processes);
+            (
+                format!("{processes} made"),
+                tree.root().to_path_buf(),
+                Some(tree),
+            )
         })
         .chain([("this host's".into(), host, None)])
         .collect();

@@ -289,6 +289,18 @@ pub const EVIDENCE_ALERTS: usize = 16;
 pub const EVIDENCE_ABOUT_BYTES: usize = EVIDENCE_ALERTS * (SUBJECT_BYTES + 16);
 /// Parts of an Evidence: all lists at their longest, without a process in two of them, take four.
 pub const EVIDENCE_PARTS: u8 = 8;
+/// Records of the kernel's log that a step of the scout reads: a kill prints a line for each process, and the log holds more.
+pub const KERNEL_RECORDS_PER_STEP: usize = 256;
+/// The name of a process that was killed: the kernel keeps 15 bytes, and escapes what is not printable by four for each.
+pub const VICTIM_NAME_BYTES: usize = 64;
+/// The control group whose limit was reached: the end of its path, with the unit or the container.
+pub const VICTIM_GROUP_BYTES: usize = 128;
+/// A user's name: useradd(8) makes none that is longer.
+pub const USER_NAME_BYTES: usize = 32;
+/// Users whose names the scout remembers: more than there are processes that it shows, so that one step looks up few.
+pub const USERS: usize = 128;
+/// For so long; a user who is made, renamed or deleted is known by then.
+pub const USERS_KEPT_MS: u64 = 60 * 60 * 1000;
 /// Time between the two looks of `hansho top`: a tick of the kernel's clock must be a small part of it, and nobody waits
 /// longer than a minute.
 pub const TOP_FOR_MS: RangeInclusive<u64> = PROCESS_CPU_MIN_MS..=60_000;

@@ -17,6 +17,7 @@ pub use takeover::TakeOver;
 
 use crate::clock::{Uptime, WallTime};
 use crate::frame::body::{FLAG_FALLBACK, FLAG_TEST};
+use crate::frame::evidence::Victim;
 use crate::frame::packed::{NotTaken, Packer};
 use crate::frame::{Stream, body};
 use crate::limit::{FRAME_BYTES, RULES};
@@ -89,6 +90,8 @@ pub enum Input<'a> {
     Recorded(&'a Sample),
     /// What the table of processes says, when [`Machine::evidence_is_due`].
     Evidence(&'a Seen<'a>),
+    /// The kernel killed a process for memory.
+    Victim(&'a Victim<'a>),
     /// An authenticated answer came.
     Answered,
     /// The collector recorded frames as lost.
@@ -243,6 +246,7 @@ impl Machine {
             Input::Tick(tick) => return self.tick(tick, out),
             Input::Recorded(sample) => return self.recorded(sample, out),
             Input::Evidence(seen) => return self.evidence(now, seen, out),
+            Input::Victim(victim) => self.writer(now, out).victim(victim),
             Input::Answered => self.own.answered(now),
             Input::Lost { stream, count } => {
                 self.own.lost(stream, count);

@@ -75,11 +75,14 @@ impl Mapping {
         Self::of(&file, true)
     }
 
-    /// Touches every page of a writable mapping for writing, without changing a byte: what others write meanwhile stays.
+    /// Touches every page, of a writable mapping for writing, without changing a byte: what others write meanwhile stays.
     pub fn touch(&self) {
         for offset in (0..self.length).step_by(rustix::param::page_size()) {
-            if let Some(word) = self.word(offset).filter(|_| self.writable) {
-                let value = word.load(Ordering::Relaxed);
+            if let Some(word) = self.word(offset) {
+                let value = std::hint::black_box(word.load(Ordering::Relaxed));
+                if !self.writable {
+                    continue;
+                }
                 // Changed in between: then whoever did so touched it.
                 let _seen =
                     word.compare_exchange(value, value, Ordering::Relaxed, Ordering::Relaxed);

@@ -204,6 +204,43 @@ fn the_last_frames_and_hostile_subjects() {
     );
 }
 
+/// The cursor of the alert stream stands behind the first frame of the second run; nothing else was acknowledged.
+#[test]
+fn what_left_the_host_is_what_was_acknowledged() {
+    let folder = Folder::new();
+    let memory = folder.path().join("memory");
+    folder.file("memory/memory.ring", ring());
+    let text = format!(
+        "config_version = 1\n[spool]\nmemory_directory = \"{}\"\n",
+        memory.display()
+    );
+    let config = folder.file("agent.toml", text);
+    let config = config.to_str().unwrap();
+    let sent = |more: &[&str]| {
+        let ended = hansho(
+            [
+                &["decode", "--last-sent", "--json", "--config", config],
+                more,
+            ]
+            .concat(),
+        );
+        assert_eq!(ended.code, 0, "{}", ended.err);
+        of(&json_lines(&ended.out), "frame")
+            .iter()
+            .map(|frame| (frame["run"].clone(), frame["sequence"].as_u64().unwrap()))
+            .collect::<Vec<_>>()
+    };
+    let (first, second) = ("0000000000000011".into(), "0000000000000022".into());
+    assert_eq!(sent(&[]), [(first, 0), (Value::clone(&second), 0)]);
+    assert_eq!(sent(&["--last", "1"]), [(second, 0)]);
+    for wrong in [
+        &["decode", "--last-sent", "ring"][..],
+        &["decode", "--config", config, "ring"],
+    ] {
+        assert_eq!(hansho(wrong).code, 64);
+    }
+}
+
 #[test]
 fn damage_is_counted_and_passed_over() {
     let folder = Folder::new();

@@ -11,6 +11,10 @@ use hansho::frame::body::{
     Loss, LossReason, OpenRecord, RuleRecord, State,
 };
 use hansho::frame::cursor::Writer;
+use hansho::frame::evidence::{
+    AboutRecord, Evidence, FLAG_FRESH, LIST_GROWTH_SHORT, LIST_MEMORY, LIST_SWAP, Moment, Short,
+    SuspectRecord, Victim,
+};
 use hansho::frame::packed::{Packer, Unpacker};
 use hansho::frame::seal::{AgentKey, derive};
 use hansho::frame::{AgentId, BootId, Kind, RunId, Stream};
@@ -323,6 +327,106 @@ fn frames() {
 }
 
 #[test]
+fn evidence() {
+    let about = list(&[
+        AboutRecord {
+            code: 1002,
+            subject: "",
+            episode: 4,
+            moment: Moment::Firing.as_u8(),
+        },
+        AboutRecord {
+            code: 4001,
+            subject: "/var",
+            episode: 1,
+            moment: Moment::Pending.as_u8(),
+        },
+    ]);
+    let leak = SuspectRecord {
+        lists: LIST_MEMORY | LIST_GROWTH_SHORT,
+        pid: 4711,
+        start_ticks: 81_234,
+        parent: 1,
+        threads: 33,
+        name: b"java",
+        uid: Some(998),
+        user: Some(b"app"),
+        unit: Some(b"app.service"),
+        container: None,
+        oom_score_adj: Some(-17),
+        memory_kib: Some(9_437_184),
+        swap_kib: Some(0),
+        cpu_permille: Some(1_250),
+        growth_short_kib: Some(524_288),
+        growth_short_over_ms: 612_000,
+        growth_long_kib: Some(-4_096),
+        growth_long_over_ms: 90_000_000,
+        read_ms: 123_455_000,
+    };
+    let hidden = SuspectRecord {
+        lists: LIST_SWAP,
+        pid: 9,
+        name: b"\x1b[2J\xff",
+        container: Some(b"0123456789ab"),
+        ..SuspectRecord::default()
+    };
+    let suspects = list(&[leak, hidden]);
+    let evidence = Evidence {
+        number: 7,
+        part: 0,
+        parts: 1,
+        flags: FLAG_FRESH,
+        walk_began_ms: Some(123_450_000),
+        walk_ended_ms: Some(123_454_000),
+        seen: 415,
+        read: 412,
+        refused: 2,
+        gone: 1,
+        failed: 0,
+        threads: 1_900,
+        about: &about,
+        suspects: &suspects,
+    };
+    check_frame(
+        "evidence",
+        &encode(Kind::Evidence, &evidence),
+        &Body::Evidence(evidence.clone()),
+    );
+    let victim = Victim {
+        sequence: 1_423,
+        at_ms: 123_454_321,
+        pid: 4711,
+        name: b"java",
+        uid: Some(998),
+        oom_score_adj: Some(-17),
+        anonymous_kib: 9_437_184,
+        file_kib: 12,
+        shared_kib: None,
+        short: Short::Group.as_u8(),
+        group: b"/system.slice/app.service",
+        unit: Some(b"app.service"),
+        container: None,
+    };
+    check_frame(
+        "victim",
+        &encode(Kind::Victim, &victim),
+        &Body::Victim(victim),
+    );
+    check("suspect-records", &suspects, |bytes| {
+        format!(
+            "{:#?}\n",
+            body::elements::<SuspectRecord<'_>>(bytes).collect::<Vec<_>>()
+        )
+    });
+    check("about-records", &about, |bytes| {
+        format!(
+            "{:#?}\n",
+            body::elements::<AboutRecord<'_>>(bytes).collect::<Vec<_>>()
+        )
+    });
+}
+
+#[test]
 fn elements_of_lists() {
     let text = list(&rules());
     let back: Vec<RuleRecord<'_>> = body::elements(&text).map(Result::unwrap).collect();
@@ -501,6 +605,10 @@ fn every_golden_file_is_held_by_a_test() {
         "goodbye",
         "leave",
         "boot",
+        "evidence",
+        "victim",
+        "suspect-records",
+        "about-records",
         "loss",
         "rule-records",
         "open-records",

@@ -9,6 +9,7 @@ use hansho::frame::body::{
     self, Body, Config, FrameFault, Loss, OpenRecord, Readings, RuleRecord, State,
 };
 use hansho::frame::cursor::Writer;
+use hansho::frame::evidence::{AboutRecord, Moment, Short, SuspectRecord};
 use hansho::frame::packed::{NotTaken, Packer, Unpacker};
 use hansho::frame::{Cut, Full, Kind, Stream};
 use hansho::limit::{ELEMENT_BYTES, FRAME_BYTES, READINGS_PER_FRAME};
@@ -33,6 +34,7 @@ fn encode_again(uptime: Uptime, body: &Body<'_>) -> Option<Vec<u8>> {
         Body::Boot(body) => encode(Kind::Boot, uptime, body),
         Body::Readings(body) => encode(Kind::Readings, uptime, body),
         Body::Evidence(body) => encode(Kind::Evidence, uptime, body),
+        Body::Victim(body) => encode(Kind::Victim, uptime, body),
         Body::History(body) => encode(Kind::History, uptime, body),
         Body::Loss(body) => encode(Kind::Loss, uptime, body),
         Body::Unknown(_) => return None,
@@ -83,6 +85,10 @@ proptest! {
                 }
                 Body::Config(body) => {
                     prop_assert!(body::elements::<RuleRecord<'_>>(body.rules).count() <= body.rules.len());
+                }
+                Body::Evidence(body) => {
+                    prop_assert!(body::elements::<AboutRecord<'_>>(body.about).count() <= body.about.len());
+                    prop_assert!(body::elements::<SuspectRecord<'_>>(body.suspects).count() <= body.suspects.len());
                 }
                 Body::State(body) => {
                     prop_assert!(body::elements::<OpenRecord<'_>>(body.open).count() <= body.open.len());
@@ -203,7 +209,10 @@ fn kinds_streams_and_enums_go_there_and_back() {
     let kinds: HashSet<u8> = (0..=u8::MAX)
         .filter(|number| Kind::from_number(*number).is_some())
         .collect();
-    assert_eq!(kinds, HashSet::from([1, 2, 3, 4, 5, 6, 7, 16, 32, 48, 64]));
+    assert_eq!(
+        kinds,
+        HashSet::from([1, 2, 3, 4, 5, 6, 7, 16, 32, 33, 48, 64])
+    );
     for number in 0..=u8::MAX {
         if let Some(kind) = Kind::from_number(number) {
             assert_eq!(kind.number(), number);
@@ -214,6 +223,10 @@ fn kinds_streams_and_enums_go_there_and_back() {
         if let Some(transition) = body::transition_from_u8(number) {
             assert_eq!(body::transition_to_u8(transition), number);
         }
+        let moment = Moment::from_u8(number);
+        assert!(moment.as_u8() == number || moment == Moment::Unknown);
+        let short = Short::from_u8(number);
+        assert!(short.as_u8() == number || short == Short::Unknown);
         let reason = body::LossReason::from_u8(number);
         assert!(reason.as_u8() == number || reason == body::LossReason::Unknown);
     }

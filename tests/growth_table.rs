@@ -1,12 +1,13 @@
 //! Leaks are told in time, and what is no leak is not: a sample of the table that `cargo bench --bench growth` prints whole
-//! (docs/TESTING.md), on hosts made of other seeds than the parameters were chosen on.
+//! (docs/TESTING.md), on the first hosts of that table: of other seeds than the parameters were chosen on (0 to 999) and two of them
+//! loosened (1000 to 1999).
 
 mod growth_common;
 
 use growth_common::{DAYS, Found, HARMLESS, HOUR_S, Kind, MOST, PLACES, Place, harmless, leak};
 use std::ops::Range;
 
-const SEEDS: Range<u64> = 1000..1003;
+const SEEDS: Range<u64> = 2000..2003;
 /// The goal: a leak of 5 % of the limit a day or more.
 const WITHIN_S: u64 = 12 * HOUR_S;
 
@@ -37,8 +38,8 @@ fn what_is_over_within_the_hour_is_told_before_it_is_over() {
     }
 }
 
-/// A swing of hours can be a leak in its first turn, of which nothing is known before: only 1004 may say so, and only in the
-/// first two days.
+/// A swing of hours can be a leak in its first turn, of which nothing is known before: only 1004 may say so, and of these hosts only
+/// in their first two days. The whole table has a few whose first working day comes later, for they boot before free ones.
 #[test]
 fn what_is_no_leak_is_told_nothing_in_thirty_days() {
     for (kind, place) in HARMLESS.into_iter().zip(PLACES.into_iter().cycle()) {

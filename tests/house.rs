@@ -101,6 +101,10 @@ const OUTSIDE: &[Outside] = &[
                 "descriptors that the keeper opened: rings and gauges",
             ),
             (
+                "src/hanshod/scout.rs",
+                "descriptors that the keeper opened: gauges and suspects",
+            ),
+            (
                 "src/hanshod/start.rs",
                 "descriptors that the keeper opened: rings and gauges",
             ),

@@ -286,7 +286,7 @@ fn workers_hold_what_they_need_and_nobody_listens_on_a_network() {
     // Less the files of the scripted host, which stands in the folder's root/.
     let mut watcher_holds = held(watcher);
     watcher_holds.retain(|kind| !kind.starts_with("/root/"));
-    // Standard streams, locks, disk ring, the pipe of lines, the pairs to keeper and forwarder, the way to syslog.
+    // Standard streams, locks, disk ring, the pipe of lines, the pairs to keeper, forwarder and scout, the way to syslog.
     assert_eq!(
         watcher_holds,
         [
@@ -297,6 +297,7 @@ fn workers_hold_what_they_need_and_nobody_listens_on_a_network() {
             "/memory/agent.lock",
             "/said",
             "pipe",
+            "socket",
             "socket",
             "socket",
             "socket"

@@ -1,136 +1,19 @@
 //! SIGHUP, agent.d and the configuration that was accepted last, with real processes.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test that fails may panic"
-)]
+#![expect(clippy::indexing_slicing, reason = "a test that fails may panic")]
 
 mod process_support;
+#[path = "process_support/reload.rs"]
+mod reload;
 
 use hansho::frame::Stream;
-use hansho::frame::body::{self, Body, elements, reason_to_u8, transition_to_u8};
-use hansho::frame::body::{RuleRecord, StopReason};
-use hansho::keeper::kept::{KEPT_FILE, Kept};
-use hansho::rule::{Reason, TransitionKind};
-use process_support::{Agent, Place, lives, mode, send, until};
-use serde_json::Value;
+use hansho::frame::body::{self, Body, RuleRecord, StopReason, elements, reason_to_u8};
+use hansho::keeper::kept::KEPT_FILE;
+use hansho::rule::Reason;
+use process_support::{Place, lives, mode, until};
+use reload::{CONFIG, Reloads as _, firing, refused, reload, resolved, runs};
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::PathBuf;
 use std::process::Command;
-
-const CONFIG: &str = r#"
-[agent]
-[sample]
-interval = "50ms"
-report_interval = "1s"
-[spool]
-[forward]
-urls = ["http://127.0.0.1:9"]
-[[rule]]
-code = 1001
-raise = "40%"
-clear = "35%"
-window = "last"
-raise_after = "0s"
-clear_after = "0s"
-gate = "none"
-"#;
-
-/// What the tests of this file ask of a place.
-trait Reloads {
-    fn beside(&self, name: &str) -> PathBuf;
-    fn add(&self, name: &str, text: &str);
-    fn edit(&self, from: &str, to: &str);
-    fn status(&self) -> Value;
-    fn told(&self, code: u16) -> Vec<(u64, u8)>;
-    fn kept(&self) -> Option<Kept>;
-    fn config_hashes(&self) -> Vec<u64>;
-}
-
-impl Reloads for Place {
-    fn beside(&self, name: &str) -> PathBuf {
-        self.folder.join("agent.d").join(name)
-    }
-
-    /// A file in agent.d, whole or not there.
-    fn add(&self, name: &str, text: &str) {
-        fs::create_dir_all(self.folder.join("agent.d")).unwrap();
-        let new = self.beside("new");
-        fs::write(&new, text).unwrap();
-        fs::rename(new, self.beside(name)).unwrap();
-    }
-
-    fn edit(&self, from: &str, to: &str) {
-        let text = fs::read_to_string(self.config()).unwrap();
-        assert!(text.contains(from), "{from}");
-        fs::write(self.config(), text.replace(from, to)).unwrap();
-    }
-
-    fn status(&self) -> Value {
-        let output = self.command(&["status", "--json"]);
-        serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
-    }
-
-    /// Run and transition of each alert of a code.
-    fn told(&self, code: u16) -> Vec<(u64, u8)> {
-        let alerts = self.alerts().into_iter();
-        alerts
-            .filter(|(_, of, ..)| *of == code)
-            .map(|(run, _, transition, _)| (run, transition))
-            .collect()
-    }
-
-    fn kept(&self) -> Option<Kept> {
-        let bytes = fs::read(self.folder.join("disk").join(KEPT_FILE)).ok()?;
-        Some(Kept::from_bytes(&bytes).unwrap())
-    }
-
-    /// That of the Config frames of each run.
-    fn config_hashes(&self) -> Vec<u64> {
-        let mut hashes: Vec<(u64, u64)> = Vec::new();
-        for (run, _, frame) in self.frames(Stream::Alerts) {
-            if let Ok((_, Body::Config(config))) = body::decode(&frame) {
-                hashes.push((run, config.config_hash));
-            }
-        }
-        hashes.dedup();
-        hashes.into_iter().map(|(_, hash)| hash).collect()
-    }
-}
-
-fn firing() -> u8 {
-    transition_to_u8(TransitionKind::Firing)
-}
-
-fn resolved() -> u8 {
-    transition_to_u8(TransitionKind::Resolved)
-}
-
-fn taken(place: &Place) -> Option<u64> {
-    place.status()["in_force"]["taken"].as_u64()
-}
-
-fn refused(place: &Place) -> Option<String> {
-    let status = place.status();
-    status["in_force"]["refused"].as_str().map(str::to_owned)
-}
-
-/// Has the agent read its configuration, and waits until it took one more.
-fn reload(place: &Place, agent: &Agent<'_>) {
-    let before = until("it answers", || taken(place));
-    agent.signal("HUP");
-    until("it takes the configuration", || {
-        taken(place).filter(|now| *now > before)
-    });
-}
-
-/// Waits until this many runs have said Hello.
-fn runs(place: &Place, count: usize) {
-    until("another run", || {
-        (place.hellos_and_goodbyes().0.len() >= count).then_some(())
-    });
-}
 
 #[test]
 fn a_new_level_is_in_force_and_the_rule_state_goes_on() {
@@ -498,55 +381,6 @@ fn however_often_and_whenever_it_is_asked_one_whole_configuration_is_in_force() 
     assert!(!place.said().contains("ended ("), "{}", place.said());
     agent.signal("TERM");
     assert_eq!(agent.ended().code(), Some(0));
-}
-
-#[test]
-fn a_keeper_or_a_reader_that_is_killed_leaves_a_whole_configuration() {
-    let place = Place::new("killed", CONFIG);
-    let level = |number: u64| {
-        format!(
-            "[[rule]]\ncode = 1002\nraise_after = \"{}s\"\n",
-            70 + number
-        )
-    };
-    for number in 0..6_u64 {
-        let agent = place.start(&[]);
-        let before = place.readings();
-        until("it runs", || (place.readings() > before).then_some(()));
-        place.add("10.toml", &level(number));
-        agent.signal("HUP");
-        // At whatever moment of the reload that comes to.
-        if let Some(reader) = until("a reader, or it is over", || {
-            let reader = agent
-                .worker_now("reload")
-                .or_else(|| agent.worker_now("keep"));
-            let over = (taken(&place) > Some(0)).then_some(None);
-            reader.map(Some).or(over)
-        }) && number % 2 == 0
-        {
-            // Gone already, as likely as not.
-            drop(
-                Command::new("kill")
-                    .args(["-KILL", &reader.to_string()])
-                    .status(),
-            );
-            reload(&place, &agent);
-            assert!(place.command(&["check"]).status.success());
-        }
-        send(agent.pid(), "KILL");
-        agent.ended();
-        if let Some(kept) = place.kept() {
-            let plan = hansho::config::parse_files(&kept.files).unwrap();
-            assert!(plan.file.ends_with("agent.toml"));
-        }
-    }
-    let agent = place.start(&[]);
-    until("it runs by the last", || {
-        let output = place.command(&["check"]);
-        let said = String::from_utf8(output.stderr).unwrap();
-        (taken(&place).is_some() && !said.contains("has not taken")).then_some(())
-    });
-    drop(agent);
 }
 
 #[test]

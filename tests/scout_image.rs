@@ -1,13 +1,14 @@
-//! The table as bytes: what was written is read, whatever else stands there is no process, and nobody reads half a change.
+//! The suspects as bytes: what was written is read, whatever else stands there is no process, and nobody reads half a change.
 #![expect(
     clippy::unwrap_used,
     reason = "a test may stop at whatever surprises it"
 )]
 
 use hansho::clock::Uptime;
-use hansho::limit::PROCESSES;
 use hansho::scout::image::{IMAGE_BYTES, Image, PROCESS_BYTES, decode, encode};
-use hansho::scout::{Coverage, Growth, Identity, Look, Particulars, Process, Table, Text};
+use hansho::scout::{
+    Coverage, Growth, Identity, LISTED, Listed, Look, Particulars, Process, Suspects, Table, Text,
+};
 use hansho::spool::Memory;
 use hansho::sys::Mapping;
 use proptest::collection::vec;
@@ -67,16 +68,21 @@ fn any_process() -> impl Strategy<Value = Process> {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read(process in any_process()) {
-        prop_assert_eq!(decode(&encode(Some(&process))), Some(process));
+    fn what_is_written_is_read(process in any_process(), lists: u8, user in option::of(any_text())) {
+        let listed = Listed {
+            lists,
+            process,
+            user,
+        };
+        prop_assert_eq!(decode(&encode(Some(&listed))), Some(listed));
     }
 
     #[test]
     fn any_bytes_are_a_process_or_none(bytes in vec(any::<u8>(), PROCESS_BYTES), first in 0_u8..3) {
         let mut bytes: [u8; PROCESS_BYTES] = bytes.try_into().unwrap();
         bytes[0] = first;
-        if let Some(process) = decode(&bytes) {
-            prop_assert_eq!(decode(&encode(Some(&process))), Some(process));
+        if let Some(listed) = decode(&bytes) {
+            prop_assert_eq!(decode(&encode(Some(&listed))), Some(listed));
         }
     }
 
@@ -89,7 +95,7 @@ proptest! {
             memory.write(0, b"HNSCOUT1");
         }
         let image = Image::of(&memory).unwrap();
-        prop_assert!(image.processes().count() <= PROCESSES);
+        prop_assert!(image.suspects().count() <= LISTED);
         let _seen = image.coverage();
     }
 }
@@ -145,26 +151,32 @@ fn coverage(number: u32) -> Coverage {
 }
 
 #[test]
-fn a_table_comes_over_and_changes_follow() {
+fn suspects_come_over_and_changes_follow() {
     let memory = Mapping::anonymous(u64::try_from(IMAGE_BYTES).unwrap()).unwrap();
     let (writer, reader) = (Image::create(&memory).unwrap(), Image::of(&memory).unwrap());
     let mut table = Table::boxed();
-    assert_eq!(reader.processes().count(), 0);
+    assert_eq!(reader.suspects().count(), 0);
     assert_eq!(reader.coverage(), None);
     for pid in 1..=300 {
-        table.offer(&look(pid, u64::from(pid)));
+        let mut one = look(pid, u64::from(pid));
+        // The largest are not those that are swapped most.
+        one.swap_kib = Some(u64::from((pid + 150) % 300));
+        table.offer(&one);
     }
-    assert!(writer.publish(&table, Some(&coverage(300))));
-    let found: BTreeSet<u32> = reader.processes().map(|process| process.id.pid).collect();
-    assert_eq!(found, (1..=300).collect());
+    let pids = || -> BTreeSet<u32> {
+        reader
+            .suspects()
+            .map(|listed| listed.process.id.pid)
+            .collect()
+    };
+    assert!(writer.publish(&tops(&table), Some(&coverage(300))));
+    assert_eq!(pids(), (293..=300).chain(142..=149).collect());
     assert_eq!(reader.coverage(), Some(coverage(300)));
-    table.leave(table.seat_of(7).unwrap());
-    assert!(writer.publish(&table, Some(&coverage(299))));
-    let mut wanted: Vec<Process> = table.processes().copied().collect();
-    wanted.sort_by_key(|process| process.id);
-    let mut found: Vec<Process> = reader.processes().collect();
-    found.sort_by_key(|process| process.id);
-    assert_eq!(found, wanted);
+    table.leave(table.seat_of(300).unwrap());
+    assert!(writer.publish(&tops(&table), Some(&coverage(299))));
+    assert_eq!(pids(), (292..=299).chain(142..=149).collect());
+    let found: Vec<Listed> = reader.suspects().collect();
+    assert_eq!(found, tops(&table));
     assert_eq!(reader.coverage(), Some(coverage(299)));
 }
 
@@ -176,18 +188,22 @@ fn a_writer_that_died_spoils_one_seat_until_the_next_writes_it() {
     for pid in 1..=3 {
         table.offer(&look(pid, 1));
     }
-    image.publish(&table, None);
+    image.publish(&tops(&table), None);
     let sequence = memory.load(64).unwrap();
     memory.store(64, sequence | 1);
-    assert_eq!(image.processes().count(), 2);
-    // Nothing of the table has changed, and yet the seat is written.
+    assert_eq!(image.suspects().count(), 2);
+    // Nothing of them has changed, and yet the seat is written.
     let next = Image::create(&memory).unwrap();
-    assert!(next.publish(&table, None));
-    assert_eq!(next.processes().count(), 3);
+    assert!(next.publish(&tops(&table), None));
+    assert_eq!(next.suspects().count(), 3);
 }
 
-/// A table of one process, all of whose values are `number`.
-fn one(number: u64) -> Box<Table> {
+fn tops(table: &Table) -> Vec<Listed> {
+    Suspects::of(table.processes()).listed().to_vec()
+}
+
+/// One process, all of whose values are `number`.
+fn one(number: u64) -> Vec<Listed> {
     let mut table = Table::boxed();
     table.offer(&look(1, number));
     let particulars = Particulars {
@@ -195,7 +211,7 @@ fn one(number: u64) -> Box<Table> {
         ..Particulars::default()
     };
     table.describe(0, &particulars);
-    table
+    tops(&table)
 }
 
 /// Memory in which something happens while a copy is half done.
@@ -257,7 +273,7 @@ fn a_reader_that_is_held_up_reads_again() {
         };
         let reader = Image::of(held).unwrap();
         // Eight times it tries, and then goes on without.
-        let found: Vec<Process> = reader.processes().collect();
+        let found: Vec<Process> = reader.suspects().map(|listed| listed.process).collect();
         assert_eq!(found.len(), usize::from(changes < 8), "{changes}");
         assert!(found.iter().all(is_of_one_look), "{found:?}");
         left.set(changes);
@@ -273,7 +289,11 @@ fn nobody_reads_what_is_half_written() {
     let reader = Image::of(&memory).unwrap();
     let looked = Cell::new(0);
     let look_now = || {
-        assert!(reader.processes().all(|process| is_of_one_look(&process)));
+        assert!(
+            reader
+                .suspects()
+                .all(|listed| is_of_one_look(&listed.process))
+        );
         if let Some(found) = reader.coverage() {
             assert_eq!(found, coverage(found.seen));
         }
@@ -288,7 +308,8 @@ fn nobody_reads_what_is_half_written() {
     for number in [1000, 2000, 3000] {
         let counted = coverage(u32::try_from(number).unwrap());
         assert!(writer.publish(&one(number), Some(&counted)));
-        assert_eq!(reader.processes().next().unwrap().id.start_ticks, number);
+        let first = reader.suspects().next().unwrap();
+        assert_eq!(first.process.id.start_ticks, number);
     }
     assert_eq!(looked.get(), 6);
 }

@@ -8,7 +8,10 @@
     reason = "a test that fails may panic"
 )]
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+#[path = "process_support/authority.rs"]
+mod authority;
+
+use authority::issue;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::{TcpListener, TcpStream};
@@ -53,20 +56,6 @@ fn programs() -> PathBuf {
 fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
-}
-
-/// An authority's certificate, and one by it for localhost with its key, all PEM.
-fn certificates() -> (String, String, String) {
-    let mut ours = CertificateParams::new(Vec::<String>::new()).unwrap();
-    ours.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    // OpenSSL takes a certificate whose issuer has its own name for a self-signed one.
-    ours.distinguished_name
-        .push(DnType::CommonName, "hansho authority");
-    let issuer = CertifiedIssuer::self_signed(ours, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let leaf = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-    let signed = leaf.signed_by(&key, &issuer).unwrap();
-    (issuer.pem(), signed.pem(), key.serialize_pem())
 }
 
 fn blocks(from: &str) -> Vec<&'static str> {
@@ -166,15 +155,15 @@ fn an_agent_reaches_the_collector_through_either_gateway() {
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir(&folder).unwrap();
     let write = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();
-    let (collector_ca, collector_pem, collector_key) = certificates();
-    let (gateway_ca, gateway_pem, gateway_key) = certificates();
+    let ours = issue(&["localhost"]);
+    let theirs = issue(&["localhost"]);
     for (name, text) in [
-        ("collector-ca.pem", &collector_ca),
-        ("collector.pem", &collector_pem),
-        ("collector.key", &collector_key),
-        ("gateway-ca.pem", &gateway_ca),
-        ("gateway.pem", &gateway_pem),
-        ("gateway.key", &gateway_key),
+        ("collector-ca.pem", &ours.authority),
+        ("collector.pem", &ours.certificate),
+        ("collector.key", &ours.key),
+        ("gateway-ca.pem", &theirs.authority),
+        ("gateway.pem", &theirs.certificate),
+        ("gateway.key", &theirs.key),
     ] {
         write(name, text);
     }

@@ -13,10 +13,9 @@ use hansho::frame::kind::{AgentId, Stream};
 use hansho_collector::store::sqlite::backup::{self, MANIFEST, MASTERS};
 use hansho_collector::store::{AlertFilter, SqliteStore, Store, StoreError};
 use std::fs;
-use std::io::{BufRead as _, BufReader, Lines};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Child, ChildStderr, Command, Stdio};
+use support::serve::{Serving, log, until};
 use support::{Folder, alert, at, batch, event, hello, new_agent, part, readings, send};
 
 const AGENT: AgentId = AgentId(1);
@@ -140,50 +139,6 @@ fn nothing_is_overwritten_and_nothing_that_differs_is_restored() {
     backup::restore(&copy, &back, Path::new("none")).unwrap();
 }
 
-struct Serving {
-    child: Child,
-    stderr: Lines<BufReader<ChildStderr>>,
-}
-
-impl Serving {
-    fn start(folder: &Path, arguments: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_hansho-collector"))
-            .arg("serve")
-            .args(arguments)
-            .current_dir(folder)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let stderr = BufReader::new(child.stderr.take().unwrap()).lines();
-        Self { child, stderr }
-    }
-
-    /// Waits for its first line on stdout.
-    fn listening(&mut self) -> String {
-        let mut line = String::new();
-        BufReader::new(self.child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        line
-    }
-
-    /// Waits for a line on stderr.
-    fn said(&mut self, what: &str) -> bool {
-        self.stderr
-            .by_ref()
-            .map_while(Result::ok)
-            .any(|line| line.contains(what))
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 #[test]
 fn a_standby_takes_the_place_of_a_killed_collector() {
     let folder = Folder::new("standby");
@@ -192,15 +147,15 @@ fn a_standby_takes_the_place_of_a_killed_collector() {
         "config_version = 1\n[ingest]\nlisten = \"127.0.0.1:0\"\n[pages]\nlisten = \"127.0.0.1:0\"\n[store]\ndirectory = \"data\"\n",
     )
     .unwrap();
-    let mut first = Serving::start(folder.path(), &[]);
-    assert!(first.listening().starts_with("listening "));
-    let mut standby = Serving::start(folder.path(), &["--standby"]);
-    assert!(standby.said("waiting to take its place"));
+    let here = folder.path();
+    let begin = |words: &[&str]| Serving::begin(here, "collector.toml", words);
+    let said = |words: &str| until(words, || log(here).contains(words).then_some(()));
+    let first = begin(&["serve"]).listening(here);
+    let standby = begin(&["serve", "--standby"]);
+    said("waiting to take its place");
     // Without --standby a second one is refused.
-    let mut second = Serving::start(folder.path(), &[]);
-    assert_eq!(second.child.wait().unwrap().code(), Some(1));
-    first.child.kill().unwrap();
-    first.child.wait().unwrap();
-    assert!(standby.listening().starts_with("listening "));
-    assert!(standby.said("takes its place"));
+    assert_eq!(begin(&["serve"]).child.wait().unwrap().code(), Some(1));
+    first.kill();
+    let _serving = standby.listening(here);
+    said("takes its place");
 }

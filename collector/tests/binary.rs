@@ -16,11 +16,12 @@ use hansho::frame::batch::{BatchHeader, BatchWriter, SectionHeader};
 use hansho::frame::kind::{AgentId, BootId, RunId, Stream};
 use hansho::frame::seal::AgentKey;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output};
+use support::serve::Serving;
 use support::{Folder, alert, event, hello, readings};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_hansho-collector");
@@ -209,55 +210,6 @@ fn secrets_are_for_their_owner_only() {
     );
 }
 
-/// A running collector; killed where a test ends early.
-struct Serving {
-    child: Child,
-    ingest: String,
-    pages: String,
-}
-
-impl Serving {
-    fn start(folder: &Path) -> Self {
-        let mut child = Command::new(BINARY)
-            .arg("serve")
-            .current_dir(folder)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let rest = line.strip_prefix("listening ingest=").unwrap();
-        let (ingest, pages) = rest.trim_end().split_once(" pages=").unwrap();
-        Self {
-            child,
-            ingest: ingest.to_owned(),
-            pages: pages.to_owned(),
-        }
-    }
-
-    fn signal(&mut self, signal: &str) -> Option<i32> {
-        let id = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args([signal, &id])
-                .status()
-                .unwrap()
-                .success()
-        );
-        self.child.wait().unwrap().code()
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 struct KeyFile {
     agent: AgentId,
     epoch: u8,
@@ -342,7 +294,7 @@ fn json(folder: &Path, arguments: &[&str]) -> Vec<serde_json::Value> {
 fn serve_stores_answers_shows_survives_a_kill_and_stops_in_order() {
     let folder = folder();
     let here = folder.path();
-    let mut serving = Serving::start(here);
+    let serving = Serving::start(here, "collector.toml");
     // Added while it runs.
     let add = [
         "agent",
@@ -426,8 +378,8 @@ fn serve_stores_answers_shows_survives_a_kill_and_stops_in_order() {
     assert!(page.contains("HNS1002-E"));
 
     // What was acknowledged outlives a kill.
-    assert_eq!(serving.signal("-KILL"), None);
-    let mut serving = Serving::start(here);
+    assert_eq!(serving.end("-KILL"), None);
+    let serving = Serving::start(here, "collector.toml");
     let answer = post(&serving.ingest, &file, 2000, &sections);
     assert_eq!(
         answer
@@ -442,9 +394,9 @@ fn serve_stores_answers_shows_survives_a_kill_and_stops_in_order() {
         (&stats["frames_stored"], &stats["duplicates"]),
         (&3.into(), &3.into())
     );
-    assert_eq!(serving.signal("-TERM"), Some(0));
-    let mut serving = Serving::start(here);
-    assert_eq!(serving.signal("-INT"), Some(0));
+    assert_eq!(serving.stop(), Some(0));
+    let serving = Serving::start(here, "collector.toml");
+    assert_eq!(serving.end("-INT"), Some(0));
 }
 
 #[test]
@@ -573,7 +525,7 @@ fn a_host_joins_a_running_collector_over_the_wire() {
     let here = folder.path();
     let added = run(here, &["join-token", "add", "--system", "mirai/order"]);
     let token = String::from_utf8(added.stdout).unwrap();
-    let serving = Serving::start(here);
+    let serving = Serving::start(here, "collector.toml");
     let body = serde_json::json!({ "token": token.trim(), "name": "web03" }).to_string();
     let request = format!(
         "POST /v1/join HTTP/1.1\r\nHost: c\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",

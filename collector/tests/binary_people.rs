@@ -8,11 +8,12 @@
 mod support;
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use support::Folder;
+use support::serve::{Serving, log};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_hansho-collector");
 const CONFIG: &str = "config_version = 1\n[ingest]\nlisten = \"127.0.0.1:0\"\n[pages]\nlisten = \"127.0.0.1:0\"\n\
@@ -148,59 +149,6 @@ fn tokens_are_shown_once_listed_and_revoked() {
     assert_eq!(said(here, "token list", ""), "");
 }
 
-/// A running collector whose stderr is kept; killed where a test ends early.
-struct Serving(Child);
-
-impl Serving {
-    fn start(here: &Path) -> Self {
-        let child = Command::new(BINARY)
-            .arg("serve")
-            .current_dir(here)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        Self(child)
-    }
-
-    /// The first line on stdout, which comes after everything that is said before serving.
-    fn listening(&mut self) -> String {
-        let mut line = String::new();
-        BufReader::new(self.0.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        line
-    }
-
-    /// Stops it and gives what it said on stderr.
-    fn end(&mut self) -> String {
-        let id = self.0.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &id])
-                .status()
-                .unwrap()
-                .success()
-        );
-        let mut said = String::new();
-        self.0
-            .stderr
-            .take()
-            .unwrap()
-            .read_to_string(&mut said)
-            .unwrap();
-        assert_eq!(self.0.wait().unwrap().code(), Some(0));
-        said
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 fn get(address: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     write!(
@@ -217,29 +165,26 @@ fn get(address: &str, path: &str) -> String {
 fn the_first_start_prints_a_link_until_there_is_an_account() {
     let folder = folder();
     let here = folder.path();
-    let link = |serving: &mut Serving| -> Option<String> {
-        let said = serving.end();
+    let link = |serving: Serving| -> Option<String> {
+        assert_eq!(serving.stop(), Some(0));
+        let said = log(here);
+        fs::remove_file(here.join("serve.log")).unwrap();
         let line = said.lines().find(|line| line.contains("no account yet"))?;
         Some(line.split(' ').next_back().unwrap().to_owned())
     };
-    let mut first = Serving::start(here);
-    let pages = first.listening();
-    let pages = pages.trim_end().split("pages=").nth(1).unwrap().to_owned();
-    let first = link(&mut first).unwrap();
+    let serving = Serving::start(here, "collector.toml");
+    let pages = serving.pages.clone();
+    let first = link(serving).unwrap();
     let key = first.strip_prefix(&format!("http://{pages}")).unwrap();
     assert!(key.starts_with("/setup?key="), "{first}");
     // Each start offers another, and the one before is good no more.
-    let mut second = Serving::start(here);
-    let pages = second.listening();
-    let pages = pages.trim_end().split("pages=").nth(1).unwrap().to_owned();
-    assert!(get(&pages, key).starts_with("HTTP/1.1 404"));
-    let second = link(&mut second).unwrap();
+    let serving = Serving::start(here, "collector.toml");
+    assert!(get(&serving.pages, key).starts_with("HTTP/1.1 404"));
+    let second = link(serving).unwrap();
     assert_ne!(first.split("key=").nth(1), second.split("key=").nth(1));
     let add = "account add sato --role admin";
     assert_eq!(code(here, add, "correct horse battery\n"), 0);
-    let mut third = Serving::start(here);
-    let pages = third.listening();
-    let pages = pages.trim_end().split("pages=").nth(1).unwrap().to_owned();
-    assert!(get(&pages, "/").starts_with("HTTP/1.1 303"));
-    assert_eq!(link(&mut third), None);
+    let serving = Serving::start(here, "collector.toml");
+    assert!(get(&serving.pages, "/").starts_with("HTTP/1.1 303"));
+    assert_eq!(link(serving), None);
 }

@@ -15,12 +15,10 @@ use hansho_collector::store::{SqliteStore, Store as _};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::process::{Command, Output};
+use support::serve::{Serving, log, signal, until};
 use support::{Folder, at, batch, config, hello, new_agent, part, send};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_hansho-collector");
@@ -273,72 +271,26 @@ fn check_reads_the_files_that_are_named_and_warns() {
     );
 }
 
-/// A running collector whose log is read; killed where a test ends early.
-struct Serving {
-    child: Child,
-    log: Receiver<String>,
-}
-
-impl Serving {
-    fn start(folder: &Path) -> Self {
-        let mut child = Command::new(BINARY)
-            .arg("serve")
-            .current_dir(folder)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (lines, log) = channel();
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        std::thread::spawn(move || {
-            for line in stderr.lines().map_while(Result::ok) {
-                let _ = lines.send(line);
-            }
-        });
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        assert!(line.starts_with("listening "));
-        Self { child, log }
-    }
-
-    fn signal(&self, signal: &str) {
-        let id = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args([signal, &id])
-                .status()
-                .unwrap()
-                .success()
-        );
-    }
-
-    /// Lines up to the one that contains `last`. A minute is what a test may hang, no measure of anything.
-    fn until(&self, last: &str) -> Vec<String> {
-        let mut lines = Vec::new();
-        loop {
-            lines.push(self.log.recv_timeout(Duration::from_secs(60)).unwrap());
-            if lines.iter().any(|line| line.contains(last)) {
-                return lines;
-            }
-        }
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 #[test]
 fn a_hangup_takes_over_what_may_change_and_keeps_the_old_where_it_is_refused() {
     let folder = folder();
     let file = folder.path().join("collector.toml");
-    let mut serving = Serving::start(folder.path());
-    serving.until("no account yet");
+    let here = folder.path();
+    let serving = Serving::start(here, "collector.toml");
+    // Lines from where it was read up to before, to the one that contains `last`.
+    let mut read = 0;
+    let mut heard = |last: &str| -> Vec<String> {
+        until(last, || {
+            let all = log(here);
+            let rest = all.get(read..)?;
+            let (before, after) = rest.split_once(last)?;
+            let end = before.len() + last.len() + after.find('\n')? + 1;
+            read += end;
+            Some(rest.get(..end)?.lines().map(str::to_owned).collect())
+        })
+    };
+    let pid = serving.child.id();
+    heard("no account yet");
     // Refused: every mistake in a line of its own, and it goes on.
     fs::write(
         &file,
@@ -347,8 +299,8 @@ fn a_hangup_takes_over_what_may_change_and_keeps_the_old_where_it_is_refused() {
             .replace("code = 1002", "code = 1"),
     )
     .unwrap();
-    serving.signal("-HUP");
-    let lines = serving.until("[[response]] code");
+    signal(pid, "-HUP");
+    let lines = heard("[[response]] code");
     // Before it stands what it says at the start: there is no [mail].
     let refused = lines.iter().position(|line| line.starts_with("ERROR"));
     assert!(
@@ -369,8 +321,8 @@ fn a_hangup_takes_over_what_may_change_and_keeps_the_old_where_it_is_refused() {
         ),
     )
     .unwrap();
-    serving.signal("-HUP");
-    let lines = serving.until("retention_days");
+    signal(pid, "-HUP");
+    let lines = heard("retention_days");
     assert!(
         lines
             .iter()
@@ -383,8 +335,7 @@ fn a_hangup_takes_over_what_may_change_and_keeps_the_old_where_it_is_refused() {
             .any(|line| line.starts_with("WARN") && line.contains("needs a restart")),
         "{lines:?}"
     );
-    serving.signal("-HUP");
-    serving.until("retention_days");
-    serving.signal("-TERM");
-    assert_eq!(serving.child.wait().unwrap().code(), Some(0));
+    signal(pid, "-HUP");
+    heard("retention_days");
+    assert_eq!(serving.stop(), Some(0));
 }

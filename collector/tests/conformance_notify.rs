@@ -72,6 +72,7 @@ fn thread(root: u64, subject: &str) -> Thread {
         due: Some(at(8)),
         told_from: 0,
         moved_from: None,
+        moved_within: false,
     }
 }
 
@@ -390,6 +391,7 @@ fn threads_are_found_by_their_agent_and_by_what_is_to_be_decided_on_its_move() {
     each(|store| {
         let moved = Thread {
             moved_from: Some("mirai/order/web03".to_owned()),
+            moved_within: true,
             told_from: 17,
             ..thread(8, "/data")
         };
@@ -453,6 +455,45 @@ fn what_was_only_counted_is_folded_and_what_a_thread_needs_stays() {
             .map(|one| one.number)
             .collect();
         assert_eq!(events, [1, 4, 5, 7, 8, 9]);
+    });
+}
+
+/// Whatever told nobody folds, also where an event asked for it; not what says when its agent moved, nor the newest of an alert.
+#[test]
+fn what_told_nobody_is_folded_but_the_newest_of_each_alert() {
+    let quiet = |number: u64, alert: u64, reason: Reason| Decision {
+        reason,
+        outcome: Outcome::Quiet,
+        thread: Some(AlertId(7)),
+        ..decision(number, Some(number), alert)
+    };
+    let all = [
+        Decision {
+            outcome: Outcome::Told,
+            ..quiet(1, 7, Reason::First)
+        },
+        quiet(2, 8, Reason::StillOpenInFamily { by: 1002 }),
+        quiet(3, 8, Reason::StillOpenInFamily { by: 1002 }),
+        quiet(4, 7, Reason::Silenced { silence: 3 }),
+        quiet(5, 7, Reason::MovedAway),
+        quiet(6, 7, Reason::Suppressed { by: 9001 }),
+        quiet(7, 7, Reason::Acknowledged),
+        quiet(8, 7, Reason::Counted),
+    ];
+    each(|store| {
+        with(store, |rows| {
+            for one in &all {
+                rows.append_event(AlertId(7), EventKind::Repeated, at(one.number))?;
+                rows.put_decision(one)?;
+            }
+            rows.append_event(AlertId(7), EventKind::Repeated, at(9))
+        });
+        assert_eq!(with(store, |rows| rows.fold(AlertId(7), 2)), 3);
+        let left: Vec<u64> = with(store, |rows| rows.decisions_of(AlertId(7)))
+            .iter()
+            .map(|one| one.number)
+            .collect();
+        assert_eq!(left, [1, 3, 5, 7, 8]);
     });
 }
 

@@ -16,11 +16,11 @@ use hansho_collector::limit::SESSION_IDLE_MS;
 use hansho_collector::people::secret::Secret;
 use hansho_collector::people::{Role, Scope, Settings};
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::SocketAddr;
+use std::io::Write as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
+use support::serve::Serving;
 use support::{Folder, at};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_hansho-collector");
@@ -44,44 +44,12 @@ fn said(here: &Path, words: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// A collector that runs; killed at the end.
-struct Serving {
-    child: Child,
-    pages: SocketAddr,
-}
-
-impl Serving {
-    fn start(here: &Path) -> Self {
-        let mut child = Command::new(BINARY)
-            .arg("serve")
-            .current_dir(here)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let (_, pages) = line.trim_end().split_once("pages=").unwrap();
-        let pages = pages.parse().unwrap();
-        Self { child, pages }
-    }
-
-    /// Somebody who has logged in, with an open page.
-    fn open(&self, name: &str) -> (Browser, Stream) {
-        let mut browser = Browser::at(self.pages);
-        assert_eq!(browser.login(name, PASSWORD).status, 303);
-        let stream = begun(&browser);
-        (browser, stream)
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// Somebody who has logged in, with an open page.
+fn open(serving: &Serving, name: &str) -> (Browser, Stream) {
+    let mut browser = Browser::at(serving.pages.parse().unwrap());
+    assert_eq!(browser.login(name, PASSWORD).status, 303);
+    let stream = begun(&browser);
+    (browser, stream)
 }
 
 fn begun(browser: &Browser) -> Stream {
@@ -107,16 +75,16 @@ fn a_stream_ends_with_the_right_to_see_it() {
         said(here, &format!("account add {name} --role operator"));
     }
     let token = said(here, "token add wall --role viewer");
-    let serving = Serving::start(here);
-    let (mut admin, mut admins) = serving.open("kanri");
+    let serving = Serving::start(here, "collector.toml");
+    let (mut admin, mut admins) = open(&serving, "kanri");
     // Shut out, on the command line: another process.
-    let (mut sato, mut stream) = serving.open("sato");
+    let (mut sato, mut stream) = open(&serving, "sato");
     said(here, "account disable sato");
     ends(&mut stream);
     assert!(!sato.is_in());
     // Logged out, from another page of the same browser; another browser of the same person stays.
-    let (mut suzuki, mut stream) = serving.open("suzuki");
-    let (mut elsewhere, mut other) = serving.open("suzuki");
+    let (mut suzuki, mut stream) = open(&serving, "suzuki");
+    let (mut elsewhere, mut other) = open(&serving, "suzuki");
     assert_eq!(suzuki.fill("/account", "/logout", &[]).status, 303);
     ends(&mut stream);
     assert!(elsewhere.is_in());
@@ -124,7 +92,7 @@ fn a_stream_ends_with_the_right_to_see_it() {
     said(here, "account password suzuki");
     ends(&mut other);
     // Another scope or role: the page has to be built anew, and whoever comes may come.
-    let (mut tanaka, mut stream) = serving.open("tanaka");
+    let (mut tanaka, mut stream) = open(&serving, "tanaka");
     let change = |role: &'static str| {
         [
             ("name", "tanaka"),
@@ -148,14 +116,14 @@ fn a_stream_ends_with_the_right_to_see_it() {
     );
     ends(&mut stream);
     // A token that is revoked.
-    let mut wall = Browser::at(serving.pages);
+    let mut wall = Browser::at(serving.pages.parse().unwrap());
     wall.header("Authorization", &format!("Bearer {}", token.trim_end()));
     let mut stream = begun(&wall);
     said(here, "token revoke wall");
     ends(&mut stream);
     assert_eq!(wall.get("/live").status, 401);
     // All that while nobody else was disturbed.
-    let (_, mut itos) = serving.open("ito");
+    let (_, mut itos) = open(&serving, "ito");
     said(here, "account disable ito");
     ends(&mut itos);
     assert!(admin.is_in());

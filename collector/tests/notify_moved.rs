@@ -24,6 +24,7 @@ use hansho_collector::store::*;
 use hansho_collector::zone::Zone;
 use notify_support::support::NOW;
 use notify_support::{HOUR, MINUTE, Mail, SECOND, World, mail, worlds};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 const CONFIG: &str = r#"
@@ -50,6 +51,9 @@ mail = "sato2@example.jp"
 id = "kato"
 mail = "kato@example.jp"
 [[receiver]]
+id = "abe"
+mail = "abe@example.jp"
+[[receiver]]
 id = "noc"
 mail = "noc@example.jp"
 [[receiver]]
@@ -61,6 +65,9 @@ receivers = ["sato", "sato2", "noc", "prometheus"]
 [[team]]
 id = "shop-ops"
 receivers = ["kato", "noc"]
+[[team]]
+id = "lab-ops"
+receivers = ["abe"]
 [[customer]]
 id = "mirai"
 name = "みらい商事"
@@ -77,13 +84,25 @@ id = "shop"
 customer = "hikari"
 name = "店舗"
 team = "shop-ops"
+[[customer]]
+id = "tsuki"
+name = "月製作所"
+[[system]]
+id = "lab"
+customer = "tsuki"
+name = "実験"
+team = "lab-ops"
 "#;
 
 fn each(test: impl Fn(&mut World)) {
+    each_with(CONFIG, test);
+}
+
+fn each_with(config: &str, test: impl Fn(&mut World)) {
     let read = |_: &Path, _: usize| -> std::io::Result<Content> {
         Err(std::io::ErrorKind::NotFound.into())
     };
-    let config = parse(CONFIG, Path::new("collector.toml"), &read).unwrap();
+    let config = parse(config, Path::new("collector.toml"), &read).unwrap();
     let live = Current::new(&config, Zone::fixed("+09:00").unwrap()).get();
     for mut world in worlds() {
         world.configured = Some(Configured {
@@ -187,6 +206,72 @@ fn whoever_was_told_before_an_agent_moved_hears_that_it_ends_and_nothing_more() 
     });
 }
 
+/// From the second customer to a third: the first one's people know nothing of the second.
+#[test]
+fn whoever_an_agent_left_before_hears_nothing_of_where_it_was_since() {
+    each(|world| {
+        world.at(SECOND).raise(1, 1002);
+        world.at(2 * SECOND).deliver();
+        world.at(MINUTE);
+        goes(world, 1, "hikari", "shop");
+        world.step();
+        for one in world.claim() {
+            // What says that it ended is not taken from one of them.
+            let how = if one.receiver == "sato2" {
+                "refused"
+            } else {
+                "delivered"
+            };
+            world.mark(&one, how);
+        }
+        world.at(2 * MINUTE).deliver();
+        goes(world, 1, "tsuki", "lab");
+        let mails = world.at(2 * MINUTE + SECOND).deliver();
+        let mut told: Vec<(&str, &str)> = mails
+            .iter()
+            .filter(|mail| mail.2 == [1002])
+            .map(|mail| (mail.1.as_str(), mail.0.as_str()))
+            .collect();
+        told.sort_unstable();
+        assert_eq!(
+            told,
+            [
+                ("abe", "moved_here"),
+                ("kato", "moved_away"),
+                ("noc", "moved_away")
+            ]
+        );
+    });
+}
+
+#[test]
+fn whoever_no_message_reached_does_not_hear_that_it_ends() {
+    each(|world| {
+        let id = world.at(SECOND).raise(1, 1002);
+        world.step();
+        for one in world.claim() {
+            match one.receiver.as_str() {
+                "sato" => world.mark(&one, "refused"),
+                // A worker has it in hand: it may still arrive.
+                "sato2" => continue,
+                _ => world.mark(&one, "delivered"),
+            };
+        }
+        goes(world, 1, "hikari", "shop");
+        let mails = world.at(MINUTE).deliver();
+        let of_it = |who: &str| {
+            let own = of(&mails, who).into_iter();
+            own.filter(|mail| mail.2 == [1002]).collect::<Vec<_>>()
+        };
+        assert_eq!(of_it("sato"), []);
+        for who in ["sato2", "prometheus"] {
+            assert_eq!(of_it(who), [mail("moved_away", who, &[1002])]);
+        }
+        assert_eq!(of_it("kato"), [mail("moved_here", "kato", &[1002])]);
+        assert_eq!(world.reasons(id)[1], Reason::MovedAway);
+    });
+}
+
 #[test]
 fn what_waits_to_be_sent_when_an_agent_moves_is_not_sent() {
     each(|world| {
@@ -245,6 +330,223 @@ fn what_moves_on_a_digest_is_in_the_digest_of_the_new_customer() {
         let mails = world.at(200 * HOUR).deliver();
         assert_eq!(of(&mails, "sato"), []);
         assert_eq!(of(&mails, "kato"), [mail("digest", "kato", &[1001])]);
+    });
+}
+
+/// That those before got a mail says nothing of those whom it came to: they know it from a digest.
+#[test]
+fn what_people_know_from_a_digest_ends_in_one_after_a_move_too() {
+    each(|world| {
+        let id = world.at(SECOND).raise(2, 1001);
+        let mails = world.at(100 * HOUR).deliver();
+        assert_eq!(of(&mails, "sato")[0], mail("digest", "sato", &[1001]));
+        goes(world, 2, "hikari", "shop");
+        let mails = world.at(100 * HOUR + SECOND).deliver();
+        assert_eq!(of(&mails, "sato"), [mail("moved_away", "sato", &[1001])]);
+        let mails = world.at(200 * HOUR).deliver();
+        assert_eq!(of(&mails, "kato")[0], mail("digest", "kato", &[1001]));
+        world.resolve(id);
+        assert_eq!(world.at(200 * HOUR + SECOND).deliver(), []);
+        let end = world.with(|rows| rows.decisions_of(id)).pop().unwrap();
+        assert_eq!(
+            (end.reason, end.outcome),
+            (Reason::FamilyEnds, Outcome::Listed)
+        );
+        let mails = world.at(300 * HOUR).deliver();
+        assert_eq!(of(&mails, "kato"), [mail("digest", "kato", &[1001])]);
+        assert_eq!(of(&mails, "sato"), []);
+    });
+}
+
+/// Who took what is over answered for all of the thread, which goes on elsewhere.
+#[test]
+fn what_was_taken_of_a_thread_before_its_agent_moved_is_nobodys() {
+    each(|world| {
+        let id = world.at(SECOND).raise(1, 1002);
+        world.at(2 * SECOND).deliver();
+        let worse = world.raise(1, 1003);
+        world.at(3 * SECOND).deliver();
+        let now = world.now();
+        let ask = Ask {
+            next_report: Some(WallTime::from_millis(NOW + 30 * MINUTE)),
+            ..Ask::default()
+        };
+        world.with(|rows| {
+            acknowledge(rows, &who(), worse, &ask, now)
+                .map_err(|fault| StoreError::Io(format!("{fault:?}")))
+        });
+        world.at(4 * SECOND).deliver();
+        world.resolve(worse);
+        assert_eq!(world.at(MINUTE).deliver(), []);
+        goes(world, 1, "hikari", "shop");
+        assert_eq!(world.with(|rows| rows.acknowledgement(worse)), None);
+        let mails = world.at(3 * HOUR).deliver();
+        let kato: Vec<String> = of(&mails, "kato").into_iter().map(|mail| mail.0).collect();
+        assert_eq!(kato, ["moved_here", "repeat", "repeat"]);
+        // It is told once that it was taken: to those before.
+        assert!(world.reasons(id).contains(&Reason::MovedHere));
+    });
+}
+
+/// It was over when its agent moved, and is opened again: those responsible now have not answered for it.
+#[test]
+fn what_is_opened_again_after_a_move_was_taken_by_nobody() {
+    each(|world| {
+        let id = world.at(SECOND).raise(1, 1002);
+        world.at(2 * SECOND).deliver();
+        let now = world.now();
+        world.with(|rows| {
+            acknowledge(rows, &who(), id, &Ask::default(), now)
+                .map_err(|fault| StoreError::Io(format!("{fault:?}")))
+        });
+        world.at(3 * SECOND).deliver();
+        world.resolve(id);
+        world.at(4 * SECOND).deliver();
+        goes(world, 1, "hikari", "shop");
+        world.reopen(id);
+        let mails = world.at(5 * SECOND).deliver();
+        assert_eq!(of(&mails, "kato"), [mail("first", "kato", &[1002])]);
+        assert_eq!(of(&mails, "sato"), []);
+    });
+}
+
+/// What an Alertmanager shows as firing: customer, system, host and code of what it was sent and has not ended.
+type Shown = BTreeSet<String>;
+
+/// Hands over everything, and says what the Alertmanager shows then.
+fn shown(world: &mut World, mut shown: Shown) -> Shown {
+    loop {
+        let claimed = world.claim();
+        if claimed.is_empty() {
+            return shown;
+        }
+        for one in claimed {
+            if one.channel == Channel::Alertmanager {
+                for alert in posted(world, &one) {
+                    let label = |name: &str| alert["labels"][name].as_str().unwrap().to_owned();
+                    let what = ["customer", "system", "instance", "alertname"].map(label);
+                    let now = Zone::utc().rfc3339(world.now());
+                    if alert["endsAt"].as_str().unwrap() > now.as_str() {
+                        shown.insert(what.join("/"));
+                    } else {
+                        shown.remove(&what.join("/"));
+                    }
+                }
+            }
+            world.mark(&one, "delivered");
+        }
+    }
+}
+
+fn posted(world: &World, outgoing: &Outgoing) -> Vec<serde_json::Value> {
+    let desk = Desk {
+        store: &*world.store,
+        configured: world.configured.as_ref().unwrap(),
+        base_url: None,
+    };
+    let Some(notice) = desk.notice(outgoing).unwrap() else {
+        return Vec::new();
+    };
+    alertmanager::alerts(&notice, &render(&notice), world.now())
+}
+
+#[test]
+fn an_alertmanager_of_both_customers_ends_what_it_knows_under_the_names_of_before() {
+    let both = CONFIG.replace(
+        r#"receivers = ["kato", "noc"]"#,
+        r#"receivers = ["kato", "noc", "prometheus"]"#,
+    );
+    each_with(&both, |world| {
+        let id = world.at(SECOND).raise(1, 1002);
+        world.step();
+        let firing = shown(world, Shown::new());
+        assert_eq!(firing, Shown::from(["mirai/order/web01/HNS1002".into()]));
+        world.at(MINUTE);
+        goes(world, 1, "hikari", "shop");
+        world.step();
+        let firing = shown(world, firing);
+        assert_eq!(firing, Shown::from(["hikari/shop/pos01/HNS1002".into()]));
+        world.resolve(id);
+        world.step();
+        assert_eq!(shown(world, firing), Shown::new());
+    });
+}
+
+#[test]
+fn an_alertmanager_knows_an_agent_that_got_another_name_by_that_alone() {
+    each(|world| {
+        world.at(SECOND).raise(1, 1002);
+        world.step();
+        let mut firing = shown(world, Shown::new());
+        let renamed = |world: &World, name: &str| {
+            let goes = agents::Goes {
+                system: None,
+                name: Some(name),
+            };
+            let now = world.now();
+            world.with(|rows| {
+                agents::place(rows, &who(), AgentId(1), goes, now)
+                    .map_err(|fault| StoreError::Io(format!("{fault:?}")))
+            });
+        };
+        for (minute, name) in [(1, "web91"), (2, "web92")] {
+            world.at(minute * MINUTE);
+            renamed(world, name);
+            let told = world.step();
+            assert_eq!(
+                told.iter().map(|one| one.reason).collect::<Vec<_>>(),
+                [Reason::MovedHere, Reason::MovedHere]
+            );
+            firing = shown(world, firing);
+            let alone = format!("mirai/order/{name}/HNS1002");
+            assert_eq!(firing, Shown::from([alone]));
+        }
+        // People hear nothing of it, and go on to.
+        let people = |world: &mut World, at: u64| -> Vec<Mail> {
+            let mut mails = world.at(at).deliver();
+            mails.retain(|mail| mail.1 != "prometheus");
+            mails
+        };
+        assert_eq!(people(world, 3 * MINUTE), []);
+        assert_eq!(people(world, 2 * HOUR).len(), 3);
+        // There and back before anybody looked is nowhere.
+        renamed(world, "web93");
+        renamed(world, "web92");
+        assert_eq!(world.step(), []);
+        // It is renewed as it is called.
+        world.now_ms += 7 * HOUR;
+        world.step();
+        firing = shown(world, firing);
+        assert_eq!(firing, Shown::from(["mirai/order/web92/HNS1002".into()]));
+        // To another customer it goes with the newest name.
+        goes(world, 1, "hikari", "shop");
+        world.step();
+        assert_eq!(shown(world, firing), Shown::new());
+    });
+}
+
+/// A name and a customer at once, before anybody looked: those before hear of where they knew it.
+#[test]
+fn an_agent_that_is_renamed_and_moved_at_once_came_from_where_it_was_known() {
+    each(|world| {
+        let id = world.at(SECOND).raise(1, 1002);
+        world.at(2 * SECOND).deliver();
+        let now = world.now();
+        let renamed = agents::Goes {
+            system: None,
+            name: Some("web91"),
+        };
+        world.with(|rows| {
+            agents::place(rows, &who(), AgentId(1), renamed, now)
+                .map_err(|fault| StoreError::Io(format!("{fault:?}")))
+        });
+        goes(world, 1, "hikari", "shop");
+        let mails = world.at(3 * SECOND).deliver();
+        assert_eq!(of(&mails, "sato"), [mail("moved_away", "sato", &[1002])]);
+        assert_eq!(of(&mails, "kato"), [mail("moved_here", "kato", &[1002])]);
+        let sato = world.outbox(id);
+        let sato = sato.iter().rfind(|one| one.receiver == "sato").unwrap();
+        assert_eq!(sato.list.as_deref(), Some("mirai/order/web01"));
     });
 }
 

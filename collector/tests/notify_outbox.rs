@@ -338,6 +338,106 @@ fn what_nobody_takes_for_a_day_is_given_up() {
     });
 }
 
+/// One message an hour to a receiver that is dead for days: a day of them waits, and when it comes back it gets the newest.
+#[test]
+fn messages_of_a_thread_for_a_dead_receiver_do_not_pile_up() {
+    each(|world| {
+        world.team.escalate_ms = 100_000 * HOUR;
+        let id = raised(world);
+        let waits = |world: &World| {
+            let all = world.outbox(id);
+            let waits = all
+                .iter()
+                .filter(|one| one.receiver == "sato" && !one.state.is_final());
+            waits.map(|one| one.number).collect::<Vec<_>>()
+        };
+        let mut most = 0;
+        for half in 1..=2 * 24 * 3 {
+            let now_ms = world.now_ms;
+            world.at(now_ms + 30 * MINUTE);
+            loop {
+                let claimed = world.claim();
+                if claimed.is_empty() {
+                    break;
+                }
+                for one in claimed {
+                    let dead = one.receiver == "sato";
+                    world.mark(&one, if dead { "later" } else { "delivered" });
+                }
+            }
+            most = most.max(waits(world).len());
+            assert!(!waits(world).is_empty(), "{half}: the newest is kept");
+        }
+        assert!((24..=26).contains(&most), "{most}");
+        // The newest of each day had a day of its own: nothing else was tried less than often enough and given up.
+        let all = world.outbox(id);
+        let given_up = all.iter().filter(|one| one.state == Sending::GivenUp);
+        assert!(given_up.clone().all(|one| one.attempts > GIVE_UP_TRIES));
+        assert!(given_up.count() > 40);
+        world.resolve(id);
+        world.step();
+        let newest = world.outbox(id).pop().unwrap().number;
+        let mails = world.deliver();
+        let sato: Vec<&str> = mails
+            .iter()
+            .filter(|mail| mail.1 == "sato" && mail.2 == [5001])
+            .map(|mail| mail.0.as_str())
+            .collect();
+        assert!((2..=26).contains(&sato.len()), "{sato:?}");
+        assert_eq!(sato.last(), Some(&"family_ends"));
+        assert!(newest > 100);
+        assert!(waits(world).is_empty());
+    });
+}
+
+/// What an Alertmanager is told again stands beside the order: that it was given up says nothing of what waits.
+#[test]
+fn a_renewal_that_is_given_up_takes_nothing_with_it() {
+    each(|world| {
+        world.team.escalate_ms = 100_000 * HOUR;
+        world.team.repeat_ms = None;
+        let id = world.raise(4, 1002);
+        world.step();
+        world.deliver();
+        world.take(id, "sato");
+        world.at(MINUTE).deliver();
+        world.at(7 * HOUR);
+        let begun = world.now_ms;
+        let renewal = |world: &World| {
+            let all = world.outbox(id).into_iter();
+            let mut renewals = all.filter(|one| one.reason == Reason::Renewed);
+            renewals.next().unwrap()
+        };
+        let mut said = false;
+        while !renewal(world).state.is_final() {
+            for one in world.claim() {
+                let dead = one.receiver == "manager";
+                world.mark(&one, if dead { "later" } else { "delivered" });
+            }
+            world.now_ms += 10 * MINUTE;
+            if !said && world.now_ms - begun > GIVE_UP_MS - HOUR {
+                said = true;
+                world.give_back(id);
+                world.step();
+                world.take(id, "suzuki");
+                world.step();
+            }
+        }
+        let renewal = renewal(world);
+        assert_eq!(renewal.state, Sending::GivenUp);
+        let all = world.outbox(id);
+        let waits: Vec<&Outgoing> = all
+            .iter()
+            .filter(|one| one.state == Sending::Queued && one.receiver == "manager")
+            .collect();
+        assert_eq!(waits.len(), 2);
+        for one in waits {
+            assert!(one.attempts < renewal.attempts);
+            assert!(one.first_try.is_none() || one.first_try > renewal.first_try);
+        }
+    });
+}
+
 #[test]
 fn a_day_that_passed_between_two_tries_gives_nothing_up() {
     each(|world| {

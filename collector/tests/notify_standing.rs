@@ -295,6 +295,59 @@ fn of_an_alert_that_stands_open_for_months_what_was_only_counted_becomes_a_numbe
     });
 }
 
+/// A lesser alert of the family comes and goes for months: nobody is told, and what is kept of it has a bound.
+#[test]
+fn what_comes_and_goes_under_a_worse_one_becomes_a_number_too() {
+    each(|world| {
+        world.team.escalate_ms = 100_000 * HOUR;
+        world.team.repeat_ms = None;
+        let id = world.at(SECOND).raise(1, 1002);
+        world.step();
+        let lesser = world.raise(1, 1001);
+        for _ in 0..40 {
+            for _ in 0..10 {
+                world.resolve(lesser);
+                world.reopen(lesser);
+            }
+            world.step();
+        }
+        let still = Reason::StillOpenInFamily { by: 1002 };
+        assert!(world.reasons(lesser).iter().all(|reason| *reason == still));
+        let kept = world.with(|rows| rows.decided_in(id));
+        assert!(kept <= THREAD_DECISIONS + THREAD_SLACK, "{kept}");
+        assert!(kept >= THREAD_DECISIONS);
+    });
+}
+
+/// Where all that is old stays, further decisions do not each walk through the thread.
+#[test]
+fn a_thread_is_folded_after_so_many_further_decisions_and_not_at_each() {
+    each(|world| {
+        world.team.escalate_ms = 100_000 * HOUR;
+        world.team.repeat_ms = None;
+        let id = world.at(SECOND).raise(1, 1002);
+        world.step();
+        // What people were told stays.
+        for _ in 0..THREAD_SLACK / 2 {
+            world.take(id, "sato");
+            world.give_back(id);
+        }
+        world.step();
+        let decided = |world: &World| world.with(|rows| rows.decided_in(id));
+        let mut most = 0;
+        for _ in 0..70 {
+            for _ in 0..10 {
+                world.event(id, EventKind::Repeated);
+            }
+            world.step();
+            most = most.max(decided(world));
+        }
+        // Of the oldest hundred nothing could go, of the next all could.
+        let twice = THREAD_DECISIONS + 2 * THREAD_SLACK;
+        assert!((twice - 10..twice).contains(&most), "{most}");
+    });
+}
+
 #[test]
 fn a_clock_set_back_delays_no_repeat_and_no_escalation() {
     each(|world| {

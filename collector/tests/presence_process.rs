@@ -20,23 +20,10 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 use support::Folder;
+use support::serve::until;
 
 const COLLECTOR: &str = env!("CARGO_BIN_EXE_hansho-collector");
-/// Nothing is timed: a loaded machine is slow.
-const PATIENCE: Duration = Duration::from_secs(150);
-
-fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
-    let started = Instant::now();
-    loop {
-        if let Some(value) = found() {
-            return value;
-        }
-        assert!(started.elapsed() < PATIENCE, "waited in vain: {what}");
-        std::thread::sleep(Duration::from_millis(100));
-    }
-}
 
 /// The agent's programs beside the collector's; `None` where they are not built.
 fn agent_program() -> Option<PathBuf> {

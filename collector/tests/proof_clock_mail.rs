@@ -14,13 +14,13 @@ use hansho::clock::WallTime;
 use hansho_collector::store::{Outcome, Reason, Store as _};
 use proof_support::faketime::{Clock, jst};
 use proof_support::mail_common::{Postfix, certificate, parsed};
-use proof_support::support::{Event, Folder, alert, event};
-use proof_support::{Played, Serving, alerts, decisions, log, mails, store, until};
+use proof_support::site::{CONFIG, Site};
+use proof_support::support::Folder;
+use proof_support::{alerts, decisions, mails, settled, store, until};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-const CONFIG: &str = "collector.toml";
 const DAY_S: i64 = 24 * 3600;
 const DAY_MS: u64 = 24 * 3_600_000;
 
@@ -89,40 +89,14 @@ fn arrived(postfix: &Postfix, of: &str, words: &str) -> Vec<Arrived> {
     all
 }
 
-/// A collector, its clock, and the mail server.
-struct Site<'h> {
-    here: &'h Path,
-    clock: &'h Clock,
-    postfix: &'h Postfix,
-    serving: Option<Serving>,
-    agents: Vec<Played>,
-    episode: u32,
-}
+/// Two hosts of one team and one of another.
+const HOSTS: [(&str, &str); 3] = [
+    ("web01", "mirai/order"),
+    ("web02", "mirai/order"),
+    ("db01", "mirai/stock"),
+];
 
-impl<'h> Site<'h> {
-    /// Two hosts of one team and one of another.
-    fn start(here: &'h Path, clock: &'h Clock, postfix: &'h Postfix) -> Self {
-        let mut agents = [
-            ("web01", "mirai/order"),
-            ("web02", "mirai/order"),
-            ("db01", "mirai/stock"),
-        ]
-        .map(|(name, system)| clock.add(CONFIG, name, system));
-        let serving = clock.serve(CONFIG);
-        for agent in &mut agents {
-            let hello = agent.hello_promising("web", 30_000);
-            assert!(agent.post(&serving.ingest, &[hello]));
-        }
-        Self {
-            here,
-            clock,
-            postfix,
-            serving: Some(serving),
-            agents: agents.to_vec(),
-            episode: 0,
-        }
-    }
-
+impl Site<'_> {
     fn kill(&mut self) {
         self.serving.take().unwrap().kill();
     }
@@ -132,35 +106,14 @@ impl<'h> Site<'h> {
         self.post();
     }
 
-    fn post(&mut self) {
-        let address = self.serving.as_ref().unwrap().ingest.clone();
-        for agent in &mut self.agents {
-            assert!(agent.post(&address, &[]), "{}", log(self.here));
-        }
-    }
-
-    fn fire(&mut self, agent: usize, transition: u8, code: u16, episode: u32) {
-        let address = self.serving.as_ref().unwrap().ingest.clone();
-        let agent = &mut self.agents[agent];
-        let uptime = agent.uptime_ms();
-        let subject = if code == 5001 {
-            format!("canary-{episode}")
-        } else {
-            String::new()
-        };
-        let told = Event {
-            subject: &subject,
-            ..event(code, transition, episode, uptime, uptime)
-        };
-        assert!(agent.post(&address, &[alert(told)]));
-    }
-
-    /// Lets the notifier decide at the time that it is: on something else, in the same step as on all that is due.
+    /// Lets the notifier decide at the time that it is: on something else, in the same step as on all that is due. What that led to
+    /// has arrived then.
     fn decided(&mut self) {
         self.post();
         self.episode += 1;
-        self.fire(2, 1, 5001, self.episode);
+        let canary = (5001, self.episode);
         let subject = format!("canary-{}", self.episode);
+        self.fire(2, 1, canary, &subject);
         until("the notifier decides", || {
             let all = alerts(self.here, 5001);
             let (alert, _) = all
@@ -171,21 +124,17 @@ impl<'h> Site<'h> {
                 .any(|one| one.reason == Reason::First && one.outcome == Outcome::Told)
                 .then_some(())
         });
-        self.fire(2, 2, 5001, self.episode);
+        until("all of it arrives", || {
+            (settled(self.here) && self.postfix.is_idle()).then_some(())
+        });
+        self.fire(2, 2, canary, &subject);
     }
 
     /// Waits until the collector went on for longer than it lets pass between two looks at the daily mail.
     fn looked(&self) {
         let since = self.clock.now_ms();
         until("the collector goes on", || {
-            let mut proved = None;
-            store(self.here)
-                .view(&mut |rows| {
-                    proved = rows.collector_life()?.proved;
-                    Ok(())
-                })
-                .unwrap();
-            (proved?.as_millis() > since + 12_000).then_some(())
+            (self.proved_ms()? > since + 12_000).then_some(())
         });
     }
 
@@ -238,8 +187,8 @@ fn the_daily_mail_comes_once_a_day_at_its_hour() {
     configure(here, &postfix, &own.certificate);
     let hour = jst(2026, 11, 24, (8, 30));
     clock.set(hour - 600_000);
-    let mut site = Site::start(here, &clock, &postfix);
-    site.fire(0, 1, 1001, 1);
+    let mut site = Site::start(here, (&clock, &postfix), HOSTS);
+    site.fire(0, 1, (1001, 1), "");
     site.looked();
     assert!(!site.decided_on(hour), "before its hour");
     clock.set(hour);
@@ -329,8 +278,8 @@ fn digests_come_on_business_days_once() {
     configure(here, &postfix, &own.certificate);
     // A Friday before a weekend and a Monday that is a holiday.
     clock.set(jst(2026, 11, 20, (16, 50)));
-    let mut site = Site::start(here, &clock, &postfix);
-    site.fire(0, 1, 1001, 1);
+    let mut site = Site::start(here, (&clock, &postfix), HOSTS);
+    site.fire(0, 1, (1001, 1), "");
     site.decided();
     site.digests(0);
     let five = jst(2026, 11, 20, (17, 0));
@@ -346,7 +295,7 @@ fn digests_come_on_business_days_once() {
     // What comes then waits over all of it, also where the clock steps back over an hour at which there is none.
     clock.step(1800);
     site.post();
-    site.fire(1, 1, 1001, 1);
+    site.fire(1, 1, (1001, 1), "");
     site.decided();
     for (day, hour, minute) in [
         (21, 9, 1),
@@ -372,7 +321,7 @@ fn digests_come_on_business_days_once() {
     assert!((nine..nine + 300_000).contains(&digest.date_ms));
     assert!(digest.text.contains("web02"), "{}", digest.text);
     // Over, and told with the next digest, over which the clock steps.
-    site.fire(1, 2, 1001, 1);
+    site.fire(1, 2, (1001, 1), "");
     site.decided();
     clock.set(jst(2026, 11, 24, (18, 0)));
     site.decided();

@@ -15,16 +15,15 @@ use hansho_collector::clock::Date;
 use hansho_collector::store::{AlertFilter, Outcome, Reason, Store as _, StoredAlert};
 use proof_support::faketime::Clock;
 use proof_support::mail_common::{Postfix, certificate, parsed};
-use proof_support::support::{Event, Folder, alert, event};
+use proof_support::site::{CONFIG, Site};
+use proof_support::support::Folder;
 use proof_support::{
-    Played, Serving, alerts, alerts_of, decisions, http, log, mails, outbox, own_codes, store,
-    until,
+    alerts, alerts_of, decisions, http, log, mails, outbox, own_codes, store, until,
 };
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-const CONFIG: &str = "collector.toml";
 const HOUR_S: i64 = 3600;
 const DAY_S: i64 = 24 * HOUR_S;
 const YEAR_S: i64 = 365 * DAY_S;
@@ -57,61 +56,23 @@ fn configure(here: &Path, (postfix, authority): (&Postfix, &str), escalate_after
     .unwrap();
 }
 
-/// A collector with its clock, and three agents that promise a post each half minute.
-struct Site<'h> {
-    here: &'h Path,
-    clock: Clock,
-    serving: Option<Serving>,
-    agents: Vec<Played>,
-    episode: u32,
+/// Three agents that promise a post each half minute; the collector judges.
+fn start<'h>(here: &'h Path, clock: &'h Clock, postfix: &'h Postfix) -> Site<'h> {
+    let hosts = ["web01", "web02", "web03"].map(|name| (name, "mirai/order"));
+    let site = Site::start(here, (clock, postfix), hosts);
+    site.judged();
+    site
 }
 
-impl<'h> Site<'h> {
-    fn start(here: &'h Path, clock: Clock) -> Self {
-        let mut agents =
-            ["web01", "web02", "web03"].map(|name| clock.add(CONFIG, name, "mirai/order"));
-        let serving = clock.serve(CONFIG);
-        for agent in &mut agents {
-            let hello = agent.hello_promising("web", 30_000);
-            assert!(agent.post(&serving.ingest, &[hello]));
-        }
-        let site = Self {
-            here,
-            clock,
-            serving: Some(serving),
-            agents: agents.to_vec(),
-            episode: 0,
-        };
-        site.judged();
-        site
-    }
-
-    fn address(&self) -> &str {
-        &self.serving.as_ref().unwrap().ingest
-    }
-
+impl Site<'_> {
     /// Waits until the collector judged after now, by its own clock.
     fn judged(&self) {
         let since = self.clock.now_ms();
         until("the collector judges", || {
-            let mut proved = None;
-            store(self.here)
-                .view(&mut |rows| {
-                    proved = rows.collector_life()?.proved;
-                    Ok(())
-                })
-                .unwrap();
-            let proved = proved?.as_millis();
+            let proved = self.proved_ms()?;
             // It proves its life each ten seconds at the most.
             (proved + 10_000 >= since && proved <= since + 600_000).then_some(())
         });
-    }
-
-    fn post(&mut self) {
-        let address = self.address().to_owned();
-        for agent in &mut self.agents {
-            assert!(agent.post(&address, &[]), "{}", log(self.here));
-        }
     }
 
     /// Lets time pass in which agents post.
@@ -121,20 +82,6 @@ impl<'h> Site<'h> {
             self.post();
             self.judged();
         }
-    }
-
-    fn fire(&mut self, agent: usize, transition: u8, code: u16, subject: &str) {
-        let address = self.address().to_owned();
-        if transition == 1 {
-            self.episode += 1;
-        }
-        let (episode, agent) = (self.episode, &mut self.agents[agent]);
-        let uptime = agent.uptime_ms();
-        let told = Event {
-            subject,
-            ..event(code, transition, episode, uptime, uptime)
-        };
-        assert!(agent.post(&address, &[alert(told)]));
     }
 
     fn the(&self, code: u16, subject: &str) -> StoredAlert {
@@ -151,11 +98,8 @@ impl<'h> Site<'h> {
 
     /// Why people were told of it, in order.
     fn told(&self, alert: &StoredAlert) -> Vec<Reason> {
-        let mut told = decisions(self.here, alert);
-        told.sort_by_key(|decision| decision.number);
-        let told = told
-            .into_iter()
-            .filter(|decision| decision.outcome == Outcome::Told);
+        let told = decisions(self.here, alert).into_iter();
+        let told = told.filter(|decision| decision.outcome == Outcome::Told);
         told.map(|decision| decision.reason).collect()
     }
 
@@ -172,10 +116,12 @@ impl<'h> Site<'h> {
 
     /// An alert right after a step is told at once, as what it is, and so is its end.
     fn news(&mut self, subject: &str) {
-        self.fire(1, 1, 5001, subject);
+        self.episode += 1;
+        let news = (5001, self.episode);
+        self.fire(1, 1, news, subject);
         let alert = self.the(5001, subject);
         assert_eq!(self.until_told(&alert, 1), [Reason::First], "{subject}");
-        self.fire(1, 2, 5001, subject);
+        self.fire(1, 2, news, subject);
         let told = self.until_told(&alert, 2);
         assert!(told[1] == Reason::FamilyEnds, "{subject}: {told:?}");
         assert_eq!(told.len(), 2);
@@ -218,8 +164,8 @@ fn the_clock_of_a_running_collector_steps() {
     };
     configure(here, (&postfix, &own.certificate), "20m");
     let begun_ms = clock.now_ms();
-    let mut site = Site::start(here, clock);
-    site.fire(0, 1, 1002, "");
+    let mut site = start(here, &clock, &postfix);
+    site.fire(0, 1, (1002, 1), "");
     let open = site.the(1002, "");
     assert_eq!(site.until_told(&open, 1), [Reason::First]);
     site.news("before");
@@ -287,7 +233,7 @@ fn the_clock_of_a_running_collector_steps() {
     );
 
     // Links in mails end when they say, by the clock as it is.
-    links(&site, &postfix);
+    links(&site);
 
     // Who falls silent now is told of.
     let silent = site.agents.pop().unwrap();
@@ -318,8 +264,8 @@ fn a_step_back_delays_no_escalation() {
         return;
     };
     configure(here, (&postfix, &own.certificate), "1m");
-    let mut site = Site::start(here, clock);
-    site.fire(0, 1, 1002, "");
+    let mut site = start(here, &clock, &postfix);
+    site.fire(0, 1, (1002, 1), "");
     let open = site.the(1002, "");
     assert_eq!(site.until_told(&open, 1), [Reason::First]);
     // Much longer than the test waits.
@@ -333,8 +279,8 @@ fn a_step_back_delays_no_escalation() {
 }
 
 /// The link of the newest mail at sato: it works now, not in two days, and again when the clock is right.
-fn links(site: &Site<'_>, postfix: &Postfix) {
-    let mut boxed = mails(postfix, "sato");
+fn links(site: &Site<'_>) {
+    let mut boxed = mails(site.postfix, "sato");
     boxed.sort_by_key(|mail| fs::metadata(&mail.path).unwrap().modified().unwrap());
     let texts = boxed
         .iter()

@@ -11,8 +11,11 @@
 
 mod support;
 
+use hansho::clock::WallTime;
 use hansho::frame::kind::{AgentId, Stream};
-use hansho_collector::store::{AlertFilter, SqliteStore, Store, StoreError};
+use hansho_collector::store::{
+    AlertFilter, AlertId, SqliteStore, Store, StoreError, Strand, Thread,
+};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -245,6 +248,64 @@ fn a_store_of_the_first_schema_is_brought_up_to_date_with_what_it_holds() {
     drop(SqliteStore::open_writer(folder.path(), at(1)).unwrap());
     let reader = SqliteStore::open_reader(folder.path()).unwrap();
     assert_eq!(reader.agents().unwrap().len(), 2);
+}
+
+/// What stood open without a time to be looked at is looked at: its Alertmanagers would hear nothing of it any more.
+#[test]
+fn open_threads_of_a_store_of_before_are_looked_at_once() {
+    let folder = Folder::new("before-14");
+    let thread = |root: u64, ended: Option<u64>, due: Option<u64>| Thread {
+        root: AlertId(root),
+        strand: Strand {
+            agent: AGENT,
+            subject: root.to_string(),
+            family: "memory".to_owned(),
+            test: false,
+        },
+        head: AlertId(root),
+        opened: at(0),
+        ended: ended.map(at),
+        first_told: None,
+        last_told: None,
+        messages: 1,
+        listed: None,
+        level: 1,
+        untaken: None,
+        reminded_recovery: None,
+        reminded_report: None,
+        quiet: None,
+        due: due.map(at),
+        told_from: 0,
+        moved_from: None,
+        moved_within: false,
+    };
+    let all = [
+        thread(1, None, None),
+        thread(2, None, Some(99)),
+        thread(3, Some(5), None),
+    ];
+    let store = SqliteStore::open_writer(folder.path(), at(0)).unwrap();
+    store
+        .transact(&mut |rows| all.iter().try_for_each(|one| rows.put_thread(one)))
+        .unwrap();
+    drop(store);
+    let main = rusqlite::Connection::open(folder.path().join("collector.sqlite")).unwrap();
+    main.execute_batch("ALTER TABLE threads DROP COLUMN moved_within; PRAGMA user_version = 13;")
+        .unwrap();
+    drop(main);
+    let store = SqliteStore::open_writer(folder.path(), at(0)).unwrap();
+    let mut due = Vec::new();
+    store
+        .view(&mut |rows| {
+            for one in &all {
+                let now = rows.thread(one.root)?.unwrap();
+                assert!(!now.moved_within);
+                due.push(now.due);
+            }
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(due, [Some(WallTime::from_millis(0)), Some(at(99)), None]);
 }
 
 #[test]

@@ -89,6 +89,7 @@ fn thread(tested: AlertId) -> Thread {
         due: None,
         told_from: 0,
         moved_from: None,
+        moved_within: false,
     }
 }
 

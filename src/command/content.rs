@@ -8,7 +8,7 @@ use hansho::frame::body::{
     Alert, Config, FrameFault, Leave, LeaveWhat, LossReason, OpenRecord, Readings, RuleRecord,
     State, StopReason, decode, elements, reason_name, transition_from_u8,
 };
-use hansho::frame::evidence::{AboutRecord, Evidence, Moment, SuspectRecord};
+use hansho::frame::evidence::{AboutRecord, Evidence, Moment, Short, SuspectRecord, Victim};
 use hansho::frame::packed::Unpacker;
 use hansho::rule::{Quantity, TransitionKind};
 use hansho::sample::{Field, Reading};
@@ -50,6 +50,7 @@ pub(crate) fn content(frame: &[u8], readings: bool) -> Result<Content, FrameFaul
             readings_fields(body, uptime, readings),
         ),
         Body::Evidence(evidence) => ("Evidence", String::new(), evidence_fields(evidence)),
+        Body::Victim(victim) => ("Victim", String::new(), victim_fields(victim)),
         Body::History(body) => (
             "History",
             String::new(),
@@ -140,20 +141,37 @@ fn evidence_fields(evidence: &Evidence<'_>) -> Value {
         )
     });
     let suspects = list(evidence.suspects, |suspect: &SuspectRecord<'_>| {
-        let text = |bytes: Option<&[u8]>| {
-            bytes.map_or(Value::Null, |bytes| String::from_utf8_lossy(bytes).into())
-        };
         with(
             suspect,
             "",
             [
                 ("name", text(Some(suspect.name))),
+                ("user", text(suspect.user)),
                 ("unit", text(suspect.unit)),
                 ("container", text(suspect.container)),
             ],
         )
     });
     with(evidence, "", [("about", about), ("suspects", suspects)])
+}
+
+fn victim_fields(victim: &Victim<'_>) -> Value {
+    with(
+        victim,
+        "",
+        [
+            ("name", text(Some(victim.name))),
+            ("group", text(Some(victim.group))),
+            ("unit", text(victim.unit)),
+            ("container", text(victim.container)),
+            ("short_name", Short::from_u8(victim.short).name().into()),
+        ],
+    )
+}
+
+/// Bytes of a host.
+fn text(bytes: Option<&[u8]>) -> Value {
+    bytes.map_or(Value::Null, |bytes| String::from_utf8_lossy(bytes).into())
 }
 
 fn alert_words(alert: &Alert<'_>) -> String {

@@ -6,7 +6,9 @@ use super::content::content;
 use super::exit::{Exit, Outcome, Stop};
 use super::file;
 use super::output::{Output, say, shown};
+use super::plan::plan;
 use super::ring::{Ring, anchor, block_at};
+use super::status::memory_path;
 use hansho::config::key_file;
 use hansho::frame::batch::{self, BatchFault, inspect, open_batch};
 use hansho::frame::seal::AgentKey;
@@ -26,11 +28,16 @@ Prints what stands in files of hansho: rings (of memory or disk, in use or copie
 posted, or a single frame. Nothing is changed, and blocks that are damaged are counted and passed over.
 
 Usage: hansho decode [--json] [--blocks] [--readings] [--last N] [--key-file FILE] FILE...
+       hansho decode --last-sent [--json] [--readings] [--last N] [--config FILE]
 
   --json           one object a line: record (ring, block, batch, section, frame, bad_frame) and what belongs to it
   --blocks         also the header of every block of a ring
   --readings       unpack readings; else only their number is shown
   --last N         only the last N frames of each stream
+  --last-sent      what left this host: of the memory ring those frames that the collector has acknowledged, the last 20 of
+                   each stream unless --last says otherwise. docs/DATA.md has the meaning of each field
+  --config FILE    with --last-sent, the configuration that says where the ring is. Default: /etc/hansho/agent.toml where
+                   there is one, else the usual places
   --key-file FILE  check the mac of batches with this key; else it is not checked
 
 Exit codes: 0 done, 64 wrong command line, 66 a file is missing, 74 reading failed, 76 a file is no ring, batch or frame
@@ -41,12 +48,17 @@ Example: hansho decode --last 20 /run/hansho/memory.ring
     run,
 };
 
+/// Frames of each stream that `--last-sent` shows.
+const LAST_SENT: u64 = 20;
+
 /// What was asked for.
 pub(crate) struct Options {
     json: bool,
     pub(crate) blocks: bool,
     readings: bool,
     pub(crate) last: u64,
+    /// Only what the collector has acknowledged.
+    pub(crate) sent: bool,
     key: Option<AgentKey>,
     files: Vec<PathBuf>,
 }
@@ -77,15 +89,19 @@ fn options(args: &mut Args) -> Result<Options, Stop> {
         blocks: false,
         readings: false,
         last: u64::MAX,
+        sent: false,
         key: None,
         files: Vec::new(),
     };
+    let (mut last, mut config) = (None, None);
     while let Some(arg) = args.next()? {
         match arg {
             Arg::Long("json") => options.json = true,
             Arg::Long("blocks") => options.blocks = true,
             Arg::Long("readings") => options.readings = true,
-            Arg::Long("last") => options.last = args.number()?,
+            Arg::Long("last") => last = Some(args.number()?),
+            Arg::Long("last-sent") => options.sent = true,
+            Arg::Long("config") => config = Some(args.path()?),
             Arg::Long("key-file") => {
                 let key = key_file::read(&args.path()?)?;
                 options.key = Some(AgentKey(key.key));
@@ -94,6 +110,20 @@ fn options(args: &mut Args) -> Result<Options, Stop> {
             other => return Err(other.unexpected().into()),
         }
     }
+    if options.sent {
+        if !options.files.is_empty() {
+            return Err(Stop::usage(
+                "--last-sent is of the agent's own ring: without FILE",
+            ));
+        }
+        options.last = last.unwrap_or(LAST_SENT);
+        options.files = vec![memory_path(&plan(config.as_deref())?)];
+        return Ok(options);
+    }
+    if config.is_some() {
+        return Err(Stop::usage("--config goes with --last-sent"));
+    }
+    options.last = last.unwrap_or(u64::MAX);
     if options.files.is_empty() {
         return Err(Stop::usage("which files?"));
     }

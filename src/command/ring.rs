@@ -3,6 +3,7 @@
 use super::decode::{Shown, stream_name};
 use super::exit::Stop;
 use super::file::File;
+use core::cmp::Ordering;
 use hansho::clock::Anchor;
 use hansho::frame::Stream;
 use hansho::limit::{BLOCK_BYTES, CHECKPOINT_BYTES, SPOOL_READ_ATTEMPTS};
@@ -195,6 +196,28 @@ impl Ring {
         shown.record("ring", fields.clone(), || ring_words(&name, &fields))
     }
 
+    /// How many frames of a block the collector has acknowledged: the first ones, since it takes them in sequence.
+    fn sent(&self, stream: Stream, held: &Held, buffer: &mut [u8; BLOCK_BYTES]) -> u64 {
+        let state = self.state.as_ref();
+        let Some(cursor) = state.and_then(|state| state.superblock.cursors.get(stream)) else {
+            return 0;
+        };
+        match held.header.run_number.cmp(&cursor.run_number) {
+            // An earlier run is closed before a later one goes on.
+            Ordering::Less => held.frames,
+            Ordering::Greater => 0,
+            Ordering::Equal => {
+                let Ok((_, block)) = block_at(&self.source, held.place, buffer) else {
+                    return 0;
+                };
+                let sent = block
+                    .frames()
+                    .filter(|(sequence, _)| *sequence < cursor.next_sequence);
+                u64::try_from(sent.count()).unwrap_or(0)
+            }
+        }
+    }
+
     fn frames(&self, shown: &mut Shown<'_>) -> Result<(), Stop> {
         let mut buffer = [0; BLOCK_BYTES];
         for stream in Stream::ALL {
@@ -204,11 +227,19 @@ impl Ring {
                     .iter()
                     .filter(move |held| held.header.area == area)
             };
-            let total = of_stream().fold(0_u64, |sum, held| sum.saturating_add(held.frames));
+            let sent = |held: &Held| {
+                if shown.options.sent {
+                    self.sent(stream, held, &mut [0; BLOCK_BYTES])
+                } else {
+                    held.frames
+                }
+            };
+            let total = of_stream().fold(0_u64, |sum, held| sum.saturating_add(sent(held)));
             let mut skip = total.saturating_sub(shown.options.last);
             for held in of_stream() {
-                if skip >= held.frames {
-                    skip = skip.saturating_sub(held.frames);
+                let frames = sent(held);
+                if skip >= frames {
+                    skip = skip.saturating_sub(frames);
                     continue;
                 }
                 // It may have been overwritten since it was looked at.
@@ -220,7 +251,8 @@ impl Ring {
                     continue;
                 }
                 let skipped = usize::try_from(std::mem::take(&mut skip)).unwrap_or(usize::MAX);
-                for (sequence, frame) in block.frames().skip(skipped) {
+                let left = usize::try_from(frames).unwrap_or(usize::MAX);
+                for (sequence, frame) in block.frames().take(left).skip(skipped) {
                     shown.frame(
                         Some((stream, header.run, header.run_number, sequence)),
                         frame,

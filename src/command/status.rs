@@ -54,7 +54,7 @@ Usage: hansho status [--config FILE] [--json] [--lang LANG]
                  answers: in_force {file, taken, refusals, later, refused},
                  last_answer_uptime_ms, last_answer_wall_ms, last_status, last_outcome (done, more, retry, refused,
                  unauthentic, too_large, stuck), posts_failed_in_row, lost_readings, lost_alerts, refused_frames, ring_refused,
-                 disk_fault_errno, disk_faults, lines_dropped, restarts_watcher, restarts_forwarder,
+                 disk_fault_errno, disk_faults, lines_dropped, restarts_watcher, restarts_forwarder, restarts_scout,
                  leave_until_uptime_ms, leaves_recorded, leaves_acknowledged
   --lang LANG    ja or en. Default: by LC_ALL, LC_MESSAGES or LANG; ja where it begins with ja, else en
 

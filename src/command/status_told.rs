@@ -37,6 +37,8 @@ pub(crate) struct Told {
     pub(crate) restarts_watcher: Option<u64>,
     /// Starts of the forwarder after the first.
     pub(crate) restarts_forwarder: Option<u64>,
+    /// Starts of the scout after the first.
+    pub(crate) restarts_scout: Option<u64>,
     /// Until when an absence is announced.
     pub(crate) leave_until_uptime_ms: Option<u64>,
     /// Announcements of absences, and of their ends, in the ring since the keeper started.
@@ -90,6 +92,7 @@ impl Told {
             "lines_dropped" => &mut self.lines_dropped,
             "restarts_watcher" => &mut self.restarts_watcher,
             "restarts_forwarder" => &mut self.restarts_forwarder,
+            "restarts_scout" => &mut self.restarts_scout,
             "leave_until_uptime_ms" => &mut self.leave_until_uptime_ms,
             "leaves_recorded" => &mut self.leaves_recorded,
             "leaves_acknowledged" => &mut self.leaves_acknowledged,

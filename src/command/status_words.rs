@@ -148,11 +148,13 @@ fn agent(status: &Status, tongue: Tongue, lines: &mut Lines) {
     }
     let told = &status.told;
     if told.is_known() {
-        let (watcher, forwarder) = (
-            tongue.count(told.restarts_watcher),
-            tongue.count(told.restarts_forwarder),
-        );
-        let restarts = format!("watcher {watcher}, forwarder {forwarder}");
+        let [watcher, forwarder, scout] = [
+            told.restarts_watcher,
+            told.restarts_forwarder,
+            told.restarts_scout,
+        ]
+        .map(|count| tongue.count(count));
+        let restarts = format!("watcher {watcher}, forwarder {forwarder}, scout {scout}");
         lines.push((tongue.say("restarts", "再起動の回数"), restarts));
         let dropped = tongue.count(told.lines_dropped);
         lines.push((

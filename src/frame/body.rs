@@ -2,7 +2,7 @@
 //! its elements, so that an element may grow; a body is consumed whole.
 
 use super::cursor::{Cut, Full, Reader, Writer};
-use super::evidence::Evidence;
+use super::evidence::{Evidence, Victim};
 use super::kind::Kind;
 use crate::clock::Uptime;
 use crate::limit::{ELEMENT_BYTES, FRAME_BYTES};
@@ -470,6 +470,8 @@ pub enum Body<'a> {
     Readings(Readings<'a>),
     /// Who had and used what.
     Evidence(Evidence<'a>),
+    /// Whom the kernel killed for memory.
+    Victim(Victim<'a>),
     /// Per-second readings.
     History(Readings<'a>),
     /// A lost range.
@@ -533,6 +535,7 @@ pub fn decode(frame: &[u8]) -> Result<(Uptime, Body<'_>), FrameFault> {
         Kind::Boot => Body::Boot(whole(kind, rest)?),
         Kind::Readings => Body::Readings(whole(kind, rest)?),
         Kind::Evidence => Body::Evidence(whole(kind, rest)?),
+        Kind::Victim => Body::Victim(whole(kind, rest)?),
         Kind::History => Body::History(whole(kind, rest)?),
         Kind::Loss => Body::Loss(whole(kind, rest)?),
     };

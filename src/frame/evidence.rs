@@ -1,4 +1,5 @@
-//! The body of Evidence: who had and who used what, when something was about to be told, and when it was.
+//! The bodies of Evidence: who had and who used what, when something was about to be told, and when it was; and whom the kernel
+//! killed for memory.
 //!
 //! One Evidence belongs to all alerts of its moment, so that a bad minute in which ten rules fire sends the table once.
 
@@ -135,6 +136,8 @@ pub struct SuspectRecord<'a> {
     pub name: &'a [u8],
     /// The user whose rights it has.
     pub uid: Option<u32>,
+    /// That user's name, at most 32 bytes; absent where `/etc/passwd` has none.
+    pub user: Option<&'a [u8]>,
     /// Its systemd unit.
     pub unit: Option<&'a [u8]>,
     /// First digits of its container's id.
@@ -157,4 +160,84 @@ pub struct SuspectRecord<'a> {
     pub growth_long_over_ms: u64,
     /// Uptime at which it was looked at last.
     pub read_ms: u64,
+}
+
+/// A process that the kernel killed for memory, as its log says. What that kernel does not say is absent. Texts are the host's
+/// bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Victim<'a> {
+    /// Number of the record in the kernel's log, of this boot.
+    pub sequence: u64,
+    /// When, by the kernel's own clock: near uptime, but for times asleep.
+    pub at_ms: u64,
+    /// Its process id.
+    pub pid: u32,
+    /// Name of its program, at most 64 bytes; what is not printable is escaped by the kernel as `\xHH`.
+    pub name: &'a [u8],
+    /// The user whose rights it had.
+    pub uid: Option<u32>,
+    /// How willingly the kernel killed it for memory.
+    pub oom_score_adj: Option<i16>,
+    /// Its anonymous memory, KiB.
+    pub anonymous_kib: u64,
+    /// Its memory of files, KiB.
+    pub file_kib: u64,
+    /// Its shared memory, KiB.
+    pub shared_kib: Option<u64>,
+    /// What was short, see [`Short`].
+    pub short: u8,
+    /// The control group whose limit was reached, at most 128 bytes from its end; empty where it was none.
+    pub group: &'a [u8],
+    /// Its systemd unit.
+    pub unit: Option<&'a [u8]>,
+    /// First digits of its container's id.
+    pub container: Option<&'a [u8]>,
+}
+
+/// What was short when the kernel killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Short {
+    /// The kernel does not say it, or a byte that this version does not know.
+    Unknown,
+    /// The host's memory.
+    Host,
+    /// That of a control group with a limit.
+    Group,
+    /// That of the nodes or processors that it was bound to.
+    Nodes,
+}
+
+impl Short {
+    /// The byte on the wire.
+    #[must_use]
+    pub const fn as_u8(self) -> u8 {
+        match self {
+            Self::Unknown => 0,
+            Self::Host => 1,
+            Self::Group => 2,
+            Self::Nodes => 3,
+        }
+    }
+
+    /// From the byte on the wire.
+    #[must_use]
+    pub const fn from_u8(byte: u8) -> Self {
+        match byte {
+            1 => Self::Host,
+            2 => Self::Group,
+            3 => Self::Nodes,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// The word in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Host => "host",
+            Self::Group => "group",
+            Self::Nodes => "nodes",
+        }
+    }
 }

@@ -90,6 +90,8 @@ pub enum Kind {
     Readings = 16,
     /// Who had and used what when something was about to be told.
     Evidence = 32,
+    /// Whom the kernel killed for memory.
+    Victim = 33,
     /// Per-second readings.
     History = 48,
     /// A range that is lost; made by the forwarder, never in a ring.
@@ -116,6 +118,7 @@ impl Kind {
             7 => Some(Self::Boot),
             16 => Some(Self::Readings),
             32 => Some(Self::Evidence),
+            33 => Some(Self::Victim),
             48 => Some(Self::History),
             64 => Some(Self::Loss),
             _ => None,

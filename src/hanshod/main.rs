@@ -1,9 +1,10 @@
-//! `hanshod`: what stays in memory while the host burns: the keeper and the watcher, without TLS, names and texts.
+//! `hanshod`: what stays in memory while the host burns: keeper, watcher and scout, without TLS, names and texts.
 //!
 //! Started by `hansho run`, never by hand. Exit codes: 0 stopped in order, 3 a new run is wanted, 64 usage, 70 a fault of
 //! our own, 71 the system refused something.
 
 mod rehearsal;
+mod scout;
 mod scribe;
 mod start;
 mod watch;
@@ -25,17 +26,20 @@ fn main() -> ExitCode {
             0
         }),
         Some("watch") => start::run(inherited),
-        _ => Err("keep or watch: this program is started by hansho run".to_owned()),
+        Some("scout") => scout::run(inherited),
+        _ => Err("keep, watch or scout: this program is started by hansho run".to_owned()),
     });
     match outcome {
         Ok(code) => ExitCode::from(code),
         Err(why) => {
             log::error!("{}: {why}", mode.to_string_lossy());
-            ExitCode::from(if matches!(mode.to_str(), Some("keep" | "watch")) {
-                SYSTEM
-            } else {
-                USAGE
-            })
+            ExitCode::from(
+                if matches!(mode.to_str(), Some("keep" | "watch" | "scout")) {
+                    SYSTEM
+                } else {
+                    USAGE
+                },
+            )
         }
     }
 }

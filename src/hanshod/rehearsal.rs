@@ -1,15 +1,20 @@
 //! The rehearsal: the whole path of an alert, once, on a ring that nobody reads and that is gone afterwards. Code, stack and
 //! tables that the first real alert needs are then in memory, and locked there (`MCL_ONFAULT`).
 
-use crate::watch::{Recorder, anchor};
+use crate::watch::{Recorder, anchor, record_evidence, walk};
 use hansho::clock::Uptime;
 use hansho::forward::news::{NEWS_BYTES, News};
 use hansho::frame::body::StopReason;
+use hansho::frame::evidence::Victim;
 use hansho::frame::{AgentId, BootId, RunId, Stream};
 use hansho::keeper::control::Order;
-use hansho::limit::{CHECKPOINT_BYTES, MEMORY_RING_BYTES};
+use hansho::limit::{CHECKPOINT_BYTES, MEMORY_RING_BYTES, MESSAGE_BYTES};
 use hansho::machine::{Input, Machine, Tick};
 use hansho::sample::{Reader, Snapshot};
+use hansho::scout::image::{IMAGE_BYTES, Image};
+use hansho::scout::{
+    Coverage, Growth, Identity as ProcessIdentity, Process, ScoutNews, Suspects, Text,
+};
 use hansho::spool::superblock::Cursor;
 use hansho::spool::{Identity, MemoryRing};
 use hansho::sys::{self, Mapping};
@@ -43,6 +48,9 @@ pub(crate) fn rehearse(
     let (ring, _) = MemoryRing::open(&scratch, identity, now, anchor(now, wall, false))
         .map_err(|fault| format!("{fault:?}"))?;
     let mut recorder = Recorder::new(ring, None);
+    let shown = Mapping::anonymous(IMAGE_BYTES as u64).map_err(|error| error.to_string())?;
+    let suspects = Image::create(&shown).ok_or("suspects: too short")?;
+    suspects.publish(&crowd(now).listed(), Some(&Coverage::default()));
     for step in 0..TICKS {
         let at = now.plus(step.saturating_mul(TICK_MS));
         let snapshot = reader.look(at, wall, true);
@@ -58,6 +66,11 @@ pub(crate) fn rehearse(
             .set_anchor(at, anchor(at, wall, step % 2 == 0));
         recorder.note(anchored);
         machine.step(at, Input::Tick(&tick), &mut recorder);
+        let coverage = suspects.coverage().unwrap_or_default();
+        if machine.evidence_is_due(at, Some(coverage.began)) {
+            let seen = (at, Some(walk(&coverage)));
+            let _wanted = record_evidence(&mut machine, &suspects, seen, &mut recorder);
+        }
         recorder.record_state(&machine, checkpoint, at);
         messages(&mut machine, &mut recorder, run, at);
     }
@@ -72,6 +85,42 @@ pub(crate) fn rehearse(
         return Err(format!("{} records did not fit", recorder.lost));
     }
     Ok(())
+}
+
+/// As many suspects as there may be, with the longest texts.
+fn crowd(now: Uptime) -> Suspects {
+    let mut suspects = Suspects::default();
+    for pid in 1..=64_u32 {
+        // Each list has others at its top.
+        let rank = |list: u32| u64::from(pid.wrapping_add(list.wrapping_mul(8)) % 64);
+        let growth = |list: u32| {
+            Some(Growth {
+                kib: i64::try_from(rank(list)).unwrap_or(0),
+                over_ms: u64::MAX,
+            })
+        };
+        suspects.add(&Process {
+            id: ProcessIdentity {
+                pid,
+                start_ticks: u64::MAX,
+            },
+            parent: u32::MAX,
+            threads: u32::MAX,
+            name: Text::cut(&[b'x'; 16]),
+            uid: Some(u32::MAX),
+            unit: Some(Text::cut(&[b'x'; 64])),
+            container: Some(Text::cut(&[b'x'; 12])),
+            oom_score_adj: Some(-1000),
+            memory_kib: Some(rank(0)),
+            swap_kib: Some(rank(1)),
+            cpu_permille: u32::try_from(rank(2)).ok(),
+            growth_short: growth(3),
+            growth_long: growth(4),
+            read_at: now,
+            entered_at: now,
+        });
+    }
+    suspects
 }
 
 /// The look as it would be with memory used up, and every other time not: so that rules fire.
@@ -110,6 +159,12 @@ fn messages(machine: &mut Machine, recorder: &mut Recorder<&Mapping>, run: RunId
     let set = recorder.ring.set_cursor(at, Stream::Alerts, cursor);
     recorder.note(set);
     let _order = black_box(Order::from_bytes(&Order::Test { code: 8009 }.to_bytes()));
+    let mut message = [0; MESSAGE_BYTES];
+    let victim = ScoutNews::Victim(Victim::default());
+    let told = victim.encode(&mut message).ok();
+    if let Some(Ok(ScoutNews::Victim(victim))) = told.map(ScoutNews::decode) {
+        machine.step(at, Input::Victim(&victim), recorder);
+    }
     for input in [
         Input::Answered,
         Input::Test { code: 8009 },

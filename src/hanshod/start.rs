@@ -17,6 +17,7 @@ use hansho::limit::{BLOCK_BYTES, CHECKPOINT_BYTES, MESSAGE_BYTES, RULES};
 use hansho::machine::{Announced, Machine, Settings, TakeOver};
 use hansho::rule::Rule;
 use hansho::sample::{ProcReader, Reader, Snapshot, SysinfoReader};
+use hansho::scout::image::Image;
 use hansho::spool::block::BlockFault;
 use hansho::spool::reader::SpoolReader;
 use hansho::spool::source::{InMemory, OnDisk, newest_superblock};
@@ -126,6 +127,7 @@ fn start(launch: &Launch, inherited: &mut Inherited) -> Result<Watcher, String> 
 
     memory.touch();
     touch_stack();
+    let suspects = suspects(inherited)?;
     let locked = sys::lock_memory();
     if let Err(error) = &locked {
         log::warn!("memory is not locked: {error}; raise LimitMEMLOCK or give CAP_IPC_LOCK");
@@ -192,6 +194,8 @@ fn start(launch: &Launch, inherited: &mut Inherited) -> Result<Watcher, String> 
         gauges,
         keeper: inherited.demand("keeper")?,
         link: inherited.demand("link")?,
+        scout: inherited.demand("scout")?,
+        suspects,
         run: identity.run,
         confirmed_offset_ms: None,
         counters_due: now,
@@ -203,6 +207,14 @@ fn start(launch: &Launch, inherited: &mut Inherited) -> Result<Watcher, String> 
         lost_told: 0,
         leave: None,
     })
+}
+
+/// What the scout shows, touched: so that it is locked too.
+fn suspects(inherited: &mut Inherited) -> Result<Image<Mapping>, String> {
+    let file = File::from(inherited.demand("suspects")?);
+    let memory = Mapping::of(&file, false).map_err(failed("suspects"))?;
+    memory.touch();
+    Image::of(memory).ok_or_else(|| "suspects: too short".to_owned())
 }
 
 /// Flags of Hello.

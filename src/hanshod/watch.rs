@@ -9,10 +9,12 @@ use hansho::forward::trust::BUILD_WALL;
 use hansho::frame::{RunId, Stream};
 use hansho::keeper::control::{self, Order};
 use hansho::keeper::gauges::{Gauge, Gauges, Role};
-use hansho::keeper::supervise::{EXIT_NEW_RUN, Wake};
+use hansho::keeper::supervise::{EXIT_NEW_RUN, ScoutWake, Wake};
 use hansho::limit::{CHECKPOINT_BYTES, MESSAGE_BYTES, MESSAGES_PER_TICK};
-use hansho::machine::{Input, Journal, Machine, Settings, Tick, Unrecorded, next_due};
+use hansho::machine::{Input, Journal, Machine, Seen, Settings, Tick, Unrecorded, Walk, next_due};
 use hansho::sample::Reader;
+use hansho::scout::image::Image;
+use hansho::scout::{Coverage, LISTED, Listed, ScoutNews};
 use hansho::spool::superblock::Cursor;
 use hansho::spool::{Memory, MemoryRing};
 use hansho::sys::{self, Mapping};
@@ -108,6 +110,7 @@ impl<M: Memory> Recorder<M> {
 struct Budget {
     orders: usize,
     news: usize,
+    findings: usize,
     until_ms: u64,
 }
 
@@ -116,6 +119,7 @@ impl Budget {
         Self {
             orders: MESSAGES_PER_TICK,
             news: MESSAGES_PER_TICK,
+            findings: MESSAGES_PER_TICK,
             until_ms: now_ms.saturating_add(MESSAGE_ROUND_MS),
         }
     }
@@ -130,6 +134,9 @@ pub(crate) struct Watcher {
     pub(crate) gauges: Gauges,
     pub(crate) keeper: OwnedFd,
     pub(crate) link: OwnedFd,
+    pub(crate) scout: OwnedFd,
+    /// What the scout shows.
+    pub(crate) suspects: Image<Mapping>,
     pub(crate) run: RunId,
     /// Wall time less uptime at the last answer that confirmed the clock.
     pub(crate) confirmed_offset_ms: Option<i64>,
@@ -170,6 +177,7 @@ impl Watcher {
             }
             self.take_orders(&mut budget.orders);
             self.take_news(&mut budget.news);
+            self.take_findings(&mut budget.findings);
             self.after_step();
             self.count_refused();
         }
@@ -203,6 +211,7 @@ impl Watcher {
         let mut fds = [
             PollFd::new(&self.keeper, listen(budget.orders > 0)),
             PollFd::new(&self.link, listen(budget.news > 0)),
+            PollFd::new(&self.scout, listen(budget.findings > 0)),
         ];
         // Interrupted or not: the loop looks at the clock.
         let _outcome = poll(&mut fds, Some(&timeout));
@@ -235,10 +244,31 @@ impl Watcher {
         self.recorder.note(anchored);
         self.machine
             .step(now, Input::Tick(&tick), &mut self.recorder);
+        self.evidence(now);
         self.recorder
             .record_state(&self.machine, &mut self.checkpoint, now);
         self.gauges.ticked(now, wall);
         self.gauges.beat(Role::Watcher);
+    }
+
+    /// Records what the scout shows, where the machine wants it: in the tick of its alert, so that both go in one post.
+    fn evidence(&mut self, now: Uptime) {
+        let walk = self.suspects.coverage().map(|coverage| walk(&coverage));
+        if !self
+            .machine
+            .evidence_is_due(now, walk.map(|walk| walk.began))
+        {
+            return;
+        }
+        if record_evidence(
+            &mut self.machine,
+            &self.suspects,
+            (now, walk),
+            &mut self.recorder,
+        ) {
+            // Full: it is asked already, or hangs; the table as it stands is recorded in any case.
+            let _outcome = control::tell(&self.scout, &ScoutWake::Walk.to_bytes());
+        }
     }
 
     /// What the scribe knows, without asking it.
@@ -328,6 +358,21 @@ impl Watcher {
         }
     }
 
+    /// What the scout found.
+    fn take_findings(&mut self, left: &mut usize) {
+        while *left > 0
+            && self.stop.is_none()
+            && let Some(Ok(length @ 1..)) = control::receive(&self.scout, &mut self.message)
+        {
+            *left = left.saturating_sub(1);
+            let message = self.message.get(..length).unwrap_or_default();
+            if let Ok(ScoutNews::Victim(victim)) = ScoutNews::decode(message) {
+                let input = Input::Victim(&victim);
+                self.machine.step(sys::uptime(), input, &mut self.recorder);
+            }
+        }
+    }
+
     fn take(&mut self, news: News) {
         let now = sys::uptime();
         let input = match news {
@@ -394,6 +439,40 @@ impl Watcher {
         }
         // Full or closed: the forwarder looks at the ring by itself, this only makes it sooner.
         let _outcome = control::tell(&self.link, &Wake::Alert.to_bytes());
+    }
+}
+
+/// Records what the scout shows; true where a walk is wanted.
+pub(crate) fn record_evidence<M: Memory, R: Memory>(
+    machine: &mut Machine,
+    suspects: &Image<M>,
+    (now, walk): (Uptime, Option<Walk>),
+    recorder: &mut Recorder<R>,
+) -> bool {
+    let listed: heapless::Vec<Listed, LISTED> = suspects.suspects().take(LISTED).collect();
+    let records: heapless::Vec<_, LISTED> = listed.iter().map(Listed::record).collect();
+    let seen = Seen {
+        walk,
+        suspects: &records,
+    };
+    machine
+        .step(now, Input::Evidence(&seen), recorder)
+        .walk_wanted
+}
+
+/// A walk of the scout, as the machine takes it.
+pub(crate) const fn walk(coverage: &Coverage) -> Walk {
+    Walk {
+        began: coverage.began,
+        ended: coverage.ended,
+        seen: coverage.seen,
+        read: coverage.read,
+        refused: coverage.refused,
+        gone: coverage.gone,
+        failed: coverage.failed,
+        threads: coverage.threads,
+        hidden: coverage.hidden,
+        cut: coverage.cut,
     }
 }
 

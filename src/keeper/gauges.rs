@@ -25,6 +25,8 @@ pub enum Role {
     Watcher,
     /// Posts.
     Forwarder,
+    /// Looks at processes.
+    Scout,
 }
 
 impl Role {
@@ -34,6 +36,7 @@ impl Role {
         match self {
             Self::Watcher => "watcher",
             Self::Forwarder => "forwarder",
+            Self::Scout => "scout",
         }
     }
 
@@ -41,6 +44,7 @@ impl Role {
         match self {
             Self::Watcher => Gauge::WatcherPulse,
             Self::Forwarder => Gauge::ForwarderPulse,
+            Self::Scout => Gauge::ScoutPulse,
         }
     }
 }
@@ -93,6 +97,10 @@ pub enum Gauge {
     WatcherWaited = 256,
     /// Keeper: 1 while the configuration that the host has was refused, and an earlier one is in force; else 0.
     ConfigurationRefused = 264,
+    /// Scout (the keeper sets 0 before it starts one): `CLOCK_MONOTONIC` of its last round, milliseconds.
+    ScoutPulse = 320,
+    /// Scout: number of the record of the kernel's log that it read last, and one; 0 where it has read none.
+    KernelLogRead = 328,
 }
 
 /// The page.
@@ -271,6 +279,7 @@ impl Gauges {
         put("lines_dropped", &dropped.saturating_add(own.lines_dropped));
         put("restarts_watcher", &own.restarts_watcher);
         put("restarts_forwarder", &own.restarts_forwarder);
+        put("restarts_scout", &own.restarts_scout);
         match self.get(Gauge::LeaveUntil) {
             0 => put("leave_until_uptime_ms", &"-"),
             until => put("leave_until_uptime_ms", &until),
@@ -290,6 +299,8 @@ pub struct KeeperCounts {
     pub restarts_watcher: u64,
     /// Times that the forwarder was started again because it failed.
     pub restarts_forwarder: u64,
+    /// Times that the scout was started again.
+    pub restarts_scout: u64,
 }
 
 #[cfg(test)]
@@ -304,7 +315,7 @@ mod tests {
             gauges.line(KeeperCounts::default()),
             "ok last_answer_uptime_ms=- last_answer_wall_ms=- last_status=- last_outcome=- posts_failed_in_row=0 \
              lost_readings=0 lost_alerts=0 refused_frames=0 ring_refused=0 disk_fault_errno=- disk_faults=0 \
-             lines_dropped=0 restarts_watcher=0 restarts_forwarder=0 leave_until_uptime_ms=- leaves_recorded=0 leaves_acknowledged=0"
+             lines_dropped=0 restarts_watcher=0 restarts_forwarder=0 restarts_scout=0 leave_until_uptime_ms=- leaves_recorded=0 leaves_acknowledged=0"
         );
         let answer = LastAnswer {
             boot: BootId(3),
@@ -346,10 +357,11 @@ mod tests {
                 lines_dropped: 5,
                 restarts_watcher: 1,
                 restarts_forwarder: 6,
+                restarts_scout: 8,
             }),
             "ok last_answer_uptime_ms=5000 last_answer_wall_ms=1800000000000 last_status=503 last_outcome=retry \
              posts_failed_in_row=4 lost_readings=8 lost_alerts=2 refused_frames=1 ring_refused=9 disk_fault_errno=28 \
-             disk_faults=3 lines_dropped=7 restarts_watcher=1 restarts_forwarder=6 leave_until_uptime_ms=77 leaves_recorded=2 leaves_acknowledged=1"
+             disk_faults=3 lines_dropped=7 restarts_watcher=1 restarts_forwarder=6 restarts_scout=8 leave_until_uptime_ms=77 leaves_recorded=2 leaves_acknowledged=1"
         );
     }
 
@@ -379,6 +391,8 @@ mod tests {
             LinesDropped,
             WatcherWaited,
             ConfigurationRefused,
+            ScoutPulse,
+            KernelLogRead,
         ];
         let (_file, gauges) = Gauges::create().unwrap();
         for (value, gauge) in (1..).zip(all) {

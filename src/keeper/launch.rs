@@ -118,6 +118,18 @@ pub fn write_sealed(file: &mut File, values: &impl Serialize) -> io::Result<()> 
     seal(file)
 }
 
+/// A memory file of a size that nobody can change: whoever maps it need not fear that it is cut (SIGBUS, mmap(2)).
+///
+/// # Errors
+/// As memfd_create(2), ftruncate(2) and fcntl(2).
+pub fn memory_file_of(name: &str, length: u64) -> io::Result<File> {
+    use rustix::fs::SealFlags;
+    let file = memory_file(name)?;
+    file.set_len(length)?;
+    rustix::fs::fcntl_add_seals(&file, SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)?;
+    Ok(file)
+}
+
 /// Nothing of the file can be changed any more.
 ///
 /// # Errors

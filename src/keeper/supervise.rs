@@ -4,12 +4,13 @@ use super::control::{self, Order, Request};
 use super::gauges::{Gauges, KeeperCounts, Role};
 use super::host_stop;
 use super::hung::{Hung, Verdict};
-use super::launch::{Given, Inherited, Launch, Program};
+use super::launch::{Given, Inherited, Launch, Program, memory_file_of};
 use super::output::{LineReader, Output};
 use super::protect;
 use super::reload::{Reload, tell_refused};
 use super::restart::Restarts;
 use crate::limit::{MESSAGE_BYTES, POST_TIMEOUT_MS};
+use crate::scout::image::IMAGE_BYTES;
 use crate::sys;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
@@ -19,7 +20,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::Child;
 
-/// The program with keeper and watcher.
+/// The program with keeper, watcher and scout.
 pub const DAEMON: &str = "hanshod";
 /// The program with everything else.
 pub const COMMAND: &str = "hansho";
@@ -40,6 +41,9 @@ const ROUND_MS: u64 = 5_000;
 const STOPPING_ROUND_MS: u64 = 1_000;
 /// The forwarder goes round its loop at least this often, but for a post.
 const FORWARDER_ROUND_MS: u64 = POST_TIMEOUT_MS;
+
+/// The scout goes round its loop at least this often; what it looks at may hold it up.
+const SCOUT_ROUND_MS: u64 = 1_000;
 
 /// A worker and its fate.
 #[derive(Debug)]
@@ -95,6 +99,11 @@ pub(super) struct Shared {
     /// The watcher's and the forwarder's end of their pair; both are kept, so that either may be started again.
     watcher_link: OwnedFd,
     forwarder_link: OwnedFd,
+    /// The watcher's and the scout's end of their pair, likewise.
+    watcher_scout: OwnedFd,
+    scout_link: OwnedFd,
+    /// What the scout shows the watcher.
+    suspects_file: OwnedFd,
     log_out: OwnedFd,
     log_in: OwnedFd,
 }
@@ -116,6 +125,7 @@ pub struct Keeper {
     lines: LineReader,
     pub(super) watcher: Worker,
     pub(super) forwarder: Worker,
+    scout: Worker,
     pub(super) stopping_since_ms: Option<u64>,
 }
 
@@ -131,6 +141,9 @@ impl Keeper {
         let (gauges_file, gauges) = Gauges::create().map_err(failed("gauges"))?;
         let (keeper_side, watcher_side) = pair().map_err(failed("socketpair"))?;
         let (watcher_link, forwarder_link) = pair().map_err(failed("socketpair"))?;
+        let (watcher_scout, scout_link) = pair().map_err(failed("socketpair"))?;
+        let suspects =
+            memory_file_of("hansho-suspects", IMAGE_BYTES as u64).map_err(failed("suspects"))?;
         let flags = rustix::pipe::PipeFlags::CLOEXEC | rustix::pipe::PipeFlags::NONBLOCK;
         let (log_out, log_in) =
             rustix::pipe::pipe_with(flags).map_err(|error| failed("pipe")(error.into()))?;
@@ -144,6 +157,9 @@ impl Keeper {
             watcher_side,
             watcher_link,
             forwarder_link,
+            watcher_scout,
+            scout_link,
+            suspects_file: suspects.into(),
             log_out,
             log_in,
         };
@@ -167,6 +183,7 @@ impl Keeper {
             lines: LineReader::default(),
             watcher: Worker::new(Role::Watcher, watcher_round_ms),
             forwarder,
+            scout: Worker::new(Role::Scout, SCOUT_ROUND_MS),
             stopping_since_ms: None,
         })
     }
@@ -198,9 +215,9 @@ impl Keeper {
 
     /// Waits until there is something to do.
     fn wait(&self, now_ms: u64) {
-        let due = [self.watcher.due_ms, self.forwarder.due_ms]
+        let due = [&self.watcher, &self.forwarder, &self.scout]
             .into_iter()
-            .flatten()
+            .filter_map(|worker| worker.due_ms)
             .min();
         let round_ms = if self.stopping_since_ms.is_some() || self.reload.is_pressing() {
             STOPPING_ROUND_MS
@@ -256,6 +273,10 @@ impl Keeper {
                 descriptor: &shared.gauges_file,
             },
         ];
+        let suspects = Given {
+            name: "suspects",
+            descriptor: &shared.suspects_file,
+        };
         let for_watcher = [
             Given {
                 name: "keeper",
@@ -269,6 +290,26 @@ impl Keeper {
                 name: "log",
                 descriptor: &shared.log_in,
             },
+            Given {
+                name: "scout",
+                descriptor: &shared.watcher_scout,
+            },
+            suspects,
+        ];
+        let for_scout = [
+            Given {
+                name: "launch",
+                descriptor: &shared.launch_file,
+            },
+            Given {
+                name: "gauges",
+                descriptor: &shared.gauges_file,
+            },
+            Given {
+                name: "link",
+                descriptor: &shared.scout_link,
+            },
+            suspects,
         ];
         let for_forwarder = [Given {
             name: "link",
@@ -278,6 +319,9 @@ impl Keeper {
             let own = also.clone().chain(for_watcher);
             let given: Vec<_> = common.into_iter().chain(own).collect();
             daemon.start("watch", &given)
+        });
+        start_one(&mut self.scout, now_ms, &self.gauges, || {
+            daemon.start("scout", &for_scout)
         });
         start_one(&mut self.forwarder, now_ms, &self.gauges, || {
             let given: Vec<_> = common
@@ -315,6 +359,9 @@ impl Keeper {
     fn stop(&mut self) {
         self.stopping_since_ms = Some(sys::monotonic_ms());
         self.watcher.due_ms = None;
+        // It has nothing to say goodbye for; and one that hangs in the system is waited for by nobody.
+        self.scout.due_ms = None;
+        self.scout.kill();
         self.stop_reload();
         if self.watcher.child.is_none() {
             self.stop_forwarder();
@@ -361,6 +408,9 @@ impl Keeper {
             } else if self.forwarder.child == Some(child) {
                 self.forwarder.child = None;
                 self.forwarder_ended(now_ms, status);
+            } else if self.scout.child == Some(child) {
+                self.scout.child = None;
+                self.scout_ended(now_ms, status);
             } else if self.errand_ended(child, status) {
                 log::debug!("a child that read or kept the configuration ended");
             }
@@ -415,6 +465,13 @@ impl Keeper {
         self.forwarder.due_ms = Some(now_ms.saturating_add(wait_ms));
     }
 
+    fn scout_ended(&mut self, now_ms: u64, status: WaitStatus) {
+        if self.stopping_since_ms.is_none() {
+            let wait_ms = failed(&mut self.scout, now_ms, status);
+            self.scout.due_ms = Some(now_ms.saturating_add(wait_ms));
+        }
+    }
+
     fn take_requests(&mut self) {
         while let Some(peer) = control::accept(&self.listener) {
             // A fifth is closed: whoever asks tries again.
@@ -432,6 +489,7 @@ impl Keeper {
             lines_dropped: self.output.dropped(),
             restarts_watcher: self.watcher.restarts.total(),
             restarts_forwarder: self.forwarder.restarts.total(),
+            restarts_scout: self.scout.restarts.total(),
         };
         self.peers
             .retain(|peer| match control::receive(peer, &mut buffer) {
@@ -466,7 +524,7 @@ impl Keeper {
 
     fn look_for_hung(&mut self) {
         let now_ms = sys::monotonic_ms();
-        for worker in [&mut self.watcher, &mut self.forwarder] {
+        for worker in [&mut self.watcher, &mut self.forwarder, &mut self.scout] {
             if worker.child.is_none() {
                 continue;
             }
@@ -579,6 +637,32 @@ impl Wake {
         match message {
             b"A" => Some(Self::Alert),
             b"S" => Some(Self::Stop),
+            _ => None,
+        }
+    }
+}
+
+/// What the watcher tells the scout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScoutWake {
+    /// A walk is wanted that begins now.
+    Walk,
+}
+
+impl ScoutWake {
+    /// As a message.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 1] {
+        match self {
+            Self::Walk => *b"W",
+        }
+    }
+
+    /// From a message.
+    #[must_use]
+    pub const fn from_bytes(message: &[u8]) -> Option<Self> {
+        match message {
+            b"W" => Some(Self::Walk),
             _ => None,
         }
     }

@@ -8,7 +8,7 @@ use crate::frame::body::{
     reason_to_u8, transition_to_u8,
 };
 use crate::frame::cursor::Writer as Cursor;
-use crate::frame::evidence::{AboutRecord, Evidence, SuspectRecord};
+use crate::frame::evidence::{AboutRecord, Evidence, SuspectRecord, Victim};
 use crate::frame::{Kind, Stream};
 use crate::limit::{EVIDENCE_ABOUT_BYTES, FRAME_BYTES};
 use crate::rule::{
@@ -174,6 +174,10 @@ impl<J: Journal> Writer<'_, J> {
             );
             part = part.saturating_add(1);
         });
+    }
+
+    pub(super) fn victim(&mut self, victim: &Victim<'_>) {
+        self.put(Stream::Evidence, Kind::Victim, self.now, victim);
     }
 
     /// The tops of the table of processes, cut like the rules; `head` has the numbers that all parts say.

@@ -12,6 +12,7 @@
 pub mod arcstats;
 pub mod cgroup;
 pub mod interval;
+pub mod kernel_log;
 pub mod loadavg;
 pub mod meminfo;
 pub mod pressure;

@@ -55,6 +55,15 @@ pub fn group(text: &[u8]) -> ProcessGroup<'_> {
     }
 }
 
+/// What the path of a control group says.
+#[must_use]
+pub fn of_path(path: &[u8]) -> ProcessGroup<'_> {
+    ProcessGroup {
+        unit: unit(path),
+        container: container(path),
+    }
+}
+
 /// The unit in a path: the first part that is no slice (as systemd's own `cg_path_get_unit`).
 fn unit(path: &[u8]) -> Option<&[u8]> {
     let part = parts(path).find(|part| !part.ends_with(b".slice"))?;

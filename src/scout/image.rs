@@ -1,9 +1,12 @@
-//! The table as bytes in memory that one process writes and others read while it does.
+//! The suspects as bytes in memory that one process writes and others read while it does.
+//!
+//! Only the tops of the table stand here, nine kilobytes: whoever reads them maps and locks them, and the table itself is the
+//! scout's own.
 //!
 //! ```text
 //!  0   magic "HNSCOUT1"
 //!  8   sequence u64 │ the last whole walk                                        HEADER_BYTES
-//!  64  sequence u64 │ 0 free, 1 taken │ process …                                SEAT_BYTES, for each seat
+//!  64  sequence u64 │ 0 free, 1 taken │ lists u8 │ process …                     SEAT_BYTES, for each seat
 //! ```
 //!
 //! Header and seats have a sequence each: odd while it is written, one more pair at each change. A reader takes what it copied
@@ -13,9 +16,9 @@
 
 use super::process::{Growth, Identity, Process, Text};
 use super::scanner::Coverage;
-use super::table::Table;
+use super::suspects::{LISTED, Listed};
 use crate::clock::Uptime;
-use crate::limit::{PROCESSES, SPOOL_READ_ATTEMPTS};
+use crate::limit::SPOOL_READ_ATTEMPTS;
 use crate::spool::Memory;
 use core::sync::atomic::{Ordering, fence};
 
@@ -28,15 +31,15 @@ const HEADER_CONTENT: usize = 48;
 const SEATS_AT: usize = 64;
 /// Length of a sequence.
 const SEQUENCE_BYTES: usize = 8;
-/// Length of the bytes of a seat behind its sequence: the longest that [`encode`] makes is 201.
-pub const PROCESS_BYTES: usize = 208;
+/// Length of the bytes of a seat behind its sequence: the longest that [`encode`] makes is 236.
+pub const PROCESS_BYTES: usize = 240;
 /// Length of a seat: whole words, so that each sequence is aligned.
 const SEAT_BYTES: usize = SEQUENCE_BYTES + PROCESS_BYTES;
 /// Length of the whole.
-pub const IMAGE_BYTES: usize = SEATS_AT + PROCESSES * SEAT_BYTES;
+pub const IMAGE_BYTES: usize = SEATS_AT + LISTED * SEAT_BYTES;
 const _: () = assert!(SEAT_BYTES.is_multiple_of(8) && HEADER_AT + 8 + HEADER_CONTENT <= SEATS_AT);
 
-/// The table in memory. One writer, any readers.
+/// The suspects in memory. One writer, any readers.
 #[derive(Debug)]
 pub struct Image<M>(M);
 
@@ -46,23 +49,23 @@ impl<M: Memory> Image<M> {
         (memory.len() >= IMAGE_BYTES).then_some(Self(memory))
     }
 
-    /// The same, for its one writer: an empty table, as far as there was none.
+    /// The same, for its one writer: no suspects, as far as there were none.
     pub fn create(memory: M) -> Option<Self> {
         let image = Self::of(memory)?;
         image.0.store(0, MAGIC).then_some(image)
     }
 
-    /// Writes what has changed of the table. False where the memory does not take it.
-    pub fn publish(&self, table: &Table, coverage: Option<&Coverage>) -> bool {
+    /// Writes what has changed of the suspects. False where the memory does not take it.
+    pub fn publish(&self, listed: &[Listed], coverage: Option<&Coverage>) -> bool {
         let mut taken = self.put(HEADER_AT, &encode_coverage(coverage));
         for (seat, at) in seats().enumerate() {
-            taken &= self.put(at, &encode(table.at(seat)));
+            taken &= self.put(at, &encode(listed.get(seat)));
         }
         taken
     }
 
-    /// The processes that are whole just now, and whatever the memory says they are.
-    pub fn processes(&self) -> impl Iterator<Item = Process> {
+    /// The suspects that are whole just now, and whatever the memory says they are.
+    pub fn suspects(&self) -> impl Iterator<Item = Listed> {
         let is_ours = self.0.load(0) == Some(MAGIC);
         seats()
             .filter(move |_| is_ours)
@@ -121,13 +124,19 @@ fn seats() -> impl Iterator<Item = usize> {
 
 /// The bytes of a seat.
 #[must_use]
-pub fn encode(process: Option<&Process>) -> [u8; PROCESS_BYTES] {
+pub fn encode(listed: Option<&Listed>) -> [u8; PROCESS_BYTES] {
     let mut bytes = [0; PROCESS_BYTES];
     let mut out = Writer(&mut bytes);
-    let Some(process) = process else {
+    let Some(Listed {
+        lists,
+        process,
+        user,
+    }) = listed
+    else {
         return bytes;
     };
     out.put([1]);
+    out.put([*lists]);
     out.put(process.id.pid.to_le_bytes());
     out.put(process.id.start_ticks.to_le_bytes());
     out.put(process.parent.to_le_bytes());
@@ -146,16 +155,18 @@ pub fn encode(process: Option<&Process>) -> [u8; PROCESS_BYTES] {
     out.text(Some(&process.name));
     out.text(process.unit.as_ref());
     out.text(process.container.as_ref());
+    out.text(user.as_ref());
     bytes
 }
 
-/// The process in the bytes of a seat; `None` for a free one, and for bytes that [`encode`] does not make.
+/// The suspect in the bytes of a seat; `None` for a free one, and for bytes that [`encode`] does not make.
 #[must_use]
-pub fn decode(bytes: &[u8; PROCESS_BYTES]) -> Option<Process> {
+pub fn decode(bytes: &[u8; PROCESS_BYTES]) -> Option<Listed> {
     let mut bytes = Reader(bytes);
     if bytes.take()? != [1] {
         return None;
     }
+    let [lists] = bytes.take()?;
     let id = Identity {
         pid: u32::from_le_bytes(bytes.take()?),
         start_ticks: u64::from_le_bytes(bytes.take()?),
@@ -177,7 +188,12 @@ pub fn decode(bytes: &[u8; PROCESS_BYTES]) -> Option<Process> {
         unit: bytes.text()?,
         container: bytes.text()?,
     };
-    (id.pid > 0).then_some(process)
+    let user = bytes.text()?;
+    (id.pid > 0).then_some(Listed {
+        lists,
+        process,
+        user,
+    })
 }
 
 fn encode_coverage(coverage: Option<&Coverage>) -> [u8; HEADER_CONTENT] {

@@ -8,6 +8,7 @@
 use hansho::clock::Uptime;
 use hansho::frame::Kind;
 use hansho::frame::body::{self, Alert, Boot, Config, Goodbye, Hello, Leave, Readings, State};
+use hansho::frame::evidence::{Evidence, Victim};
 use hansho::limit::FRAME_BYTES;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -34,7 +35,7 @@ pub(crate) fn frame() -> impl Strategy<Value = Vec<u8>> {
         any::<[Option<u64>; 5]>(),
     );
     (
-        0..9_u8,
+        0..11_u8,
         uptime,
         [word(), word(), word(), word()],
         numbers,
@@ -115,6 +116,45 @@ pub(crate) fn frame() -> impl Strategy<Value = Vec<u8>> {
                         text: host,
                     },
                 ),
+                10 => {
+                    let body = Victim {
+                        sequence: long[0],
+                        at_ms: long[1],
+                        pid: int[0],
+                        name: host.as_bytes(),
+                        uid: maybe[0].map(|_| int[1]),
+                        oom_score_adj: maybe[1].map(|_| i16::from(byte[0])),
+                        anonymous_kib: long[2],
+                        file_kib: long[3],
+                        shared_kib: maybe[2],
+                        short: byte[1],
+                        group: &bytes,
+                        unit: maybe[3].map(|_| kernel.as_bytes()),
+                        container: maybe[4].map(|_| version.as_bytes()),
+                    };
+                    encode(Kind::Victim, uptime, &body)
+                }
+                9 => {
+                    let parts = byte[0].saturating_add(1);
+                    let body = Evidence {
+                        number: int[0],
+                        part: byte[1] % parts,
+                        parts,
+                        flags: byte[2],
+                        walk_began_ms: maybe[0],
+                        walk_ended_ms: maybe[1],
+                        seen: int[1],
+                        read: int[2],
+                        refused: int[3],
+                        gone: int[0],
+                        failed: int[1],
+                        threads: long[0],
+                        about: host.as_bytes(),
+                        suspects: &bytes,
+                    };
+                    encode(Kind::Evidence, uptime, &body)
+                }
+
                 5 => encode(
                     Kind::Leave,
                     uptime,

@@ -14,6 +14,8 @@
     reason = "a test that fails may panic"
 )]
 
+#[path = "../process_support/authority.rs"]
+mod authority;
 #[path = "../../collector/tests/mail_common/mod.rs"]
 mod mail_common;
 

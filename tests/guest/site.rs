@@ -1,7 +1,7 @@
 //! The collector on this host, over TLS, with a token to ask it; and the disk of an agent of its.
 
+use crate::authority::issue;
 use crate::machine::{given, make_disk};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
@@ -65,17 +65,10 @@ fn said(command: &mut Command) -> String {
 
 /// An authority, and a certificate for the collector as the guest calls it.
 fn certificates(folder: &Path) {
-    let mut authority = CertificateParams::default();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let server = CertificateParams::new(vec![HOST.to_owned(), "127.0.0.1".to_owned()])
-        .unwrap()
-        .signed_by(&key, &authority)
-        .unwrap();
-    fs::write(folder.join("ca.pem"), authority.pem()).unwrap();
-    fs::write(folder.join("server.pem"), server.pem()).unwrap();
-    fs::write(folder.join("server.key"), key.serialize_pem()).unwrap();
+    let made = issue(&[HOST, "127.0.0.1"]);
+    fs::write(folder.join("ca.pem"), made.authority).unwrap();
+    fs::write(folder.join("server.pem"), made.certificate).unwrap();
+    fs::write(folder.join("server.key"), made.key).unwrap();
 }
 
 impl Site {

@@ -7,8 +7,10 @@
     reason = "shared by several tests, each of which uses a part; a test that fails may panic"
 )]
 
+mod authority;
+
 use super::process_support::Place;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use authority::issue;
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -140,14 +142,8 @@ impl Drop for Collector {
 
 /// An authority of its own, and a certificate by it for `localhost`.
 pub fn certificates(folder: &Path) {
-    let mut authority = CertificateParams::default();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(vec!["localhost".to_owned()])
-        .and_then(|params| params.signed_by(&key, &authority))
-        .unwrap();
-    fs::write(folder.join("ca.pem"), authority.pem()).unwrap();
-    fs::write(folder.join("collector.pem"), certificate.pem()).unwrap();
-    fs::write(folder.join("collector.key"), key.serialize_pem()).unwrap();
+    let made = issue(&["localhost"]);
+    fs::write(folder.join("ca.pem"), made.authority).unwrap();
+    fs::write(folder.join("collector.pem"), made.certificate).unwrap();
+    fs::write(folder.join("collector.key"), made.key).unwrap();
 }

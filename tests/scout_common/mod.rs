@@ -1,4 +1,4 @@
-//! What the tests of the scout share: a tree like `/proc`, made by them.
+//! What the tests of the scout and its bench share: a tree like `/proc`, made by them.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -63,9 +63,17 @@ pub fn stat(pid: u32, fake: &Fake<'_>) -> Vec<u8> {
 
 impl Tree {
     pub fn new() -> Self {
+        Self::under(Path::new(env!("CARGO_TARGET_TMPDIR")))
+    }
+
+    /// One in this directory.
+    pub fn under(directory: &Path) -> Self {
         let number = TREES.fetch_add(1, Ordering::Relaxed);
-        let name = format!("scout-{}-{number}", std::process::id());
-        let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        Self::at(directory.join(format!("scout-{}-{number}", std::process::id())))
+    }
+
+    /// In a folder that may be there already.
+    pub fn at(root: PathBuf) -> Self {
         fs::create_dir_all(root.join("proc")).unwrap();
         Self(root)
     }

@@ -19,6 +19,13 @@ pub const fn days(keep: &Keep, what: Forget) -> u32 {
     }
 }
 
+/// The longest that anything is kept.
+fn longest_ms(keep: &Keep) -> u64 {
+    let all = [keep.alerts_days, keep.events_days, keep.outbox_days];
+    let days = all.into_iter().fold(keep.audit_days, u32::max);
+    u64::from(days).saturating_mul(DAY_MS)
+}
+
 /// How far time is vouched for: towards what the clock says, but by no more than [`VOUCH_SPEED`] times what passed since it was
 /// vouched for last (`passed_ms`, of a clock that nobody sets). A clock that is set ahead by a year is believed when a year has
 /// passed, or half of one; one that was wrong for a day has cost a day.
@@ -38,7 +45,7 @@ pub fn vouched(before: Option<WallTime>, now: WallTime, passed_ms: u64) -> WallT
 
 /// What is remembered of a clock that was set back far: of several the earliest. A clock that never was set is passed over: a host
 /// without a battery has it at each start, and would never forget anything.
-fn set_back(upkeep: &Upkeep, now: WallTime) -> Option<(WallTime, WallTime)> {
+fn set_back(upkeep: &Upkeep, keep: &Keep, now: WallTime) -> Option<(WallTime, WallTime)> {
     let (now_ms, vouched) = (now.as_millis(), upkeep.vouched?);
     let far = vouched.as_millis().saturating_sub(now_ms) > VOUCH_FAR_MS;
     if !far || now_ms < FIRST_CLOCK_MS {
@@ -46,7 +53,12 @@ fn set_back(upkeep: &Upkeep, now: WallTime) -> Option<(WallTime, WallTime)> {
     }
     // It may have been so for as long as nobody looked.
     let to = WallTime::from_millis(now_ms.saturating_sub(SWEEP_MS.saturating_mul(2)));
-    let earliest = upkeep.set_back.map_or(to, |(earliest, _)| earliest.min(to));
+    // Of one that was before, everything has gone that it wrote when the longest retention is over.
+    let counts = |before: &(WallTime, WallTime)| {
+        vouched.as_millis() < before.1.as_millis().saturating_add(longest_ms(keep))
+    };
+    let before = upkeep.set_back.filter(counts);
+    let earliest = before.map_or(to, |(earliest, _)| earliest.min(to));
     Some((earliest, vouched))
 }
 
@@ -54,9 +66,14 @@ fn set_back(upkeep: &Upkeep, now: WallTime) -> Option<(WallTime, WallTime)> {
 ///
 /// # Errors
 /// [`StoreError`].
-pub fn look(rows: &mut dyn AllRows, now: WallTime, passed_ms: u64) -> Result<Upkeep, StoreError> {
+pub fn look(
+    rows: &mut dyn AllRows,
+    keep: &Keep,
+    now: WallTime,
+    passed_ms: u64,
+) -> Result<Upkeep, StoreError> {
     let mut upkeep = rows.upkeep()?;
-    upkeep.set_back = set_back(&upkeep, now);
+    upkeep.set_back = set_back(&upkeep, keep, now);
     upkeep.vouched = Some(vouched(upkeep.vouched, now, passed_ms));
     upkeep.looked = Some(now);
     rows.put_upkeep(&upkeep)?;

@@ -135,7 +135,7 @@ impl Upkeep {
         let looked = Moment::now();
         let mut vouched = None;
         self.store.transact(&mut |rows| {
-            vouched = forget::look(rows, now, passed_ms)?.vouched;
+            vouched = forget::look(rows, &self.keep, now, passed_ms)?.vouched;
             Ok(())
         })?;
         retention.looked = Some(looked);

@@ -149,6 +149,23 @@ pub enum Problem {
         /// The team.
         team: String,
     },
+    /// A receiver cannot be told: it has mail only, and no mail is sent.
+    Unreachable {
+        /// Its id.
+        receiver: String,
+    },
+    /// None of those who would be told first can be: the next on duty are, in their place.
+    PassedOver {
+        /// Their rank.
+        rank: u8,
+        /// Their ids.
+        receivers: Vec<String>,
+    },
+    /// Nobody on duty and none of the team can be told: `[notify] fallback` is.
+    ToFallback {
+        /// Ids of those of it who can be told.
+        receivers: Vec<String>,
+    },
     /// Nobody at all is told.
     Nobody,
 }
@@ -160,6 +177,20 @@ impl core::fmt::Display for Problem {
             Self::RosterGap { team } => {
                 write!(out, "nobody stands on the roster of team {team} then")
             }
+            Self::Unreachable { receiver } => write!(
+                out,
+                "{receiver} has mail only, and [mail] is not configured: not told"
+            ),
+            Self::PassedOver { rank, receivers } => write!(
+                out,
+                "none of those can be told: number {rank} on duty is told in their place, at once: {}",
+                receivers.join(", ")
+            ),
+            Self::ToFallback { receivers } => write!(
+                out,
+                "none of those can be told: [notify] fallback is told in their place: {}",
+                receivers.join(", ")
+            ),
             Self::Nobody => out.write_str("nobody is told"),
         }
     }
@@ -272,8 +303,49 @@ impl Directory {
         }
         if routed.told.is_empty() && deliver != Deliver::Record {
             routed.problems.push(Problem::Nobody);
+        } else {
+            self.mark_unreachable(facts, &mut routed);
         }
         routed
+    }
+
+    /// Says of whom is named that they cannot be told, and who is in their place.
+    fn mark_unreachable(&self, facts: &Facts<'_>, routed: &mut Routed) {
+        let told = routed.told.iter().map(|told| &told.receiver);
+        let named = told.chain(routed.escalation.iter().map(|step| &step.receiver));
+        let mut unreachable: Vec<String> = Vec::new();
+        for receiver in named {
+            if !self.reaches(receiver) && !unreachable.contains(receiver) {
+                unreachable.push(receiver.clone());
+            }
+        }
+        let problems = unreachable.into_iter();
+        let problems = problems.map(|receiver| Problem::Unreachable { receiver });
+        routed.problems.extend(problems);
+        if routed.told.is_empty() || routed.told.iter().any(|told| self.reaches(&told.receiver)) {
+            return;
+        }
+        let steps = || {
+            let steps = routed.escalation.iter();
+            steps.filter(|step| self.reaches(&step.receiver))
+        };
+        if let Some(rank) = steps().map(|step| step.rank).min() {
+            let next = steps().filter(|step| step.rank == rank);
+            let receivers = next.map(|step| step.receiver.clone()).collect();
+            routed
+                .problems
+                .push(Problem::PassedOver { rank, receivers });
+            return;
+        }
+        let fallback = self.notify.fallback.iter().filter(|id| {
+            self.reaches(id) && (facts.code != MAIL_NOT_DELIVERED || *id != facts.subject)
+        });
+        let receivers: Vec<String> = fallback.cloned().collect();
+        routed.problems.push(if receivers.is_empty() {
+            Problem::Nobody
+        } else {
+            Problem::ToFallback { receivers }
+        });
     }
 
     /// Those who are on duty first, those who are always told, those in Cc; then the next on duty.

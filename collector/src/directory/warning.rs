@@ -44,7 +44,7 @@ pub enum Warning {
         /// The last one in it.
         last: Date,
     },
-    /// Somebody on duty cannot be told: the next rank that can be is told in their place.
+    /// Somebody on duty cannot be told: others of the team are, or the next rank that can be.
     DutyUnreachable {
         /// The roster.
         file: PathBuf,
@@ -114,9 +114,13 @@ impl core::fmt::Display for Warning {
                 receiver,
             } => write!(
                 out,
-                "{}:{line}: number {rank} on duty, {receiver}, has mail only, and [mail] is not configured: the next who can be \
-                 told is told in their place, at once",
-                file.display()
+                "{}:{line}: number {rank} on duty, {receiver}, has mail only, and [mail] is not configured: {}",
+                file.display(),
+                if *rank == 1 {
+                    "the others of the team who can be told are told alone, or else the next on duty who can be, at once"
+                } else {
+                    "when it is their turn, the next on duty who can be told is told in their place, if there is one"
+                }
             ),
             Self::TeamUnreachable { team, fallback } => write!(
                 out,

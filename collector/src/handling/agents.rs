@@ -6,10 +6,11 @@ use crate::clock::DAY_MS;
 use crate::limit::{JOIN_TOKEN_DAYS, JOIN_TOKEN_USES};
 use crate::store::agents::{self as keys, Rotated};
 use crate::store::rows::AllRows;
-use crate::store::{AckEnding, Agent, JoinToken, NewAgent, TokenEnd};
+use crate::store::{AckEnding, Agent, AlertId, JoinToken, NewAgent, TokenEnd};
 use crate::store::{moved, raise};
 use hansho::clock::WallTime;
 use hansho::frame::kind::AgentId;
+use std::collections::BTreeSet;
 
 /// An agent was added.
 pub const AGENT_ADD: &str = "agent_add";
@@ -157,6 +158,18 @@ pub struct Goes<'g> {
     pub name: Option<&'g str>,
 }
 
+/// Alerts of an agent whose taking counts for something that is open, or that is opened again: open ones, and those of threads.
+fn held_with(rows: &mut dyn AllRows, id: AgentId) -> Result<BTreeSet<AlertId>, Fault> {
+    let open = rows.open_alerts(id)?;
+    let mut alerts: BTreeSet<AlertId> = open.iter().map(|alert| alert.id).collect();
+    for thread in rows.threads_of(id)? {
+        let decisions = rows.decisions_of(thread.root)?;
+        alerts.extend(decisions.iter().filter_map(|decision| decision.alert));
+        alerts.insert(thread.root);
+    }
+    Ok(alerts)
+}
+
 /// Gives an agent another name, or moves it to another system, also of another customer within the same scope: then its open
 /// alerts are nobody's, those who were told of them hear nothing more, and those responsible now are told. Returns it as it was.
 ///
@@ -180,13 +193,15 @@ pub fn place(
     // The customer that it comes to reads of it too, and those before read nothing more.
     if customer != agent.customer {
         moved::away(rows, &agent, (customer, system), now)?;
-        for alert in rows.open_alerts(id)? {
-            if let Some(holder) = rows.acknowledgement(alert.id)? {
+        for alert in held_with(rows, id)? {
+            if let Some(holder) = rows.acknowledgement(alert)? {
                 super::acknowledge::end(rows, &holder, &who.name, AckEnding::Released, now)?;
             }
         }
         let on = format!("{customer}/{system}/{name}");
         audit::append(rows, who, AGENT_MOVE, &on, customer, "", now)?;
+    } else if (system, name) != (agent.system.as_str(), agent.name.as_str()) {
+        moved::within(rows, &agent)?;
     }
     Ok(agent)
 }

@@ -263,7 +263,9 @@ impl Step<'_> {
         let messages = self.rows.outgoing_of_thread(thread.root)?;
         Ok(messages
             .iter()
-            .filter(|message| message.number > thread.told_from)
+            .filter(|message| {
+                message.number > thread.told_from && message.reason != Reason::MovedAway
+            })
             .any(|message| message.channel == Channel::Mail))
     }
 

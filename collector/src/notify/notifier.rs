@@ -58,6 +58,7 @@ struct Errand {
 }
 
 /// The thread's own memory.
+#[derive(Default)]
 struct Shift {
     fence: u64,
     /// Messages that workers have in hand.
@@ -90,15 +91,7 @@ impl Notifier {
     }
 
     fn decide(&self, heard: &Receiver<Heard>, errands: &SyncSender<Errand>) {
-        let mut shift = Shift {
-            fence: 0,
-            in_hand: Vec::new(),
-            courier: None,
-            clocks: None,
-            failing: None,
-            refused: None,
-            held: None,
-        };
+        let mut shift = Shift::default();
         let mut stopping = false;
         loop {
             let outcome = self.round(&mut shift, errands, stopping);
@@ -144,8 +137,10 @@ impl Notifier {
         let configured = Configured {
             live: self.current.get(),
         };
-        self.go_on_if_stepped(shift, &configured)?;
-        self.decisions(shift, &configured)?;
+        // One reading for both: a step back between two readings would be seen twice, and all be shifted twice.
+        let now = (self.now)();
+        self.go_on_if_stepped(shift, &configured, now)?;
+        self.decisions(shift, &configured, now)?;
         self.hand_out(shift, &configured, errands)
     }
 
@@ -154,8 +149,9 @@ impl Notifier {
         &self,
         shift: &mut Shift,
         configured: &Configured,
+        wall: WallTime,
     ) -> Result<(), StoreError> {
-        let (wall, moment) = ((self.now)(), Moment::now());
+        let moment = Moment::now();
         let Some((wall_before, before)) = shift.clocks else {
             shift.clocks = Some((wall, moment));
             return Ok(());
@@ -178,7 +174,12 @@ impl Notifier {
         Ok(())
     }
 
-    fn decisions(&self, shift: &mut Shift, configured: &Configured) -> Result<(), StoreError> {
+    fn decisions(
+        &self,
+        shift: &mut Shift,
+        configured: &Configured,
+        now: WallTime,
+    ) -> Result<(), StoreError> {
         let policy = configured.policy();
         loop {
             let context = Context {
@@ -186,7 +187,6 @@ impl Notifier {
                 handled: &StoredHandling::default(),
                 policy: &policy,
             };
-            let now = (self.now)();
             let mut work = false;
             self.reading.view(&mut |rows| {
                 work = has_work(rows, now)?;
@@ -391,4 +391,107 @@ fn log_attempt(number: u64, attempt: &Attempt, marked: Marked) {
 #[must_use]
 pub fn ears() -> (Sender<Heard>, Receiver<Heard>) {
     channel()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::parse;
+    use crate::store::{AlertId, MemoryStore, Strand, Thread};
+    use crate::zone::Zone;
+    use hansho::frame::kind::AgentId;
+    use std::collections::VecDeque;
+    use std::path::Path;
+
+    const MINUTE: u64 = 60_000;
+    const START: u64 = 30_000_000 * MINUTE;
+
+    /// What the clock shows at its next readings, minutes from the start; the last of them from then on.
+    static CLOCK: Mutex<VecDeque<i64>> = Mutex::new(VecDeque::new());
+
+    fn shows(minutes: &[i64]) {
+        *CLOCK.lock().unwrap() = minutes.iter().copied().collect();
+    }
+
+    fn now() -> WallTime {
+        let mut clock = CLOCK.lock().unwrap();
+        let minutes = match clock.len() {
+            1 => clock.front().copied(),
+            _ => clock.pop_front(),
+        };
+        at(minutes.unwrap())
+    }
+
+    fn at(minutes: i64) -> WallTime {
+        let ms = i64::try_from(MINUTE).unwrap().saturating_mul(minutes);
+        WallTime::from_millis(START.saturating_add_signed(ms))
+    }
+
+    fn told() -> Thread {
+        let root = AlertId(1);
+        Thread {
+            root,
+            strand: Strand {
+                agent: AgentId(1),
+                subject: String::new(),
+                family: "memory".to_owned(),
+                test: false,
+            },
+            head: root,
+            opened: at(-60),
+            ended: None,
+            first_told: Some(at(-10)),
+            last_told: Some(at(-10)),
+            messages: 1,
+            listed: None,
+            level: 1,
+            untaken: None,
+            reminded_recovery: None,
+            reminded_report: None,
+            quiet: None,
+            due: None,
+            told_from: 0,
+            moved_from: None,
+            moved_within: false,
+        }
+    }
+
+    /// The clock is set back between two readings of one round: everything goes back once.
+    #[test]
+    fn a_clock_that_is_set_back_within_a_round_sets_all_back_once() {
+        let text = "config_version = 1\n[ingest]\nlisten = \"127.0.0.1:0\"\n[store]\ndirectory = \"data\"\n";
+        let none = |_: &Path, _: usize| Err(std::io::ErrorKind::NotFound.into());
+        let config = parse(text, Path::new("collector.toml"), &none).unwrap();
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
+        let notifier = Notifier {
+            store: Arc::clone(&store),
+            reading: Arc::clone(&store),
+            current: Arc::new(Current::new(&config, Zone::utc())),
+            metrics: Arc::default(),
+            base_url: None,
+            now,
+        };
+        let keep = |rows: &mut dyn crate::store::rows::AllRows| {
+            let mut numbers = rows.numbers()?;
+            numbers.seen = at(0);
+            rows.put_numbers(&numbers)?;
+            rows.put_thread(&told())
+        };
+        store.transact(&mut |rows| keep(rows)).unwrap();
+        let mut shift = Shift::default();
+        let (errands, _work) = sync_channel::<Errand>(1);
+        for readings in [&[0][..], &[0, -60], &[-60]] {
+            shows(readings);
+            notifier.round(&mut shift, &errands, false).unwrap();
+        }
+        let mut last_told = None;
+        let mut read = |rows: &mut dyn crate::store::rows::AllRows| {
+            last_told = rows.thread(AlertId(1))?.and_then(|thread| thread.last_told);
+            Ok(())
+        };
+        store.view(&mut read).unwrap();
+        // Less what passed while this ran.
+        let last_told = last_told.unwrap();
+        assert!(last_told <= at(-70) && last_told > at(-80), "{last_told:?}");
+    }
 }

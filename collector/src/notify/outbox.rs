@@ -7,7 +7,8 @@ use crate::limit::{
 use crate::store::raise::{self, Raise};
 use crate::store::rows::AllRows;
 use crate::store::{
-    AlertId, COLLECTOR_AGENT, Channel, ClockQuality, Dated, Identity, Outgoing, Sending, StoreError,
+    AlertId, COLLECTOR_AGENT, Channel, ClockQuality, Dated, Identity, Outgoing, Reason, Sending,
+    StoreError,
 };
 use hansho::clock::WallTime;
 
@@ -195,6 +196,11 @@ pub fn mark(
         outgoing.done = Some(now);
     }
     rows.put_outgoing(&outgoing)?;
+    // Nothing waits for what is only said again.
+    let given_up = outgoing.state == Sending::GivenUp && outgoing.reason != Reason::Renewed;
+    if given_up && matches!(tried, Tried::Later { .. }) {
+        pass_on(rows, &outgoing)?;
+    }
     let reaches = outgoing.state == Sending::Delivered;
     if reaches {
         note_notified(rows, &outgoing, now)?;
@@ -236,6 +242,30 @@ fn settle(outgoing: &mut Outgoing, tried: &Tried, now: WallTime) {
             }
         }
     };
+}
+
+/// A message was given up for its age: those behind it in its thread go on from its tries, so that each is tried once more and a
+/// day of messages does not take as many days. The newest, which says how it stands, has a day of its own.
+fn pass_on(rows: &mut dyn AllRows, given_up: &Outgoing) -> Result<(), StoreError> {
+    let Some(thread) = given_up.thread else {
+        return Ok(());
+    };
+    let mut behind = rows.outgoing_of_thread(thread)?;
+    behind.retain(|one| {
+        one.number > given_up.number
+            && one.receiver == given_up.receiver
+            && one.state == Sending::Queued
+            && one.reason != Reason::Renewed
+    });
+    behind.pop();
+    for one in behind {
+        rows.put_outgoing(&Outgoing {
+            first_try: given_up.first_try,
+            attempts: given_up.attempts,
+            ..one
+        })?;
+    }
+    Ok(())
 }
 
 /// Wait after a number of tries.

@@ -68,6 +68,13 @@ impl Step<'_> {
         Ok(known.collect())
     }
 
+    /// Alertmanagers that know a thread as open.
+    pub(super) fn told_open(&mut self, thread: &Thread) -> Result<Vec<Receiver>, StoreError> {
+        let mut managers = self.managers(thread)?;
+        managers.retain(|(_, manager)| manager.open);
+        Ok(managers.into_iter().map(|(receiver, _)| receiver).collect())
+    }
+
     /// When the first Alertmanager is to hear again that a thread is open.
     pub(super) fn renew_at(&mut self, thread: &Thread) -> Result<Option<WallTime>, StoreError> {
         let now = self.now;

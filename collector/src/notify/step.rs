@@ -199,10 +199,12 @@ impl Step<'_> {
 
     pub(super) fn keep(&mut self, decision: Decision) -> Result<(), StoreError> {
         self.rows.put_decision(&decision)?;
-        if let Some(thread) = decision.thread.filter(|_| decision.folds())
-            && self.rows.decided_in(thread)? > THREAD_DECISIONS.saturating_add(THREAD_SLACK)
-        {
-            self.rows.fold(thread, THREAD_DECISIONS)?;
+        if let Some(thread) = decision.thread {
+            // Where all that is old stays, each further one would walk through the thread.
+            let more = self.rows.decided_in(thread)?.checked_sub(THREAD_DECISIONS);
+            if more.is_some_and(|more| more > 0 && more.is_multiple_of(THREAD_SLACK)) {
+                self.rows.fold(thread, THREAD_DECISIONS)?;
+            }
         }
         self.decisions.push(decision);
         Ok(())

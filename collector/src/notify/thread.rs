@@ -72,6 +72,7 @@ impl Thread {
             due: None,
             told_from: 0,
             moved_from: None,
+            moved_within: false,
         }
     }
 

@@ -4,10 +4,12 @@ use crate::limit::NUMBER_LIMIT;
 use hansho::clock::Uptime;
 use hansho::frame::answer::RefusedReason;
 use hansho::frame::body::{self, Alert, Body, OpenRecord, Readings, RuleRecord};
-use hansho::frame::evidence::{AboutRecord, SuspectRecord};
+use hansho::frame::evidence::{AboutRecord, SuspectRecord, Victim};
 use hansho::frame::kind::Stream;
 use hansho::frame::packed::Unpacker;
-use hansho::limit::{EVIDENCE_PARTS, STATE_PARTS, SUBJECT_BYTES};
+use hansho::limit::{
+    EVIDENCE_PARTS, STATE_PARTS, SUBJECT_BYTES, VICTIM_GROUP_BYTES, VICTIM_NAME_BYTES,
+};
 
 /// Decodes a frame of `stream` that covers the sequences up to `last`, to the bottom of its body. `left` is how many readings
 /// the frames of its batch may still bring.
@@ -48,7 +50,7 @@ fn belongs(stream: Stream, body: &Body<'_>) -> bool {
         | Body::Leave(_)
         | Body::Goodbye(_) => stream == Stream::Alerts,
         Body::Readings(_) => stream == Stream::Readings,
-        Body::Evidence(_) => stream == Stream::Evidence,
+        Body::Evidence(_) | Body::Victim(_) => stream == Stream::Evidence,
         Body::History(_) => stream == Stream::History,
         Body::Loss(_) | Body::Unknown(_) => true,
     }
@@ -80,6 +82,7 @@ fn whole(body: &Body<'_>, uptime: Uptime) -> bool {
                 && body::elements::<SuspectRecord<'_>>(evidence.suspects)
                     .all(|record| record.is_ok_and(|record| suspect(&record)))
         }
+        Body::Victim(found) => victim(found),
         Body::Hello(_)
         | Body::Boot(_)
         | Body::Leave(_)
@@ -89,8 +92,31 @@ fn whole(body: &Body<'_>, uptime: Uptime) -> bool {
     }
 }
 
+fn victim(victim: &Victim<'_>) -> bool {
+    let sizes = [
+        Some(victim.anonymous_kib),
+        Some(victim.file_kib),
+        victim.shared_kib,
+        Some(victim.sequence),
+        Some(victim.at_ms),
+    ];
+    let texts = [victim.unit, victim.container];
+    victim.name.len() <= VICTIM_NAME_BYTES
+        && victim.group.len() <= VICTIM_GROUP_BYTES
+        && texts
+            .into_iter()
+            .flatten()
+            .all(|text| text.len() <= SUBJECT_BYTES)
+        && sizes.into_iter().all(small)
+}
+
 fn suspect(record: &SuspectRecord<'_>) -> bool {
-    let texts = [Some(record.name), record.unit, record.container];
+    let texts = [
+        Some(record.name),
+        record.user,
+        record.unit,
+        record.container,
+    ];
     texts
         .into_iter()
         .flatten()

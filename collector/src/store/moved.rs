@@ -1,4 +1,5 @@
 //! An agent goes to another customer: whoever was told of it until then hears nothing more of it, from this very transaction on.
+//! Or to another place of the same: then Alertmanagers alone are to hear of it.
 
 use super::StoreError;
 use super::rows::AllRows;
@@ -23,15 +24,16 @@ pub fn away<R: AllRows + ?Sized>(
     for mut thread in rows.threads_of(agent.id)? {
         for mut message in rows.outgoing_of_thread(thread.root)? {
             if !message.state.is_final() && message.reason != Reason::MovedAway {
+                // The claim of one that a worker has in hand stays on it: it may still arrive.
                 message.state = Sending::GivenUp;
                 message.done = Some(now);
-                message.until = None;
                 SAID.clone_into(&mut message.said);
                 rows.put_outgoing(&message)?;
             }
         }
-        if thread.ended.is_none() && thread.moved_from.is_none() {
-            thread.moved_from = Some(agent.path());
+        if thread.ended.is_none() {
+            thread.moved_from.get_or_insert_with(|| agent.path());
+            thread.moved_within = false;
         }
         thread.told_from = newest;
         rows.put_thread(&thread)?;
@@ -52,6 +54,22 @@ pub fn away<R: AllRows + ?Sized>(
             if !alert.firing {
                 rows.put_waiting(&Waiting { key, ..waiting })?;
             }
+        }
+    }
+    Ok(())
+}
+
+/// Notes on the open threads of an agent, given as it was before, that it has another name or system: Alertmanagers know it by its
+/// place.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn within<R: AllRows + ?Sized>(rows: &mut R, agent: &Agent) -> Result<(), StoreError> {
+    for mut thread in rows.threads_of(agent.id)? {
+        if thread.ended.is_none() && thread.moved_from.is_none() {
+            thread.moved_from = Some(agent.path());
+            thread.moved_within = true;
+            rows.put_thread(&thread)?;
         }
     }
     Ok(())

@@ -20,12 +20,12 @@ use hansho_collector::clock;
 use hansho_collector::ingest::AuthenticatedBatch;
 use hansho_collector::store::{AlertFilter, NewAgent, SqliteStore, Store as _};
 use serde_json::{Value as Json, json};
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use support::{
-    Folder, Item, alert, bytes, config, event, hello, key, new_agent, part, readings, send,
+    Folder, Item, alert, bytes, config, event, hello, key, new_agent, part, readings, send, serve,
 };
 
 const BINARY: &str = env!("CARGO_BIN_EXE_hansho-collector");
@@ -59,18 +59,11 @@ must_not = ["restart the database"]
 "#;
 
 struct Serving {
+    _collector: serve::Serving,
     folder: Folder,
-    child: Child,
     pages: String,
     token: String,
     alert: String,
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
 }
 
 fn said(here: &Path, words: &[&str]) -> String {
@@ -137,22 +130,11 @@ fn serving() -> Serving {
         &here,
         &["token", "add", "monitor", "--role", "admin", "--days", "30"],
     );
-    let mut child = Command::new(BINARY)
-        .arg("serve")
-        .current_dir(&here)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
-    let pages = line.trim_end().split("pages=").nth(1).unwrap().to_owned();
+    let collector = serve::Serving::start(&here, "collector.toml");
     Serving {
         folder,
-        child,
-        pages,
+        pages: collector.pages.clone(),
+        _collector: collector,
         token: token.trim_end().to_owned(),
         alert,
     }

@@ -96,8 +96,8 @@ id = "mailed"
 receivers = ["sato"]
 "#;
     let mailed = "[mail]\nhost = \"127.0.0.1\"\nfrom = \"hansho@example.jp\"\n";
-    let said = |head: &str| {
-        let directory = Directory::new(&config(&format!("{head}{tables}")), jst());
+    let said = |text: &str| {
+        let directory = Directory::new(&config(text), jst());
         let warnings = directory.warnings(tokyo("2026-11-10 03:00"));
         let said = warnings.iter().filter(|warning| {
             matches!(
@@ -107,13 +107,25 @@ receivers = ["sato"]
         });
         said.map(ToString::to_string).collect::<Vec<_>>()
     };
-    assert_eq!(said(mailed), Vec::<String>::new());
+    assert_eq!(said(&format!("{mailed}{tables}")), Vec::<String>::new());
+    // The second on duty is the one with mail only.
+    let second = tables
+        .replace(r#"id = "sato""#, r#"id = "?""#)
+        .replace(r#"id = "hook""#, r#"id = "sato""#)
+        .replace(r#"id = "?""#, r#"id = "hook""#);
     assert_eq!(
-        said(""),
+        said(&second),
+        [
+            "/etc/h/duty.csv:2: number 2 on duty, hook, has mail only, and [mail] is not configured: when it is their turn, \
+             the next on duty who can be told is told in their place, if there is one",
+        ]
+    );
+    assert_eq!(
+        said(tables),
         [
             "[[team]] mailed: all its receivers have mail only, and [mail] is not configured: [notify] fallback is told",
-            "/etc/h/duty.csv:2: number 1 on duty, sato, has mail only, and [mail] is not configured: the next who can be \
-             told is told in their place, at once",
+            "/etc/h/duty.csv:2: number 1 on duty, sato, has mail only, and [mail] is not configured: the others of the \
+             team who can be told are told alone, or else the next on duty who can be, at once",
         ]
     );
 }

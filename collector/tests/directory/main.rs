@@ -29,6 +29,9 @@ const BASE: &str =
     "config_version = 1\n[ingest]\nlisten = \"127.0.0.1:0\"\n[store]\ndirectory = \"data\"\n";
 
 const WORLD: &str = r#"
+[mail]
+host = "127.0.0.1"
+from = "hansho@example.jp"
 [holidays]
 file = "holidays.csv"
 

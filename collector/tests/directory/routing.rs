@@ -194,3 +194,68 @@ proptest! {
         }
     }
 }
+
+/// Without `[mail]` whoever has mail only is not told: it says so, and who is in their place.
+#[test]
+fn whoever_cannot_be_told_is_named_with_who_is_in_their_place() {
+    let tables = r#"
+[[receiver]]
+id = "sato"
+mail = "sato@example.jp"
+[[receiver]]
+id = "hook"
+alertmanager = { url = "http://127.0.0.1:1" }
+[[team]]
+id = "duty"
+roster = "duty.csv"
+[[team]]
+id = "mixed"
+roster = "duty.csv"
+receivers = ["hook"]
+[[team]]
+id = "mailed"
+receivers = ["sato"]
+[[customer]]
+id = "mirai"
+[[system]]
+customer = "mirai"
+id = "duty"
+team = "duty"
+[[system]]
+customer = "mirai"
+id = "mixed"
+team = "mixed"
+[[system]]
+customer = "mirai"
+id = "mailed"
+team = "mailed"
+"#;
+    let problems = |head: &str, system: &str, code: u16| {
+        let directory = Directory::new(&config(&format!("{head}{tables}")), jst());
+        let path = format!("mirai/{system}/web03");
+        let routed = directory.route(&facts(&path, code, ""), tokyo("2026-11-24 03:00"));
+        let problems = routed.problems.iter();
+        problems.map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let mail = "[mail]\nhost = \"127.0.0.1\"\nfrom = \"hansho@example.jp\"\n";
+    let fallback = "[notify]\nfallback = [\"sato\", \"hook\"]\n";
+    let sato = "sato has mail only, and [mail] is not configured: not told";
+    for system in ["duty", "mixed", "mailed"] {
+        assert_eq!(problems(mail, system, 1002), Vec::<String>::new());
+        // What stays on the page is told to nobody.
+        assert_eq!(problems("", system, 2006), Vec::<String>::new());
+    }
+    assert_eq!(
+        problems(fallback, "duty", 1002),
+        [
+            sato,
+            "none of those can be told: number 2 on duty is told in their place, at once: hook"
+        ]
+    );
+    assert_eq!(problems(fallback, "mixed", 1002), [sato]);
+    let in_place = "none of those can be told: [notify] fallback is told in their place: hook";
+    assert_eq!(problems(fallback, "mailed", 1002), [sato, in_place]);
+    // A digest has one rank.
+    assert_eq!(problems(fallback, "duty", 1001), [sato, in_place]);
+    assert_eq!(problems("", "mailed", 1002), [sato, "nobody is told"]);
+}

@@ -162,6 +162,14 @@ impl Postfix {
             .unwrap_or_default()
     }
 
+    /// Whether all that it took lies in a Maildir. What it took waits in `incoming`, then in `active` (qmgr(8)).
+    pub(crate) fn is_idle(&self) -> bool {
+        ["incoming", "active"].iter().all(|name| {
+            let queue = fs::read_dir(self.directory.join("queue").join(name));
+            queue.unwrap().next().is_none()
+        })
+    }
+
     /// The mails in a Maildir, in the order of their delivery, once there are so many.
     pub(crate) fn mails(&self, of: &str, many: usize) -> Vec<PathBuf> {
         let new = self.directory.join("mail").join(of).join("new");

@@ -92,14 +92,6 @@ impl Clock {
     }
 }
 
-/// Removes what a process that was killed leaves of libfaketime in shared memory.
-pub fn forget(pid: u32) {
-    for name in ["faketime_shm", "sem.faketime_sem"] {
-        // Most have none.
-        let _ = fs::remove_file(Path::new("/dev/shm").join(format!("{name}_{pid}")));
-    }
-}
-
 /// The moment at which a clock nine hours ahead of UTC shows this.
 pub fn jst(year: u64, month: u64, day: u64, (hour, minute): (u64, u64)) -> u64 {
     let date = Date::new(year, month, day).unwrap();

@@ -19,6 +19,7 @@
 pub mod faketime;
 #[path = "../mail_common/mod.rs"]
 pub mod mail_common;
+pub mod site;
 #[path = "../support/mod.rs"]
 pub mod support;
 
@@ -32,34 +33,12 @@ use hansho_collector::store::{
     AlertCause, AlertFilter, Decision, Outgoing, SqliteStore, Standing, Store, StoredAlert,
 };
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant, SystemTime};
-
-pub const COLLECTOR: &str = env!("CARGO_BIN_EXE_hansho-collector");
-/// Nothing is timed: a loaded machine is slow.
-pub const PATIENCE: Duration = Duration::from_secs(150);
-
-pub fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
-    let started = Instant::now();
-    loop {
-        if let Some(value) = found() {
-            return value;
-        }
-        assert!(started.elapsed() < PATIENCE, "waited in vain: {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-pub fn signal(pid: u32, signal: &str) {
-    // It may have ended by itself.
-    let _ = Command::new("kill")
-        .args([signal, &pid.to_string()])
-        .stderr(Stdio::null())
-        .status();
-}
+pub use support::serve::{COLLECTOR, Serving, log, signal, until};
 
 /// Runs a command of the collector.
 pub fn run(here: &Path, config: &str, arguments: &[&str]) -> Output {
@@ -80,92 +59,6 @@ pub fn run_in(
         .current_dir(here)
         .output()
         .unwrap()
-}
-
-/// A collector that was started; killed where a test ends early.
-pub struct Serving {
-    pub child: Child,
-    pub ingest: String,
-    pub pages: String,
-}
-
-impl Serving {
-    /// Starts one whose log is appended to `serve.log`, and waits until it listens.
-    pub fn start(here: &Path, config: &str) -> Self {
-        Self::begin(here, config, &["serve"]).listening(here)
-    }
-
-    /// Starts one and does not wait.
-    pub fn begin(here: &Path, config: &str, arguments: &[&str]) -> Self {
-        Self::begin_in(here, config, arguments, &[])
-    }
-
-    /// The same with these variables in its environment.
-    pub fn begin_in(
-        here: &Path,
-        config: &str,
-        arguments: &[&str],
-        environment: &[(&str, String)],
-    ) -> Self {
-        let log = fs::File::options()
-            .create(true)
-            .append(true)
-            .open(here.join("serve.log"))
-            .unwrap();
-        let child = Command::new(COLLECTOR)
-            .args(arguments)
-            .args(["--config", config])
-            .envs(environment.iter().map(|(name, value)| (name, value)))
-            .current_dir(here)
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        Self {
-            child,
-            ingest: String::new(),
-            pages: String::new(),
-        }
-    }
-
-    /// Waits for its line on stdout.
-    pub fn listening(mut self, here: &Path) -> Self {
-        let mut line = String::new();
-        let out = self.child.stdout.take().unwrap();
-        BufReader::new(out).read_line(&mut line).unwrap();
-        let rest = line
-            .strip_prefix("listening ingest=")
-            .unwrap_or_else(|| panic!("{}", log(here)));
-        let (ingest, pages) = rest.trim_end().split_once(" pages=").unwrap();
-        self.ingest = ingest.to_owned();
-        self.pages = pages.to_owned();
-        self
-    }
-
-    pub fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    /// SIGTERM; how it exited.
-    pub fn stop(mut self) -> Option<i32> {
-        signal(self.child.id(), "-TERM");
-        let status = until("the collector ends", || self.child.try_wait().unwrap());
-        status.code()
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        faketime::forget(self.child.id());
-    }
-}
-
-/// What the collectors of a folder logged.
-pub fn log(here: &Path) -> String {
-    fs::read_to_string(here.join("serve.log")).unwrap_or_default()
 }
 
 /// An agent that the test plays: run 5 of boot 1 unless told otherwise, with sequences of its own.
@@ -465,7 +358,19 @@ pub fn outbox(here: &Path) -> Vec<Outgoing> {
     messages
 }
 
-/// What was decided about an alert.
+/// Whether no message waits or is on its way: lists too, which no thread has.
+pub fn settled(here: &Path) -> bool {
+    let mut settled = false;
+    store(here)
+        .view(&mut |rows| {
+            settled = rows.undelivered(1)?.is_empty();
+            Ok(())
+        })
+        .unwrap();
+    settled
+}
+
+/// What was decided about an alert, in order.
 pub fn decisions(here: &Path, alert: &StoredAlert) -> Vec<Decision> {
     let mut decisions = Vec::new();
     store(here)

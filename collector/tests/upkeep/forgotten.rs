@@ -219,7 +219,7 @@ fn retention_counts_by_time_that_passed_whatever_the_clock_is_set_to() {
         within(store, |rows| {
             let start = 500 * DAY_MS;
             assert_eq!(rows.upkeep()?.vouched, None);
-            let first = forget::look(rows, at(start), 0)?;
+            let first = forget::look(rows, &Keep::default(), at(start), 0)?;
             assert_eq!(first.vouched, Some(at(start)));
             let keep = Keep {
                 events_days: 1,
@@ -235,7 +235,9 @@ fn retention_counts_by_time_that_passed_whatever_the_clock_is_set_to() {
                 ..Numbers::default()
             })?;
             let mut at_clock = |now_ms: u64, passed_ms: u64| {
-                let vouched = forget::look(rows, at(now_ms), passed_ms).unwrap().vouched;
+                let vouched = forget::look(rows, &keep, at(now_ms), passed_ms)
+                    .unwrap()
+                    .vouched;
                 let gone = forget::some(rows, &keep, Forget::Events, at(now_ms)).unwrap();
                 (vouched.unwrap(), gone)
             };
@@ -268,7 +270,7 @@ fn what_a_clock_wrote_that_was_set_back_does_not_go_as_old() {
                 events_days: 30,
                 ..Keep::default()
             };
-            forget::look(rows, at(start), 0)?;
+            forget::look(rows, &keep, at(start), 0)?;
             let back = start - 365 * DAY_MS;
             let alert = raised(rows, "back", at(back));
             let mut stored = rows.alert(alert)?.unwrap();
@@ -279,7 +281,7 @@ fn what_a_clock_wrote_that_was_set_back_does_not_go_as_old() {
                 cursor: 2,
                 ..Numbers::default()
             })?;
-            let looked = forget::look(rows, at(back + 5 * MINUTE), 5 * MINUTE)?;
+            let looked = forget::look(rows, &keep, at(back + 5 * MINUTE), 5 * MINUTE)?;
             // It may have been so before anybody looked.
             let earliest = at(back - 15 * MINUTE);
             assert_eq!(looked.set_back, Some((earliest, at(start))));
@@ -287,13 +289,40 @@ fn what_a_clock_wrote_that_was_set_back_does_not_go_as_old() {
             // The clock is right again; the event is gone a retention after the day on which it was written.
             for (day, gone) in [(1, 0), (15, 0), (29, 0), (31, 1)] {
                 let now = at(start + day * DAY_MS);
-                forget::look(rows, now, 20 * DAY_MS)?;
+                forget::look(rows, &keep, now, 20 * DAY_MS)?;
                 assert_eq!(
                     forget::some(rows, &keep, Forget::Events, now)?,
                     gone,
                     "{day}"
                 );
             }
+            Ok(())
+        });
+    });
+}
+
+/// A clock was set back, and years later again: what the first one wrote has long gone, and only the second counts.
+#[test]
+fn a_clock_that_was_set_back_long_ago_holds_nothing_when_another_is() {
+    on_both(|store| {
+        within(store, |rows| {
+            let keep = Keep::default();
+            let start = 9000 * DAY_MS;
+            forget::look(rows, &keep, at(start), 0)?;
+            let first = forget::look(rows, &keep, at(start - 365 * DAY_MS), 5 * MINUTE)?;
+            assert_eq!(first.set_back.unwrap().1, at(start));
+            // Within the longest retention the earlier day counts.
+            forget::look(rows, &keep, at(start + 30 * DAY_MS), 40 * DAY_MS)?;
+            let again = forget::look(rows, &keep, at(start + 20 * DAY_MS), 0)?;
+            let (earliest, vouched) = again.set_back.unwrap();
+            assert_eq!(earliest, first.set_back.unwrap().0);
+            assert_eq!(vouched, at(start + 30 * DAY_MS));
+            // And after it no more.
+            let later = start + (31 + 1827) * DAY_MS;
+            forget::look(rows, &keep, at(later), later)?;
+            let second = forget::look(rows, &keep, at(later - 10 * DAY_MS), 0)?;
+            let to = at(later - 10 * DAY_MS - 20 * MINUTE);
+            assert_eq!(second.set_back, Some((to, at(later))));
             Ok(())
         });
     });

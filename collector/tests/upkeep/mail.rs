@@ -195,3 +195,33 @@ fn without_a_mail_server_it_goes_to_nobody_and_the_next_day_counts_on() {
         assert_eq!(NOW % 1000, 0);
     });
 }
+
+/// What was never tried, and what was only to be said again, failed nobody.
+#[test]
+fn only_messages_that_were_tried_and_say_something_new_count_as_failed() {
+    on_both(|store| {
+        within(store, |rows| {
+            let alert = raised(rows, "", at(0));
+            let ended = |number: u64, state: Sending, attempts: u32, reason: Reason| Outgoing {
+                state,
+                attempts,
+                reason,
+                ..message(number, alert, Some(at(5)))
+            };
+            for one in [
+                ended(1, Sending::Delivered, 1, Reason::First),
+                ended(2, Sending::Refused, 1, Reason::First),
+                ended(3, Sending::GivenUp, 8, Reason::First),
+                // An agent moved before it was sent.
+                ended(4, Sending::GivenUp, 0, Reason::First),
+                ended(5, Sending::GivenUp, 1, Reason::Renewed),
+                ended(6, Sending::Delivered, 1, Reason::Renewed),
+            ] {
+                rows.put_outgoing(&one)?;
+            }
+            let tally = rows.tally(at(0))?;
+            assert_eq!((tally.delivered, tally.failed), (2, 2));
+            Ok(())
+        });
+    });
+}

@@ -135,6 +135,7 @@ fn thread(root: AlertId, ended: Option<WallTime>) -> Thread {
         due: None,
         told_from: 0,
         moved_from: None,
+        moved_within: false,
     }
 }
 

@@ -4,7 +4,8 @@ use super::super::StoreError;
 use super::super::rows::NotifyRows;
 use super::super::rows::notify::{farthest, longest_claim};
 use super::super::types::{
-    AlertId, Decision, ListOf, Numbers, Outgoing, Reason, Sending, Strand, Thread, Waiting, needed,
+    AlertId, Decision, ListOf, Numbers, Outgoing, Reason, Sending, Strand, Thread, Waiting,
+    foldable, needed,
 };
 use super::Tables;
 use hansho::clock::WallTime;
@@ -144,10 +145,9 @@ impl NotifyRows for Tables {
         let needed = needed(&messages);
         let mut all = self.decisions_of(thread)?;
         all.retain(|decision| decision.thread == Some(thread));
-        all.truncate(all.len().saturating_sub(keep));
         let newest = self.events.last().map_or(0, |event| event.number);
         let mut gone = 0_usize;
-        for decision in all.iter().filter(|decision| decision.folds()) {
+        for decision in foldable(all, keep) {
             let of_it = || {
                 messages
                     .iter()

@@ -3,7 +3,8 @@
 use super::super::StoreError;
 use super::super::rows::UpkeepRows;
 use super::super::types::{
-    AlertId, AuditEntry, Daily, Forget, NoteOn, Sending, StoredAlert, Tally, Upkeep,
+    AlertId, AuditEntry, Daily, Forget, NoteOn, Outgoing, Reason, Sending, StoredAlert, Tally,
+    Upkeep,
 };
 use super::Tables;
 use crate::limit::DAILIES;
@@ -74,16 +75,17 @@ impl UpkeepRows for Tables {
             raised = raised.saturating_add(usize::from(alert.stored >= since));
             firing = firing.saturating_add(usize::from(alert.firing));
         }
-        let done = |states: &[Sending]| {
-            let outbox = self.told.outbox.values();
-            count(
-                outbox
-                    .filter(|one| {
-                        states.contains(&one.state) && one.done.is_some_and(|done| done >= since)
-                    })
-                    .count(),
-            )
-        };
+        let outbox = self.told.outbox.values();
+        let done: Vec<&Outgoing> = outbox
+            .filter(|one| one.done.is_some_and(|done| done >= since))
+            .collect();
+        let delivered = done.iter().filter(|one| one.state == Sending::Delivered);
+        // What was never tried, and what was to be said again, failed nobody.
+        let failed = done.iter().filter(|one| {
+            matches!(one.state, Sending::Refused | Sending::GivenUp)
+                && one.attempts > 0
+                && one.reason != Reason::Renewed
+        });
         let waiting = || {
             self.told
                 .outbox
@@ -93,8 +95,8 @@ impl UpkeepRows for Tables {
         Ok(Tally {
             raised: count(raised),
             firing: count(firing),
-            delivered: done(&[Sending::Delivered]),
-            failed: done(&[Sending::Refused, Sending::GivenUp]),
+            delivered: count(delivered.count()),
+            failed: count(failed.count()),
             waiting: count(waiting().count()),
             oldest_waiting: waiting().map(|one| one.created).min(),
         })

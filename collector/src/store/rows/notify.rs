@@ -43,8 +43,8 @@ pub trait NotifyRows {
     /// How many decisions a thread has.
     fn decided_in(&mut self, thread: AlertId) -> Result<usize, StoreError>;
     /// Forgets what changed nothing for people ([`Decision::folds`]) among the decisions of a thread, but for the newest `keep` of
-    /// all; with them their events and settled messages, but for the first and the newest of each receiver. Says how many
-    /// decisions.
+    /// all and the newest of each alert; with them their events and settled messages, but for the first and the newest of each
+    /// receiver. Says how many decisions.
     fn fold(&mut self, thread: AlertId, keep: usize) -> Result<usize, StoreError>;
     /// Decisions about an alert, or of the thread that has its name, in order.
     fn decisions_of(&mut self, alert: AlertId) -> Result<Vec<Decision>, StoreError>;

@@ -5,7 +5,7 @@ use super::super::rows::NotifyRows;
 use super::super::rows::notify::{farthest, longest_claim};
 use super::super::types::{
     AlertId, Channel, Decision, ListOf, Numbers, Outcome, Outgoing, Reason, Sending, Strand,
-    Thread, Waiting, needed, signed,
+    Thread, Waiting, foldable, needed, signed,
 };
 use super::rows::{SqlRows, unsigned, wall};
 use hansho::clock::WallTime;
@@ -13,7 +13,8 @@ use hansho::frame::kind::AgentId;
 use rusqlite::{Params, Row, params};
 
 const THREAD: &str = "root, agent, subject, family, test, head, opened_ms, ended_ms, first_told_ms, last_told_ms, messages, \
-    listed, level, untaken_ms, reminded_recovery_ms, reminded_report_ms, quiet, quiet_detail, due_ms, told_from, moved_from";
+    listed, level, untaken_ms, reminded_recovery_ms, reminded_report_ms, quiet, quiet_detail, due_ms, told_from, moved_from,
+    moved_within";
 const DECISION: &str = "decision, event, alert, thread, reason, detail, outcome, at_ms";
 const OUTGOING: &str = "outgoing, decision, reason, detail, alert, thread, list, receiver, channel, told_to, told_cc, message_id, \
     refs, nth, created_ms, state, fence, until_ms, attempts, first_try_ms, next_try_ms, done_ms, said, served, subject";
@@ -82,6 +83,7 @@ fn thread_from(row: &Row<'_>) -> rusqlite::Result<Thread> {
         due: wall_in(row, "due_ms")?,
         told_from: unsigned(row.get("told_from")?),
         moved_from: row.get("moved_from")?,
+        moved_within: row.get("moved_within")?,
     })
 }
 
@@ -202,11 +204,11 @@ impl NotifyRows for SqlRows<'_> {
     fn put_thread(&mut self, thread: &Thread) -> Result<(), StoreError> {
         let sql = format!(
             "INSERT INTO threads (shard, {THREAD}) VALUES
-               (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)
+               (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)
              ON CONFLICT (shard, root) DO UPDATE SET head = ?7, ended_ms = ?9, first_told_ms = ?10, last_told_ms = ?11,
                messages = ?12, listed = ?13, level = ?14, untaken_ms = ?15, reminded_recovery_ms = ?16,
                reminded_report_ms = ?17, quiet = ?18, quiet_detail = ?19, due_ms = ?20,
-               told_from = ?21, moved_from = ?22"
+               told_from = ?21, moved_from = ?22, moved_within = ?23"
         );
         let mut statement = self.main.prepare_cached(&sql)?;
         statement.execute(params![
@@ -231,7 +233,8 @@ impl NotifyRows for SqlRows<'_> {
             thread.quiet.and_then(Reason::detail).map(signed),
             maybe(thread.due),
             signed(thread.told_from),
-            thread.moved_from
+            thread.moved_from,
+            thread.moved_within
         ])?;
         Ok(())
     }
@@ -312,9 +315,8 @@ impl NotifyRows for SqlRows<'_> {
         let needed = needed(&messages);
         let mut all = self.decisions_of(thread)?;
         all.retain(|decision| decision.thread == Some(thread));
-        all.truncate(all.len().saturating_sub(keep));
         let mut gone = 0_usize;
-        for decision in all.iter().filter(|decision| decision.folds()) {
+        for decision in foldable(all, keep) {
             let number = signed(decision.number);
             let of_it = || {
                 messages

@@ -14,8 +14,8 @@ pub const MAIN_FILE: &str = "collector.sqlite";
 /// Name of the file that the writer locks.
 const LOCK_FILE: &str = "collector.lock";
 /// Newest `PRAGMA user_version` of either file: the number of its migrations that were run.
-const SCHEMA: u32 = 14;
-const MAIN: [&str; 14] = [
+const SCHEMA: u32 = 15;
+const MAIN: [&str; 15] = [
     include_str!("../../../migrations/0001_main.sql"),
     include_str!("../../../migrations/0002_main.sql"),
     include_str!("../../../migrations/0003_main.sql"),
@@ -29,6 +29,7 @@ const MAIN: [&str; 14] = [
     include_str!("../../../migrations/0011_main.sql"),
     include_str!("../../../migrations/0012_main.sql"),
     include_str!("../../../migrations/0013_main.sql"),
+    include_str!("../../../migrations/0014_main.sql"),
     include_str!("../../../migrations/0015_main.sql"),
 ];
 const _: () = assert!(MAIN.len() == SCHEMA as usize, "each migration counts");

@@ -106,8 +106,8 @@ impl UpkeepRows for SqlRows<'_> {
             |row| Ok((unsigned(row.get(0)?), unsigned(row.get(1)?))),
         )?;
         (tally.delivered, tally.failed) = self.main.query_row(
-            "SELECT COALESCE(SUM(state = 'delivered'), 0), COALESCE(SUM(state IN ('refused', 'given_up')), 0)
-               FROM outbox WHERE done_ms >= ?1",
+            "SELECT COALESCE(SUM(state = 'delivered'), 0), COALESCE(SUM(state IN ('refused', 'given_up') AND attempts > 0
+                 AND reason <> 'renewed'), 0) FROM outbox WHERE done_ms >= ?1",
             params![since],
             |row| Ok((unsigned(row.get(0)?), unsigned(row.get(1)?))),
         )?;

@@ -19,7 +19,7 @@ pub use handling::{
 };
 pub use notify::{
     Channel, Decision, ListOf, Numbers, Outcome, Outgoing, Reason, Sending, Strand, Thread,
-    Waiting, needed,
+    Waiting, foldable, needed,
 };
 pub use presence::{
     AgentFacts, AlertCause, BackCause, BootReason, CollectorLife, DoubleSign, Presence, Presumed,

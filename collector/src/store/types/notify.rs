@@ -266,22 +266,36 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// Whether of an alert that stands open for long a number says as much: it was only counted, or said again to those who knew.
+    /// Whether of an alert that stands open for long a number says as much: nobody was told, or it was said again to those who
+    /// knew. When its agent moved is asked for later.
     #[must_use]
     pub const fn folds(&self) -> bool {
         match self.reason {
+            Reason::MovedAway => false,
             Reason::Counted | Reason::BecameUnknown | Reason::KnownAgain | Reason::NoNews => true,
             Reason::Repeat { .. }
             | Reason::Digest
             | Reason::Grouped
             | Reason::Storm
-            | Reason::Silenced { .. }
-            | Reason::InWindow { .. }
-            | Reason::Suppressed { .. }
-            | Reason::QuietEnded => self.event.is_none(),
-            _ => false,
+            | Reason::QuietEnded
+                if self.event.is_none() =>
+            {
+                true
+            }
+            _ => matches!(self.outcome, Outcome::Quiet),
         }
     }
+}
+
+/// Of a thread's decisions, given in order, those that fold: neither among the newest `keep` of all, nor the newest of its alert.
+#[must_use]
+pub fn foldable(all: Vec<Decision>, keep: usize) -> Vec<Decision> {
+    let newest: BTreeMap<Option<AlertId>, u64> =
+        all.iter().map(|one| (one.alert, one.number)).collect();
+    let old = all.len().saturating_sub(keep);
+    let old = all.into_iter().take(old);
+    old.filter(|one| one.folds() && newest.get(&one.alert) != Some(&one.number))
+        .collect()
 }
 
 /// Messages that a thread cannot do without: the first and the newest of each receiver, and what is not settled.
@@ -351,6 +365,8 @@ pub struct Thread {
     pub told_from: u64,
     /// `CUSTOMER/SYSTEM/NAME` that its agent left, until that was decided on.
     pub moved_from: Option<String>,
+    /// It left that for another place of the same customer.
+    pub moved_within: bool,
 }
 
 /// How a receiver is reached.
