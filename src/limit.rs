@@ -5,8 +5,18 @@ use core::ops::RangeInclusive;
 /// Longest subject of an alert, in bytes: a mount point, service or cache path; longer ones are cut at a
 /// character boundary by the configuration.
 pub const SUBJECT_BYTES: usize = 64;
-/// Rules in force at once: built-in ones, overrides and ones per source; bounds the Checkpoint.
-pub const RULES: usize = 49;
+/// Rules in force at once: built-in ones (one per source among them), and those of each watched file system and cache
+/// directory, of which codes that are reserved still will be raised; bounds the Checkpoint.
+pub const RULES: usize = 41 + 8 * WATCHED_FILESYSTEMS + 3 * WATCHED_CACHES;
+/// Rules that differ in more than their subject: each code once, and half of that again for subjects that have levels of
+/// their own.
+pub const DEFINITIONS: usize = 72;
+/// Subjects of all rules: the host, the sources, and what is watched; room is left for services.
+pub const SUBJECTS: usize = 1 + 12 + WATCHED_FILESYSTEMS + WATCHED_CACHES + 16;
+/// File systems that are watched: those of the spool and of the cache directories among them.
+pub const WATCHED_FILESYSTEMS: usize = 8;
+/// Cache directories that are watched: each is walked through again and again.
+pub const WATCHED_CACHES: usize = 8;
 /// Rules with a time window at once; the others look at the last value and need no buckets.
 pub const WINDOWS: usize = 24;
 /// Buckets of one window: the mean moves in steps of a twentieth of its length.
@@ -114,6 +124,10 @@ pub const MEMLOCK_BYTES: u64 = 8 * 1024 * 1024;
 pub const POSTS_BEFORE_SILENCE: u64 = 3;
 /// Longest line that `hansho replay` reads: what `hansho sample` prints has some 1200 bytes.
 pub const SAMPLE_LINE_BYTES: usize = 16 * 1024;
+/// Boots of which `hansho replay` tells the span, the newest ones: a screenful; of the others it tells how many.
+pub const REPLAY_BOOTS: usize = 32;
+/// Hosts that one operator looks after, for the budget of alarms: the largest leave less than an alarm in two years each.
+pub const REPLAY_HOSTS: RangeInclusive<u64> = 1..=100_000;
 /// Longest file that `hansho decode` reads whole because it is no ring: a batch, with room to say that it is too long.
 pub const DECODE_FILE_BYTES: usize = 2 * BATCH_BYTES;
 
@@ -178,11 +192,11 @@ pub const UNREADABLE_LOSS_MS: u64 = 10 * 60 * 1000;
 /// Wall time that moved by this against uptime makes a new anchor worth a new block.
 pub const ANCHOR_STEP_MS: u64 = 1000;
 
-/// Longest Checkpoint: [`RULES`] rules with the longest subjects and [`WINDOWS`] windows, every number at its
-/// greatest, need 15,194 bytes, the trackers of growth and what else the machine keeps 764 (`src/machine/growth.rs`); the
-/// built-in rules fit into one block (`src/rule/checkpoint.rs` and
-/// `tests/rule_checkpoint.rs` prove it), and whoever writes a Checkpoint writes the blocks in use, not the whole slot.
-pub const CHECKPOINT_BYTES: usize = 4 * BLOCK_PAYLOAD_BYTES;
+/// Longest Checkpoint: [`RULES`] rules, [`SUBJECTS`] of the longest and [`WINDOWS`] windows, every number at its greatest,
+/// need 21,698 bytes, the trackers of growth and what else the machine keeps 764 (`src/machine/growth.rs`); the built-in
+/// rules fit into one block (`src/rule/checkpoint.rs` and `tests/rule_checkpoint.rs` prove it), and whoever writes a
+/// Checkpoint writes the blocks in use, not the whole slot.
+pub const CHECKPOINT_BYTES: usize = 6 * BLOCK_PAYLOAD_BYTES;
 
 /// Longest batch that an agent posts and a collector takes.
 pub const BATCH_BYTES: usize = 64 * 1024;
@@ -304,3 +318,36 @@ pub const USERS_KEPT_MS: u64 = 60 * 60 * 1000;
 /// Time between the two looks of `hansho top`: a tick of the kernel's clock must be a small part of it, and nobody waits
 /// longer than a minute.
 pub const TOP_FOR_MS: RangeInclusive<u64> = PROCESS_CPU_MIN_MS..=60_000;
+
+/// Levels of a watched tree that are entered: each holds a KiB, and its descriptor from step to step: eight trees at their deepest take
+/// half of the 1,024 that a process usually has. Trees of dependencies have some thirty.
+pub const DIRECTORY_DEPTH: usize = 64;
+/// Files with several names that a walk remembers, at 32 bytes each with the places between: a day's rotation by hard links, not
+/// a backup of a whole host. Of more each name counts with its share.
+pub const DIRECTORY_LINKS: usize = 4096;
+
+/// What is read of `/proc/self/mountinfo`: some 3,000 mounts, more than a node with a hundred pods has.
+pub const MOUNTINFO_BYTES: usize = 512 * 1024;
+/// Links that are followed in one path: as many as the kernel follows (path_resolution(7)).
+pub const LINKS_IN_A_PATH: u32 = 40;
+/// Mounts in memory that are watched without being asked for; a host has three to six, one more for each user logged in.
+pub const TMPFS_MOUNTS: usize = 16;
+/// Smallest of them: what is less than 8 MiB when full is no danger to memory (`/run/lock` has 5).
+pub const TMPFS_MIN_KIB: u64 = 8 * 1024;
+/// Entries of a watched tree that one step looks at; at one step a second a tree of a million is gone through in about an hour,
+/// for less than a millisecond of CPU a second where its inodes are in memory.
+pub const DIRECTORY_STEP: usize = 256;
+/// Threads of the scout for what may hang: so many dead mounts at once leave nothing to look by, and each item says so.
+pub const PROBE_THREADS: usize = 4;
+/// Things that they look at: file systems, directory trees and mounts in memory, as many as a large host has. Each may be its
+/// own mount.
+pub const PROBE_ITEMS: usize = 64;
+const _: () = assert!(TMPFS_MOUNTS * 2 <= PROBE_ITEMS);
+/// Stack of each: a step of a walk holds less than 8 KiB, and what is not touched takes no memory.
+pub const PROBE_STACK_BYTES: usize = 128 * 1024;
+/// A look that is out for longer is not answering: a disk that fails over is back by then, a dead server is not.
+pub const PROBE_DEADLINE_MS: u64 = 60_000;
+/// Slices that are looked through for a unit's group: a host has a dozen, one with a slice for each pod some hundred.
+pub const GROUP_FOLDERS: usize = 2048;
+/// Slices within slices on the way to it: systemd makes them of the dashes in a slice's name.
+pub const GROUP_LEVELS: usize = 8;

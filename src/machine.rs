@@ -22,7 +22,7 @@ use crate::frame::packed::{NotTaken, Packer};
 use crate::frame::{Stream, body};
 use crate::limit::{FRAME_BYTES, RULES};
 use crate::rule::{
-    Intervals, Reason, Rule, RuleSet, RuleSetFault, Subject, Transition, TransitionKind,
+    Intervals, Reason, Rule, RuleRef, RuleSet, RuleSetFault, Subject, Transition, TransitionKind,
 };
 use crate::sample::{Quantiser, Reading, Sample, Snapshot, Summary};
 use own::{Observed, OwnQuantities};
@@ -92,6 +92,8 @@ pub enum Input<'a> {
     Evidence(&'a Seen<'a>),
     /// The kernel killed a process for memory.
     Victim(&'a Victim<'a>),
+    /// A reading of a recording, judged as it stands: what was recorded is quantised already. Else as [`Input::Recorded`].
+    Played(&'a Played<'a>),
     /// An authenticated answer came.
     Answered,
     /// The collector recorded frames as lost.
@@ -129,6 +131,20 @@ pub enum Input<'a> {
         /// Why.
         reason: body::StopReason,
     },
+}
+
+/// A reading as it was recorded, and what the recording knows of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Played<'a> {
+    /// The reading.
+    pub reading: &'a Reading,
+    /// Interval of the recording at this place, in place of [`Settings::sample_interval_ms`]: a history of every second goes
+    /// on where only summaries are left.
+    pub interval_ms: u32,
+    /// The same for what is read more rarely, in place of [`Settings::counters_interval_ms`].
+    pub counters_interval_ms: u32,
+    /// The first one of another boot: uptime need not have gone back.
+    pub is_new_boot: bool,
 }
 
 /// Where the machine's actions go.
@@ -237,7 +253,7 @@ impl Machine {
             now,
             out,
         };
-        writer.config(config_hash, self.rules.rules(), origin);
+        writer.config(config_hash, &self.rules, origin);
     }
 
     /// Takes what happened.
@@ -247,6 +263,7 @@ impl Machine {
             Input::Recorded(sample) => return self.recorded(sample, out),
             Input::Evidence(seen) => return self.evidence(now, seen, out),
             Input::Victim(victim) => self.writer(now, out).victim(victim),
+            Input::Played(played) => return self.played(played, out),
             Input::Answered => self.own.answered(now),
             Input::Lost { stream, count } => {
                 self.own.lost(stream, count);
@@ -331,10 +348,9 @@ impl Machine {
 
     fn recorded(&mut self, sample: &Sample, out: &mut impl Journal) -> Stepped {
         if sample.uptime < self.rules.now() {
-            // Counters begin anew with a boot, and no rate goes across it; the rules see to their own timers.
+            // Counters begin anew with a boot, and no rate goes across it.
             self.quantiser = Quantiser::new();
-            self.own = OwnQuantities::default();
-            self.growth = HostGrowth::default();
+            self.other_boot();
         }
         let reading = self.quantiser.reading(sample);
         self.own.recorded(&reading);
@@ -343,6 +359,28 @@ impl Machine {
             transitions,
             ..Stepped::default()
         }
+    }
+
+    fn played(&mut self, played: &Played<'_>, out: &mut impl Journal) -> Stepped {
+        let reading = played.reading;
+        if played.is_new_boot || reading.uptime < self.rules.now() {
+            self.other_boot();
+        }
+        self.settings.sample_interval_ms = played.interval_ms;
+        self.settings.counters_interval_ms = played.counters_interval_ms;
+        self.own.recorded(reading);
+        let transitions = self.judge(reading.uptime, reading, out);
+        Stepped {
+            transitions,
+            ..Stepped::default()
+        }
+    }
+
+    /// A recording goes on in another boot: what was gathered in the one before says nothing about it.
+    fn other_boot(&mut self) {
+        self.rules.restart_with_other_clock();
+        self.own = OwnQuantities::default();
+        self.growth = HostGrowth::default();
     }
 
     fn judge(&mut self, now: Uptime, reading: &Reading, out: &mut impl Journal) -> u32 {
@@ -369,7 +407,7 @@ impl Machine {
             now,
             intervals,
             &values,
-            &mut |rule: &Rule, transition: &Transition| {
+            &mut |rule: RuleRef<'_>, transition: &Transition| {
                 let flags = if transition.fallback {
                     FLAG_FALLBACK
                 } else {
@@ -381,7 +419,7 @@ impl Machine {
                     .and_then(|quantity| growth.forecast_ms(quantity));
                 let alert = Told {
                     code: rule.code,
-                    subject: &rule.subject,
+                    subject: rule.subject,
                     rule: Some(rule),
                     flags,
                     forecast_ms,
@@ -391,7 +429,7 @@ impl Machine {
                     now,
                     writer.out,
                     rule.code,
-                    &rule.subject,
+                    rule.subject,
                     Some(rule),
                     transition,
                 );

@@ -53,7 +53,8 @@ fn each_way_to_end_has_its_number() {
         (64, &["sample", "--source", "eyes"]),
         (64, &["sample", "--source", "sysinfo", "--root", "/x"]),
         (64, &["check", "--show", "--json"]),
-        (64, &["replay"]),
+        (1, &["replay", "--input", "/dev/null"]),
+        (64, &["replay", "--hosts", "0"]),
         (64, &["replay", "--input", "x", "--interval", "2h"]),
         (64, &["decode"]),
         (64, &["status", "--jsn"]),
@@ -73,6 +74,7 @@ fn each_way_to_end_has_its_number() {
             66,
             &["replay", "--config", &good, "--input", "/nonexistent"],
         ),
+        (66, &["replay", "--against", &good]),
         (
             66,
             &["replay", "--config", "/nonexistent", "--input", &lines],

@@ -31,8 +31,32 @@ fn what_may_not_be_read_is_77() {
     } else {
         program()
     };
-    let ended = ended(command.args(["check", "--config"]).arg(&config), "");
+    let check = ended(command.args(["check", "--config"]).arg(&config), "");
+    // A configuration that may be read, and rings that may not.
+    let text = format!(
+        "config_version = 1\n[spool]\nmemory_directory = \"{0}\"\ndirectory = \"{0}\"\n",
+        folder.display()
+    );
+    let readable = folder.join("readable.toml");
+    std::fs::write(&readable, text).unwrap();
+    let ring = folder.join("memory.ring");
+    std::fs::write(&ring, [0; 4096]).unwrap();
+    std::fs::set_permissions(&ring, PermissionsExt::from_mode(0o000)).unwrap();
+    let mut command = if binary.exists() {
+        let mut command = Command::new(&binary);
+        command.uid(NOBODY);
+        command
+    } else {
+        program()
+    };
+    let replay = ended(command.args(["replay", "--against"]).arg(&readable), "");
     std::fs::remove_dir_all(&folder).unwrap();
-    assert_eq!(ended.code, 77, "{ended:?}");
-    assert!(ended.err.contains("agent.toml"), "{}", ended.err);
+    assert_eq!(check.code, 77, "{check:?}");
+    assert!(check.err.contains("agent.toml"), "{}", check.err);
+    assert_eq!(replay.code, 77, "{replay:?}");
+    assert!(
+        replay.err.contains("memory.ring: not allowed to read it"),
+        "{}",
+        replay.err
+    );
 }

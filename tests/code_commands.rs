@@ -12,11 +12,13 @@ use std::collections::BTreeMap;
 use std::process::{Command, Output};
 
 /// The package of Debian that brings each program; every program in a command stands here.
-const PACKAGES: [(&str, &str); 29] = [
+const PACKAGES: [(&str, &str); 31] = [
     ("awk", "mawk"),
     ("cat", "coreutils"),
     ("chronyc", "chrony"),
     ("df", "coreutils"),
+    ("du", "coreutils"),
+    ("find", "findutils"),
     ("findmnt", "util-linux"),
     ("free", "procps"),
     ("getent", "libc-bin"),

@@ -138,7 +138,7 @@ fn the_guard_of_the_list_finds_each_kind_of_break() {
     added.push(json!({ "code": 1099, "slug": "new" }));
     assert_eq!(broken(&new, &added), Vec::<String>::new());
     // A reserved code that gets its texts is an addition; one that loses them is not.
-    let reserved = new.iter().position(|entry| entry["code"] == 3003).unwrap();
+    let reserved = new.iter().position(|entry| entry["code"] == 3007).unwrap();
     let mut raised = new.clone();
     raised[reserved]["meaning_en"] = json!("now it has one");
     assert_eq!(broken(&new, &raised), Vec::<String>::new());

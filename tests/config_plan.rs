@@ -1,7 +1,9 @@
 //! A plan survives its way between processes, and says where each value came from.
 
+use hansho::code::defaults::rules_of;
 use hansho::config::plan::{DiskSize, Plan};
 use hansho::config::{load, parse, parse_bytes};
+use hansho::rule::{RuleSet, Watched};
 
 const SMALL: &str = r#"
 config_version = 1
@@ -20,8 +22,126 @@ pin_sha256 = ["000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1F"
 fn the_version_alone_gives_the_defaults() {
     let plan = parse("config_version = 1", "a.toml").unwrap();
     assert_eq!(plan.without_origins(), Plan::default().without_origins());
-    assert_eq!(plan.rules.len(), hansho::code::builtin_rules().len());
+    // The file system of the disk ring is watched.
+    let watched = &plan.watch.filesystems;
+    assert_eq!(watched.len(), 1);
+    assert!(watched[0].by_default && watched[0].path == "/var/lib/hansho");
+    let of_watched = rules_of(Watched::Filesystem).count();
+    assert_eq!(
+        plan.rules.len(),
+        hansho::code::builtin_rules().len() + of_watched
+    );
     assert!(plan.rules.iter().all(|rule| rule.origin == "built-in"));
+}
+
+#[test]
+fn what_is_watched_gets_its_rules() {
+    let text = r#"config_version = 1
+[spool]
+directory = "/srv/hansho"
+[[cache]]
+path = "/var/cache/app"
+limit_size = "20GiB"
+[[cache]]
+path = "/var/cache/mail"
+limit_entries = 5000
+[[filesystem]]
+path = "/var"
+[[rule]]
+code = 4001
+subject = "/var"
+raise = "70%"
+clear = "60%"
+[[rule]]
+code = 4001
+raise = "75%"
+clear = "65%"
+gate = "none"
+"#;
+    let plan = parse(text, "a.toml").unwrap();
+    let watched: Vec<_> = plan
+        .watch
+        .filesystems
+        .iter()
+        .map(|one| (one.path.as_str(), one.by_default))
+        .collect();
+    assert_eq!(
+        watched,
+        [
+            ("/var", false),
+            ("/srv/hansho", true),
+            ("/var/cache/app", true),
+            ("/var/cache/mail", true)
+        ]
+    );
+    assert_eq!(plan.watch.caches[0].limit_kib, Some(20 << 20));
+    assert_eq!(plan.watch.caches[1].limit_entries, Some(5000));
+    let of = |code| -> Vec<_> {
+        plan.rules
+            .iter()
+            .filter(|one| one.rule.code == code)
+            .map(|one| {
+                let rule = &one.rule;
+                let raise = rule.raise.permille;
+                (rule.subject.as_str(), raise, one.origin.as_str())
+            })
+            .collect()
+    };
+    assert_eq!(of(3004), [("/var/cache/app", Some(1000), "built-in")]);
+    assert_eq!(of(3006), [("/var/cache/mail", Some(1000), "built-in")]);
+    // What is said of one goes before what is said of all, wherever it stands.
+    assert_eq!(
+        of(4001),
+        [
+            ("/srv/hansho", Some(750), "a.toml:17"),
+            ("/var", Some(700), "a.toml:12"),
+            ("/var/cache/app", Some(750), "a.toml:17"),
+            ("/var/cache/mail", Some(750), "a.toml:17")
+        ]
+    );
+    let gates = plan.rules.iter().filter(|one| one.rule.code == 4001);
+    assert!(gates.clone().all(|one| one.rule.gate.is_none()));
+    assert_eq!(plan.origin("rule 4001 /var.raise"), "a.toml:15");
+    assert_eq!(plan.origin("rule 4001 /var.gate"), "a.toml:21");
+    // Without a disk ring, nothing of it is watched; the set holds all of it.
+    let plan = parse("config_version = 1\n[spool]\ndisk = false", "a.toml").unwrap();
+    assert!(plan.watch.filesystems.is_empty());
+    assert_eq!(plan.rules.len(), hansho::code::builtin_rules().len());
+}
+
+#[test]
+fn as_much_as_can_be_watched_has_room() {
+    let mut text = String::from("config_version = 1\n");
+    for n in 0..8 {
+        text.push_str(&format!("[[filesystem]]\npath = \"/f{n}\"\n"));
+        text.push_str(&format!(
+            "[[cache]]\npath = \"/c{n}\"\nlimit_size = \"1GiB\"\nlimit_entries = 5\n"
+        ));
+    }
+    let rules = |text: &str| {
+        let plan = parse(text, "a.toml").unwrap();
+        assert!(plan.watch.filesystems.iter().all(|one| !one.by_default));
+        let rules = plan.rules.into_iter().map(|effective| effective.rule);
+        RuleSet::new(rules.collect()).unwrap()
+    };
+    let set = rules(&text);
+    assert_eq!(
+        set.len(),
+        hansho::code::builtin_rules().len() + 8 * 6 + 8 * 2
+    );
+    // Levels of their own for too many of them are refused where the first that has no room is set.
+    for n in 0..8 {
+        for code in [3003, 4001, 4002, 4005, 4006] {
+            text.push_str(&format!(
+                "[[rule]]\ncode = {code}\nsubject = \"/f{n}\"\nclear_after = \"{}s\"\n",
+                100 + n
+            ));
+        }
+    }
+    let errors = parse(&text, "a.toml").unwrap_err();
+    let told = errors.to_string();
+    assert!(told.contains("one too many"), "{told}");
+    assert!(told.starts_with("a.toml:1"), "{told}");
 }
 
 #[test]

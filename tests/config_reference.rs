@@ -100,6 +100,14 @@ fn it_names_every_key_that_the_parser_knows_and_no_other() {
             .collect();
         assert_eq!(named, known, "[{table}]");
     }
+    for table in ["filesystem", "cache"] {
+        for name in known_keys(&format!("config_version = 1\n[[{table}]]\nqqq = 1\n")) {
+            assert!(
+                REFERENCE.contains(&format!("\n#   {name} ")),
+                "{table}.{name} is not explained"
+            );
+        }
+    }
     let rule = "config_version = 1\n[[rule]]\ncode = 1002\nqqq = 1\n";
     for name in known_keys(rule) {
         assert!(
@@ -159,6 +167,27 @@ proxy_user = "web01"
 proxy_password_file = "/etc/hansho/proxy.password"
 post_interval = "10m"
 linger = "0s"
+[[filesystem]]
+path = "/srv/with \"quotes\""
+[[cache]]
+path = "/var/cache/app"
+limit_size = "20GiB"
+[[cache]]
+path = "/var/cache/mail"
+limit_size = "1536MiB"
+limit_entries = 500_000
+[[rule]]
+code = 4005
+raise = ["5%", 1000]
+clear = ["8%", 2000]
+[[rule]]
+code = 3004
+subject = "/var/cache/mail"
+raise = "99.5%"
+[[rule]]
+code = 3004
+raise = "98%"
+clear = "80%"
 [[rule]]
 code = 1002
 raise = ["90%", "8GiB"]
@@ -189,10 +218,15 @@ enabled = false
     for line in [
         "interval = \"250ms\" # agent.toml:8",
         "root = \"/\" # built-in",
-        "raise = [\"90%\", \"8GiB\"] # agent.toml:24",
+        "raise = [\"90%\", \"8GiB\"] # agent.toml:45",
         "raise_after = \"1m\" # built-in",
-        "enabled = false # agent.toml:37",
+        "enabled = false # agent.toml:58",
         "linger = \"0s\" # agent.toml:21",
+        "limit_entries = 500000 # agent.toml:30",
+        "raise = \"99.5%\" # agent.toml:38",
+        "raise = \"98%\" # agent.toml:41",
+        "clear = \"80%\" # agent.toml:42",
+        "raise = [\"5%\", 1000] # agent.toml:33",
     ] {
         assert!(shown.lines().any(|shown| shown == line), "{line}\n{shown}");
     }

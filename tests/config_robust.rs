@@ -6,7 +6,7 @@
 
 use hansho::config::plan::{DiskSize, Plan};
 use hansho::config::{parse, parse_bytes, show};
-use hansho::limit::{CONFIG_ERRORS, RULES};
+use hansho::limit::{CONFIG_ERRORS, RULES, WINDOWS};
 use hansho::rule::{
     Aggregate, Direction, Gate, GateTest, Kind, Level, Quantity, Rule, RuleSet, Unit,
 };
@@ -173,8 +173,10 @@ proptest! {
         plan.spool.memory_size_bytes = sizes.1 * 4096;
         plan.forward.linger_ms = linger;
         plan.forward.post_interval_ms = 300_000;
+        let mut windows = 0;
         for (effective, (enabled, seed, both, gate, millis)) in plan.rules.iter_mut().zip(seeds) {
             let rule = &mut effective.rule;
+            let gate = if windows < WINDOWS { gate } else { 0 };
             rule.enabled = enabled;
             let (raise, clear) = levels(rule, seed, both);
             rule.raise = raise;
@@ -184,9 +186,17 @@ proptest! {
                 rule.raise_after_ms = millis;
                 rule.window.aggregate = [Aggregate::Last, Aggregate::Mean, Aggregate::Minimum, Aggregate::Maximum][gate];
                 rule.window.length_ms = if gate == 0 { 0 } else { millis.max(240_000) };
+                windows += usize::from(gate > 0);
             }
             let test = [None, Some(GateTest::Above), Some(GateTest::Below), Some(GateTest::Absent)][gate];
             let (quantity, _, _) = Quantity::ALL[usize::try_from(seed % 36).unwrap()];
+            // A gate looks at the host, or at what the rule is about.
+            let of = rule.quantity().and_then(Quantity::of_subject);
+            let quantity = if quantity.of_subject().is_none_or(|kind| Some(kind) == of) {
+                quantity
+            } else {
+                Quantity::MemoryUsed
+            };
             rule.gate = test.map(|test| {
                 let gated = Rule { quantity: quantity.number(), ..rule.clone() };
                 let level = if test == GateTest::Absent { Level::default() } else { levels(&gated, seed, both).0 };

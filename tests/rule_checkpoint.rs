@@ -340,7 +340,7 @@ fn other_versions_and_no_bytes_are_refused() {
         set.restore(&bytes, false, &mut none),
         Err(CheckpointFault::Version(2))
     );
-    bytes[0] = 1;
+    bytes[0] = 3;
     bytes.pop();
     assert_eq!(
         set.restore(&bytes, false, &mut none),

@@ -350,8 +350,14 @@ proptest! {
                 prop_assert!(one.since.as_millis() <= at && one.fired.as_millis() <= at);
                 prop_assert!(one.worst.is_some() && one.value.is_some());
             }
-            let listed: Vec<_> = set.open_alerts().map(|alert| (alert.rule.clone(), alert.episode)).collect();
-            let expected: Vec<_> = open.iter().map(|(rule, episode)| (rules[*rule].clone(), *episode)).collect();
+            let listed: Vec<_> = set
+                .open_alerts()
+                .map(|alert| (alert.rule.definition.clone(), alert.rule.subject.clone(), alert.episode))
+                .collect();
+            let expected: Vec<_> = open
+                .iter()
+                .map(|(rule, episode)| (rules[*rule].definition(), rules[*rule].subject.clone(), *episode))
+                .collect();
             prop_assert_eq!(listed, expected);
         }
     }

@@ -37,7 +37,7 @@ fn newest(disk: &PowerDisk) -> Option<(u8, u64)> {
 
 #[test]
 fn a_bad_sector_under_a_fixed_block_stops_nothing_else() {
-    for block in 0..10 {
+    for block in 0..14 {
         let disk = new_disk();
         let memory = HeapMemory::zeroed(256 * KIB);
         let (mut ring, _) = open(&memory, 2);

@@ -16,6 +16,11 @@
 //! - 8005 raises on the fact (1) and clears at 0; "clear 0" means the level 0.
 //! - 8004 and 8009 are events of the same quantity: a tick 30 s late or more is both. They stay two codes because the
 //!   short stall is only a record, and a long one is also one of the stalls that are counted.
+//! - Each watched file system has the rules of a tmpfs (3003) and those of a disk (4001, 4002, 4005), since nobody knows which it
+//!   is, or will be, when the configuration is read: of one of the two the values are absent, and the rule stays inactive.
+//! - 3004 and 3006 wait for ten minutes where the catalogue says two walks: a walk takes as long as the directory needs, and
+//!   what was found stands until the next has come to its end.
+//! - 4007 clears at half of its level: an answer makes the silence 0, and one that takes some seconds again and again is none.
 //! - 8007 and 8012 end one hour after the last refusal, so that a fault which comes with every post is one alert: the
 //!   slow retry is far more frequent than that.
 //! - 8011 waits 10 s both ways: the first retry after a failed write comes within a second, and a write that one retry
@@ -23,7 +28,8 @@
 
 use crate::limit::{EVENT_CLEAR_MS, RULES};
 use crate::rule::{
-    Aggregate, Direction, Fallback, Gate, GateTest, Kind, Level, Quantity, Rule, Subject, Window,
+    Aggregate, Direction, Fallback, Gate, GateTest, Kind, Level, Quantity, Rule, Subject, Watched,
+    Window,
 };
 
 const SECOND_MS: u32 = 1000;
@@ -48,6 +54,77 @@ pub const SOURCES: [&str; 12] = [
     "memory.stat",
     "memory.events",
 ];
+
+/// The rules of each file system or cache directory that the configuration names, in the order of their codes; their subject
+/// is empty here. They look at different totals with the same levels.
+pub fn rules_of(watched: Watched) -> impl Iterator<Item = Rule> {
+    filesystem()
+        .into_iter()
+        .chain(cache_directory())
+        .filter(move |rule| rule.quantity().and_then(Quantity::of_subject) == Some(watched))
+}
+
+/// Those of all kinds, in the order of their codes.
+#[must_use]
+pub fn rules_of_subjects() -> [Rule; 8] {
+    let [tmpfs, filling, nearly_full, inodes, read_only, silent] = filesystem();
+    let [size, entries] = cache_directory();
+    [
+        tmpfs,
+        size,
+        entries,
+        filling,
+        nearly_full,
+        inodes,
+        read_only,
+        silent,
+    ]
+}
+
+fn filesystem() -> [Rule; 6] {
+    let mut inodes = level(4005, Quantity::InodesFree, LAST)
+        .between(share(50), share(80))
+        .lasting(10 * MINUTE_MS, 10 * MINUTE_MS);
+    inodes.direction = Direction::Below;
+    [
+        level(3003, Quantity::TmpfsUsed, LAST)
+            .between(share(850), share(750))
+            .lasting(5 * MINUTE_MS, 5 * MINUTE_MS),
+        level(4001, Quantity::FilesystemUsed, LAST)
+            .between(share(800), share(750))
+            .lasting(10 * MINUTE_MS, 10 * MINUTE_MS)
+            .gated(
+                Quantity::FilesystemFree,
+                GateTest::Below,
+                amount(10 * GIB_IN_KIB),
+            ),
+        level(4002, Quantity::FilesystemUsed, LAST)
+            .between(share(950), share(900))
+            .lasting(2 * MINUTE_MS, 5 * MINUTE_MS)
+            .gated(
+                Quantity::FilesystemFree,
+                GateTest::Below,
+                amount(2 * GIB_IN_KIB),
+            ),
+        inodes,
+        event(4006, Quantity::FilesystemReadOnly, 1),
+        level(4007, Quantity::MountSilence, LAST)
+            .between(amount(60_000), amount(30_000))
+            .lasting(0, MINUTE_MS),
+    ]
+}
+
+fn cache_directory() -> [Rule; 2] {
+    let over = |code, quantity| {
+        level(code, quantity, LAST)
+            .between(share(1000), share(900))
+            .lasting(10 * MINUTE_MS, 10 * MINUTE_MS)
+    };
+    [
+        over(3004, Quantity::CacheSize),
+        over(3006, Quantity::CacheEntries),
+    ]
+}
 
 /// The built-in rules, in the order of their codes; fewer than [`RULES`], so that a configuration can add its own.
 #[must_use]
@@ -283,10 +360,10 @@ impl Rule {
 
 #[cfg(test)]
 mod tests {
-    use super::{SOURCES, builtin_rules};
+    use super::{SOURCES, builtin_rules, rules_of, rules_of_subjects};
     use crate::code::{RaisedBy, TABLE, entry};
-    use crate::limit::{RULES, WINDOWS};
-    use crate::rule::{Direction, GateTest, Kind, Quantity, Rule};
+    use crate::limit::{RULES, WATCHED_CACHES, WATCHED_FILESYSTEMS, WINDOWS};
+    use crate::rule::{Direction, GateTest, Kind, Quantity, Rule, Watched};
 
     #[test]
     fn every_raised_code_of_the_agent_has_its_rule_and_no_other() {
@@ -296,8 +373,16 @@ mod tests {
                 .iter()
                 .filter(|rule| rule.code == known.number)
                 .collect();
+            let of_subject = known.quantity.and_then(Quantity::of_subject).is_some();
             let expected = match (known.raised_by, known.number) {
                 (None | Some(RaisedBy::Collector), _) => 0,
+                (Some(RaisedBy::Agent), _) if of_subject => {
+                    let rules = rules_of_subjects();
+                    let mut rules = rules.iter().filter(|rule| rule.code == known.number);
+                    let rule = rules.next().unwrap();
+                    assert!(rules.next().is_none() && rule.quantity() == known.quantity);
+                    0
+                }
                 (Some(RaisedBy::Agent), 8005) => SOURCES.len(),
                 (Some(RaisedBy::Agent), _) => 1,
             };
@@ -313,7 +398,13 @@ mod tests {
     #[test]
     fn they_fit_with_room_for_a_configuration() {
         let rules = builtin_rules();
-        assert!(rules.len() + 8 <= RULES);
+        let most = |watched, number: usize| rules_of(watched).count() * number;
+        let of_subjects =
+            most(Watched::Filesystem, WATCHED_FILESYSTEMS) + most(Watched::Cache, WATCHED_CACHES);
+        // What is reserved still has room: two more of a file system, one of a cache directory.
+        let later = 2 * WATCHED_FILESYSTEMS + WATCHED_CACHES;
+        assert_eq!(rules.len() + of_subjects + later, RULES);
+        assert!(rules_of_subjects().is_sorted_by_key(|rule| rule.code));
         let windows = rules.iter().filter(|rule| rule.window.length_ms > 0);
         assert!(windows.count() + 12 <= WINDOWS);
         let mut identities: Vec<_> = rules
@@ -327,7 +418,7 @@ mod tests {
 
     #[test]
     fn levels_are_whole_and_clear_on_the_healthy_side_of_raise() {
-        for rule in builtin_rules() {
+        for rule in builtin_rules().into_iter().chain(rules_of_subjects()) {
             match rule.kind {
                 Kind::Event => {
                     assert!(rule.raise.absolute.is_some_and(|level| level > 0));

@@ -1,6 +1,6 @@
 //! Levels, times and rules as agent.toml writes them.
 
-use crate::code::defaults::builtin_rules;
+use crate::code::defaults::{builtin_rules, rules_of_subjects};
 use crate::limit::TIME_LEFT_NEVER_S;
 use crate::rule::{Aggregate, Direction, GateTest, Kind, Level, Quantity, Rule, Unit};
 use serde::Serialize;
@@ -58,7 +58,9 @@ pub struct FallbackWords {
 #[must_use]
 pub fn defaults(number: u16) -> Option<Defaults> {
     let rules = builtin_rules();
-    let mut of_code = rules.iter().filter(|rule| rule.code == number);
+    let of_subjects = rules_of_subjects();
+    let rules = rules.iter().chain(&of_subjects);
+    let mut of_code = rules.filter(|rule| rule.code == number);
     let mut words = describe(of_code.next()?)?;
     for rule in of_code {
         words.subjects.push(rule.subject.as_str().to_owned());
@@ -154,7 +156,7 @@ pub fn amount(value: u64, unit: Unit) -> String {
         ),
         Unit::Permille => percent(value),
         Unit::PerSecond => format!("{value}/s"),
-        Unit::Count => value.to_string(),
+        Unit::Count | Unit::Items => value.to_string(),
         Unit::Centi => decimal(value, 100, 2),
         Unit::Milliseconds => duration(value),
         Unit::TimeLeft if value >= TIME_LEFT_NEVER_S => "never".to_owned(),
@@ -169,7 +171,7 @@ pub const fn unit_name(unit: Unit) -> &'static str {
         Unit::Kib => "kib",
         Unit::Permille => "permille",
         Unit::PerSecond => "per_second",
-        Unit::Count => "count",
+        Unit::Count | Unit::Items => "count",
         Unit::Centi => "centi",
         Unit::Milliseconds => "milliseconds",
         Unit::Seconds | Unit::TimeLeft => "seconds",
@@ -273,6 +275,11 @@ mod tests {
             (runs_out.raise, runs_out.clear),
             (vec!["24h".to_owned()], vec!["48h".to_owned()])
         );
-        assert_eq!(defaults(3003), None);
+        let inodes = defaults(4005).unwrap();
+        assert_eq!(
+            (inodes.raise, inodes.direction),
+            (vec!["5%".to_owned()], "below")
+        );
+        assert_eq!(defaults(3007), None);
     }
 }

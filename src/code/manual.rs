@@ -174,6 +174,10 @@ pub fn rule_line(rule: &Defaults, language: Language) -> String {
         let clear = all(&rule.clear);
         let (above, below) = (&rule.raise_after, &rule.clear_after);
         out.push_str(&match (rule.direction, ja) {
+            // 5% 以下, but 24 時間以内.
+            ("below", true) if raise.ends_with('%') => {
+                format!("{raise}以下が {above} → {clear}以上が {below}")
+            }
             ("below", true) => format!("{raise}以内が {above} → {clear}以上が {below}"),
             ("below", false) => {
                 format!("at most {raise} for {above} → at least {clear} for {below}")

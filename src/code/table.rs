@@ -141,17 +141,19 @@ pub static TABLE: &[Entry] = &[
         Urgency::WorkingHours,
         Quantity::ShmemRunsOut,
     ),
-    reserved(
+    agent(
         3003,
         "tmpfs_nearly_full",
         Severity::Warning,
         Urgency::WorkingHours,
+        Quantity::TmpfsUsed,
     ),
-    reserved(
+    agent(
         3004,
         "cache_directory_over_limit",
         Severity::Warning,
         Urgency::WorkingHours,
+        Quantity::CacheSize,
     )
     .in_family(Family::CacheDirectory, 2),
     reserved(
@@ -161,11 +163,12 @@ pub static TABLE: &[Entry] = &[
         Urgency::WorkingHours,
     )
     .in_family(Family::CacheDirectory, 1),
-    reserved(
+    agent(
         3006,
         "cache_entries_over_limit",
         Severity::Warning,
         Urgency::WorkingHours,
+        Quantity::CacheEntries,
     )
     .in_family(Family::CacheDirectory, 2),
     reserved(
@@ -190,18 +193,20 @@ pub static TABLE: &[Entry] = &[
         Quantity::PageCacheDrop,
     ),
     // 4xxx storage
-    reserved(
+    agent(
         4001,
         "filesystem_filling",
         Severity::Warning,
         Urgency::WorkingHours,
+        Quantity::FilesystemUsed,
     )
     .in_family(Family::Filesystem, 1),
-    reserved(
+    agent(
         4002,
         "filesystem_nearly_full",
         Severity::Error,
         Urgency::Now,
+        Quantity::FilesystemUsed,
     )
     .in_family(Family::Filesystem, 4),
     reserved(4003, "filesystem_full_2h", Severity::Error, Urgency::Now)
@@ -213,13 +218,26 @@ pub static TABLE: &[Entry] = &[
         Urgency::WorkingHours,
     )
     .in_family(Family::Filesystem, 2),
-    reserved(4005, "inodes_nearly_gone", Severity::Error, Urgency::Now),
-    reserved(4006, "filesystem_read_only", Severity::Error, Urgency::Now),
-    reserved(
+    agent(
+        4005,
+        "inodes_nearly_gone",
+        Severity::Error,
+        Urgency::Now,
+        Quantity::InodesFree,
+    ),
+    agent(
+        4006,
+        "filesystem_read_only",
+        Severity::Error,
+        Urgency::Now,
+        Quantity::FilesystemReadOnly,
+    ),
+    agent(
         4007,
         "mount_unresponsive",
         Severity::Warning,
         Urgency::WorkingHours,
+        Quantity::MountSilence,
     ),
     // 5xxx services
     reserved(5001, "service_absent", Severity::Error, Urgency::Now),

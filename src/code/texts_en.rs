@@ -5,6 +5,7 @@ mod cache;
 mod cpu;
 mod memory;
 mod presence;
+mod storage;
 
 use super::texts::Text;
 
@@ -13,6 +14,7 @@ pub(super) static ALL: &[&[Text]] = &[
     memory::TEXTS,
     cpu::TEXTS,
     cache::TEXTS,
+    storage::TEXTS,
     agent::TEXTS,
     presence::TEXTS,
 ];

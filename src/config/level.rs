@@ -22,6 +22,9 @@ fn allowed(quantity: Quantity, least: u64) -> String {
         Unit::Permille => "a share such as \"12.5%\" up to 100%",
         Unit::PerSecond => "a whole number a second such as 1000 or \"1000/s\" up to 4294967295",
         Unit::Count => "a whole number such as 3 up to 4294967295",
+        Unit::Items => {
+            "a share such as \"5%\" up to 100%, a whole number such as 1000 up to 4294967295, or both as [\"5%\", 1000]"
+        }
         Unit::Centi => "a number such as 4 or 2.5 up to 42949672.95",
         Unit::Milliseconds => "a time such as \"2s\" up to 24h",
         Unit::Seconds => "a time in whole seconds such as \"5m\" up to 24h",
@@ -50,12 +53,10 @@ type Parsed<T> = Result<T, Option<UnitError>>;
 
 fn parse(value: &DeValue<'_>, unit: Unit, least: u64) -> Parsed<Level> {
     match (unit, value) {
-        (Unit::Kib, DeValue::String(text)) => share_or_size(text, least),
-        (Unit::Kib, DeValue::Array(parts)) => {
+        (Unit::Kib | Unit::Items, DeValue::Array(parts)) => {
             let mut levels = Vec::new();
             for part in parts.iter().take(3) {
-                let text = part.get_ref().as_str().ok_or(None)?;
-                levels.push(share_or_size(text, least)?);
+                levels.push(share_or_amount(part.get_ref(), unit, least)?);
             }
             match levels.as_slice() {
                 [one] => Ok(*one),
@@ -66,12 +67,31 @@ fn parse(value: &DeValue<'_>, unit: Unit, least: u64) -> Parsed<Level> {
                 _ => Err(None),
             }
         }
-        (Unit::Kib, _) => Err(None),
+        (Unit::Kib | Unit::Items, one) => share_or_amount(one, unit, least),
         _ => absolute(value, unit, least).map(|absolute| Level {
             permille: None,
             absolute: Some(absolute),
         }),
     }
+}
+
+/// One part of the level of a quantity that has a total.
+fn share_or_amount(value: &DeValue<'_>, unit: Unit, least: u64) -> Parsed<Level> {
+    let text = match (unit, value) {
+        (_, DeValue::String(text)) => text.as_ref(),
+        (Unit::Items, DeValue::Integer(number)) if number.radix() == 10 => {
+            let items = within(parse_rate(number.as_str())?, least..=LEVEL_NUMBER)?;
+            return Ok(Level {
+                permille: None,
+                absolute: Some(items),
+            });
+        }
+        _ => return Err(None),
+    };
+    if unit == Unit::Items && !text.trim_end().ends_with('%') {
+        return Err(None);
+    }
+    share_or_size(text, least)
 }
 
 fn share_or_size(text: &str, least: u64) -> Parsed<Level> {
@@ -131,7 +151,8 @@ fn within(value: u64, range: RangeInclusive<u64>) -> Parsed<u64> {
 }
 
 /// A level as TOML, as [`read`] reads it; `""` where it is empty.
-pub(super) fn text(level: Level, quantity: Quantity) -> String {
+#[must_use]
+pub fn text(level: Level, quantity: Quantity) -> String {
     let share = level
         .permille
         .map(|share| quoted(&percent_text(share.into())));
@@ -139,7 +160,7 @@ pub(super) fn text(level: Level, quantity: Quantity) -> String {
         Unit::Kib => quoted(&size_text(value.saturating_mul(1024))),
         Unit::Permille => quoted(&percent_text(value)),
         Unit::PerSecond => quoted(&format!("{value}/s")),
-        Unit::Count => value.to_string(),
+        Unit::Count | Unit::Items => value.to_string(),
         Unit::Centi => centi_text(value),
         Unit::Milliseconds => quoted(&time_text(value)),
         Unit::Seconds | Unit::TimeLeft => quoted(&time_text(value.saturating_mul(1000))),
@@ -197,6 +218,12 @@ mod tests {
         assert_eq!(read("'1000/s'", Unit::PerSecond), level(None, Some(1000)));
         assert_eq!(read("2.5", Unit::Centi), level(None, Some(250)));
         assert_eq!(read("4", Unit::Centi), level(None, Some(400)));
+        assert_eq!(read("'5%'", Unit::Items), level(Some(50), None));
+        assert_eq!(read("1000", Unit::Items), level(None, Some(1000)));
+        assert_eq!(
+            read("['5%', 1000]", Unit::Items),
+            level(Some(50), Some(1000))
+        );
         assert_eq!(read("'5m'", Unit::Seconds), level(None, Some(300)));
         assert_eq!(read("'168h'", Unit::TimeLeft), level(None, Some(604_800)));
         assert_eq!(read("'5m'", Unit::Milliseconds), level(None, Some(300_000)));
@@ -217,6 +244,10 @@ mod tests {
             ("'1025TiB'", Unit::Kib),
             ("20", Unit::Permille),
             ("['20%']", Unit::Permille),
+            ("'5'", Unit::Items),
+            ("'1GiB'", Unit::Items),
+            ("[5, 6]", Unit::Items),
+            ("'101%'", Unit::Items),
             ("-1", Unit::Count),
             ("1.5", Unit::Count),
             ("0x10", Unit::Count),
@@ -247,7 +278,7 @@ mod tests {
                     _ => LEVEL_NUMBER,
                 };
                 let absolute = seed.checked_rem(most).map(|value| value.saturating_add(1));
-                let permille = (unit == Unit::Kib && both).then_some(share);
+                let permille = (unit.has_shares() && both).then_some(share);
                 let level = Level { permille, absolute };
                 assert_eq!(read(&text(level, quantity), unit), Some(level), "{}", quantity.name());
             }

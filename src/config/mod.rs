@@ -2,7 +2,7 @@
 //!
 //! [`load`] reads the file, and the `*.toml` of the directory beside it that add to it, and gives a [`Plan`] or every fault at once ([`ConfigErrors`]); [`show`] writes a plan as
 //! TOML again, with where each value came from. [`plan`] has the values, [`units`] how people write them, [`key_file`]
-//! the agent's key, [`secret`] other secrets. `[[rule]]` overrides what `code` has built in. The reference, with every key, its unit, range and default, is `agent.toml` at the top of the
+//! the agent's key, [`secret`] other secrets. `[[filesystem]]` and `[[cache]]` name what is watched besides the host, `[[rule]]` overrides what `code` has built in. The reference, with every key, its unit, range and default, is `agent.toml` at the top of the
 //! repository.
 
 pub mod error;
@@ -19,11 +19,13 @@ mod show;
 mod tables;
 pub mod units;
 mod url;
+mod watch;
 
 pub use error::{ConfigError, ConfigErrors, Unreadable};
 pub use file::{NewKey, write_configuration};
 pub use gather::{ConfigFile, directory};
 pub use key_file::AgentKey;
+pub use level::text as level_text;
 pub use plan::{EffectiveRule, Plan};
 pub use show::show;
 
@@ -42,10 +44,12 @@ const TOP: &[&str] = &[
     "sample",
     "spool",
     "forward",
+    "filesystem",
+    "cache",
     "rule",
 ];
 /// What will stand there one day.
-const LATER: &[&str] = &["evidence", "service", "cache", "filesystem", "log"];
+const LATER: &[&str] = &["evidence", "service", "log"];
 
 /// What was found where a configuration should be.
 #[derive(Debug)]
@@ -146,6 +150,7 @@ fn read(files: &[ConfigFile]) -> (Plan, Result<Plan, ConfigErrors>) {
             read(&mut reader, &section, &mut plan);
         }
     }
+    watch::watch(&mut reader, &root, &mut plan);
     lift_silence(&mut plan);
     rules::rules(&mut reader, &root, &mut plan);
     let outcome = reader.finish().map(|given| Plan {

@@ -4,7 +4,7 @@
 //! fits every other: what takes a [`Plan`] need not check it again.
 
 use crate::code::builtin_rules;
-use crate::rule::Rule;
+use crate::rule::{Rule, Subject};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
@@ -24,6 +24,8 @@ pub struct Plan {
     pub forward: Forward,
     /// Where transitions are told on the host, besides standard error (`[agent] log_file`).
     pub log: Log,
+    /// What is watched besides the host.
+    pub watch: Watch,
     /// Every rule, disabled ones too, in the order of (code, subject).
     pub rules: Vec<EffectiveRule>,
     /// The keys that its files give, in their order and that of their lines; every other value is built in.
@@ -170,6 +172,37 @@ pub struct LogFile {
     pub max_size_bytes: u64,
 }
 
+/// What is watched besides the host itself: the subjects of rules.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watch {
+    /// `[[filesystem]]` in their order, then those that are watched by default; at most
+    /// [`crate::limit::WATCHED_FILESYSTEMS`].
+    pub filesystems: Vec<Filesystem>,
+    /// `[[cache]]` in their order; at most [`crate::limit::WATCHED_CACHES`].
+    pub caches: Vec<Cache>,
+}
+
+/// A file system that is watched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Filesystem {
+    /// A path on it, and the subject of its alerts.
+    pub path: Subject,
+    /// Nobody named it: it is that of the disk ring or of a cache directory. Where it is one that is watched already (the same
+    /// device), nothing is told of it.
+    pub by_default: bool,
+}
+
+/// A cache directory that is watched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cache {
+    /// The directory, and the subject of its alerts.
+    pub path: Subject,
+    /// What is allocated to all in it is compared with this, KiB: the total of [`crate::rule::Quantity::CacheSize`].
+    pub limit_kib: Option<u64>,
+    /// The number of entries is compared with this: the total of [`crate::rule::Quantity::CacheEntries`].
+    pub limit_entries: Option<u64>,
+}
+
 /// A rule in force, and where it came from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EffectiveRule {
@@ -189,7 +222,7 @@ pub const LOG_FILE_SIZE_BYTES: u64 = 1024 * 1024;
 impl Default for Plan {
     /// What an agent.toml of `config_version = 1` alone says.
     fn default() -> Self {
-        Self {
+        let mut plan = Self {
             file: String::new(),
             agent: Agent {
                 key_file: "/etc/hansho/agent.key".into(),
@@ -219,6 +252,7 @@ impl Default for Plan {
                 linger_ms: None,
             },
             log: Log::default(),
+            watch: Watch::default(),
             rules: builtin_rules()
                 .into_iter()
                 .map(|rule| EffectiveRule {
@@ -227,7 +261,9 @@ impl Default for Plan {
                 })
                 .collect(),
             given: Vec::new(),
-        }
+        };
+        super::watch::settle(&mut plan);
+        plan
     }
 }
 

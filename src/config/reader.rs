@@ -222,7 +222,14 @@ impl<'f> Reader<'f> {
         given.map(|given| given.line)
     }
 
+    /// How many faults were found so far.
+    pub(super) fn faults(&self) -> usize {
+        self.errors.len().saturating_add(self.beyond)
+    }
+
     pub(super) fn give(&mut self, item: &Item<'_>) {
+        // Of a rule, what is said of one subject goes before what is said of all.
+        self.given.retain(|given| given.key != item.key);
         self.given.push(Given {
             key: item.key.clone(),
             file: String::new(),

@@ -5,11 +5,11 @@ use super::level;
 use super::plan::{EffectiveRule, Plan};
 use super::reader::{Item, Reader, Section, describe, list};
 use super::units::time_text;
-use crate::code::defaults::SOURCES;
+use crate::code::defaults::{SOURCES, rules_of_subjects};
 use crate::code::{CodeError, Entry, RaisedBy, parse as parse_code};
-use crate::limit::{RULE_TIME_MS, RULES, SUBJECT_BYTES, WINDOW_MIN_SAMPLES, WINDOWS};
+use crate::limit::{DEFINITIONS, RULE_TIME_MS, RULES, SUBJECT_BYTES, WINDOW_MIN_SAMPLES, WINDOWS};
 use crate::rule::{
-    Aggregate, Direction, Gate, GateTest, Kind, Level, Quantity, Rule, Subject, Window,
+    Aggregate, Direction, Gate, GateTest, Kind, Level, Quantity, Rule, Subject, Watched, Window,
 };
 use toml::de::DeValue;
 
@@ -43,13 +43,16 @@ const PRESENCE: u16 = 9000;
 
 /// Where an identity was set.
 struct Seen {
-    place: usize,
+    code: u16,
+    subject: Subject,
     line: u32,
 }
 
 /// Applies every `[[rule]]`, then looks at all rules together. `[sample]` has been read.
 ///
-/// Identities are those of the built-in rules, so their number is in bounds already; that of their windows is not.
+/// Identities are those of the built-in rules, so their number is in bounds already; that of their windows is not, and neither
+/// is that of rules which differ in more than their subject. Of what is watched a `[[rule]]` without a subject is for all of
+/// them, and one with a subject goes before it, wherever the two stand.
 pub(super) fn rules(reader: &mut Reader<'_>, root: &Section<'_>, plan: &mut Plan) {
     if let Some(item) = reader.item(root, "rule") {
         let tables = match item.value {
@@ -63,12 +66,22 @@ pub(super) fn rules(reader: &mut Reader<'_>, root: &Section<'_>, plan: &mut Plan
             return;
         }
         let mut seen: Vec<Seen> = Vec::new();
+        let mut own = Vec::new();
         for element in reader.list(&item, RULES, "rules") {
-            if let Some(section) = reader.section(&element, RULE) {
+            let Some(section) = reader.section(&element, RULE) else {
+                continue;
+            };
+            if reader.item(&section, "subject").is_some() {
+                own.push((section, element.line));
+            } else {
                 one(reader, &section, element.line, plan, &mut seen);
             }
         }
+        for (section, line) in own {
+            one(reader, &section, line, plan, &mut seen);
+        }
     }
+    definition_count(reader, plan);
     window_count(reader, plan);
     intervals(reader, plan);
 }
@@ -86,15 +99,17 @@ fn one(
     let Some(subject) = subject(reader, section) else {
         return;
     };
+    let of_all = subject.is_empty() && template(entry).is_some();
     let identity = |effective: &EffectiveRule| {
-        effective.rule.code == entry.number && effective.rule.subject == subject
+        effective.rule.code == entry.number && (of_all || effective.rule.subject == subject)
     };
-    let Some(place) = plan.rules.iter().position(identity) else {
+    if !of_all && !plan.rules.iter().any(identity) {
         refuse_identity(reader, section, line, entry, &subject, plan);
         return;
-    };
+    }
     let name = rule_name(entry.number, &subject);
-    if let Some(earlier) = seen.iter().find(|seen| seen.place == place) {
+    let twin = |seen: &&Seen| seen.code == entry.number && seen.subject == subject;
+    if let Some(earlier) = seen.iter().find(twin) {
         let found = format!("a second [[rule]] for {}", shown(entry.number, &subject));
         let allowed = format!(
             "one for each code and subject; the first is in {}",
@@ -103,13 +118,34 @@ fn one(
         reader.refuse(line, &name, found, allowed);
         return;
     }
-    seen.push(Seen { place, line });
-    let Some(effective) = plan.rules.get_mut(place) else {
-        return;
-    };
-    let section = section.renamed(name);
-    fields(reader, &section, line, &mut effective.rule);
-    effective.origin = reader.origin(line);
+    seen.push(Seen {
+        code: entry.number,
+        subject: subject.clone(),
+        line,
+    });
+    if of_all {
+        // What is wrong is told once, and also where nothing of the kind is watched.
+        let before = reader.faults();
+        if let Some(mut rule) = template(entry) {
+            fields(reader, &section.renamed(name), line, &mut rule);
+        }
+        if reader.faults() > before {
+            return;
+        }
+    }
+    let origin = reader.origin(line);
+    for effective in plan.rules.iter_mut().filter(|one| identity(one)) {
+        let name = rule_name(entry.number, &effective.rule.subject);
+        fields(reader, &section.renamed(name), line, &mut effective.rule);
+        effective.origin.clone_from(&origin);
+    }
+}
+
+/// The built-in rule of a code that has one for each thing that is watched; its subject is empty.
+fn template(entry: &Entry) -> Option<Rule> {
+    rules_of_subjects()
+        .into_iter()
+        .find(|rule| rule.code == entry.number)
 }
 
 /// The name of a rule's keys in faults and origins.
@@ -197,6 +233,24 @@ fn refuse_identity(
             let key = format!("rule {number}.subject");
             reader.refuse(line, &key, quote(subject), allowed);
         }
+        (Some(RaisedBy::Agent), Some(quantity)) if quantity.of_subject().is_some() => {
+            let line = reader
+                .item(section, "subject")
+                .map_or(line, |item| item.line);
+            let table = quantity.of_subject().map_or("", Watched::table);
+            let of_code = plan.rules.iter().map(|effective| &effective.rule);
+            let known: Vec<&str> = of_code
+                .filter(|rule| rule.code == number)
+                .map(|rule| rule.subject.as_str())
+                .collect();
+            let allowed = if known.is_empty() {
+                format!("no subject: none that {number} judges is in a [[{table}]]")
+            } else {
+                format!("no subject for all, or a watched one: {}", list(&known))
+            };
+            let key = format!("rule {number}.subject");
+            reader.refuse(line, &key, quote(subject), allowed);
+        }
         (Some(RaisedBy::Agent), quantity) => {
             let line = reader
                 .item(section, "subject")
@@ -218,7 +272,10 @@ fn fields(reader: &mut Reader<'_>, section: &Section<'_>, line: u32, rule: &mut 
     reader.read(section, "raise", &mut rule.raise, |reader, item| {
         level::read(reader, item, quantity, 1)
     });
-    reader.read(section, "gate", &mut rule.gate, gate);
+    let of = quantity.of_subject();
+    reader.read(section, "gate", &mut rule.gate, |reader, item| {
+        gate(reader, item, of)
+    });
     match rule.kind {
         Kind::Event => {
             for name in ["clear", "window", "raise_after"] {
@@ -347,8 +404,8 @@ fn window(reader: &mut Reader<'_>, item: &Item<'_>, aggregate: Aggregate) -> Opt
     })
 }
 
-/// `"none"`, or a quantity and what must hold of it.
-fn gate(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Option<Gate>> {
+/// `"none"`, or a quantity and what must hold of it: the host's, or one of what the rule is about.
+fn gate(reader: &mut Reader<'_>, item: &Item<'_>, of: Option<Watched>) -> Option<Option<Gate>> {
     if item.value.as_str() == Some("none") {
         return Some(None);
     }
@@ -368,7 +425,7 @@ fn gate(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Option<Gate>> {
         .filter_map(|(name, test)| Some((reader.item(&section, name)?, *test)))
         .collect();
     let quantity = match reader.item(&section, "quantity") {
-        Some(named) => named_quantity(reader, &named),
+        Some(named) => named_quantity(reader, &named, of),
         None => reader.wrong(item, "a gate with quantity"),
     };
     let [(test_item, test)] = given.as_slice() else {
@@ -391,14 +448,22 @@ fn gate(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Option<Gate>> {
     }))
 }
 
-fn named_quantity(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Quantity> {
+fn named_quantity(
+    reader: &mut Reader<'_>,
+    item: &Item<'_>,
+    of: Option<Watched>,
+) -> Option<Quantity> {
+    let is_possible = |quantity: Quantity| {
+        let of_others = quantity.of_subject().is_some_and(|kind| Some(kind) != of);
+        !quantity.is_of_collector() && !of_others
+    };
     let of_agent = Quantity::ALL
         .iter()
-        .filter(|(quantity, ..)| !quantity.is_of_collector());
+        .filter(|(quantity, ..)| is_possible(*quantity));
     let names: Vec<&str> = of_agent.map(|(_, name, _)| *name).collect();
     let text = reader.text(item, "the name of a quantity such as \"memory_available\"")?;
     let known = Quantity::from_name(text);
-    if let Some(quantity) = known.filter(|quantity| !quantity.is_of_collector()) {
+    if let Some(quantity) = known.filter(|quantity| is_possible(*quantity)) {
         return Some(quantity);
     }
     let near = nearest(text, names.iter().copied()).map(|near| format!("; did you mean {near}?"));
@@ -406,6 +471,29 @@ fn named_quantity(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Quantity> 
         item,
         format!("{}{}", list(&names), near.unwrap_or_default()),
     )
+}
+
+/// Only [`DEFINITIONS`] rules may differ in more than their subject; the one beyond them is refused where the file sets it.
+fn definition_count(reader: &mut Reader<'_>, plan: &Plan) {
+    let mut known = Vec::new();
+    for effective in &plan.rules {
+        let definition = effective.rule.definition();
+        if known.contains(&definition) {
+            continue;
+        }
+        known.push(definition);
+        if known.len() > DEFINITIONS {
+            let name = rule_name(effective.rule.code, &effective.rule.subject);
+            let line = RULE
+                .iter()
+                .find_map(|key| reader.given_line(&format!("{name}.{key}")));
+            let allowed = format!(
+                "at most {DEFINITIONS} rules that differ in more than their subject; a [[rule]] without a subject sets all of a code alike"
+            );
+            reader.refuse(line.unwrap_or(1), &name, "one too many", allowed);
+            return;
+        }
+    }
 }
 
 /// Only [`WINDOWS`] rules have room for a window; those beyond it are refused where the file asks for them.
@@ -469,9 +557,10 @@ fn intervals(reader: &mut Reader<'_>, plan: &Plan) {
 #[cfg(test)]
 mod tests {
     use crate::code::builtin_rules;
+    use crate::code::defaults::rules_of_subjects;
     use crate::config::parse;
     use crate::limit::WINDOWS;
-    use crate::rule::{Aggregate, Direction, Kind, RuleSet};
+    use crate::rule::{Aggregate, Direction, Kind, Quantity, RuleSet};
 
     #[test]
     fn windows_beyond_their_number_are_refused() {
@@ -505,14 +594,14 @@ mod tests {
 
     #[test]
     fn built_in_rules_can_be_written_in_a_file() {
-        for rule in builtin_rules() {
+        for rule in builtin_rules().into_iter().chain(rules_of_subjects()) {
             assert!(rule.quantity().is_some());
             let last = rule.window.aggregate == Aggregate::Last;
             assert_eq!(last, rule.window.length_ms == 0, "{}", rule.code);
             // agent.toml says "at or above", and the other way for a time left.
             let below = rule
                 .quantity()
-                .is_some_and(|quantity| quantity.is_forecast());
+                .is_some_and(|quantity| quantity.is_forecast() || quantity == Quantity::InodesFree);
             assert_eq!(rule.direction == Direction::Below, below, "{}", rule.code);
         }
     }

@@ -19,6 +19,7 @@ pub fn show(plan: &Plan) -> String {
         table: String::new(),
     };
     tables(&mut out, plan);
+    watch(&mut out, plan);
     for effective in &plan.rules {
         rule(&mut out, effective);
     }
@@ -134,6 +135,34 @@ fn tables(out: &mut Shown<'_>, plan: &Plan) {
         "linger",
         forward.linger_ms.map_or_else(|| string("forever"), time),
     );
+}
+
+fn watch(out: &mut Shown<'_>, plan: &Plan) {
+    for one in &plan.watch.filesystems {
+        if one.by_default {
+            let path = comment(&one.path);
+            out.line(format!(
+                "\n# the file system of {path} is watched by default, where none of the others is the same"
+            ));
+            continue;
+        }
+        out.table = format!("filesystem {}", one.path);
+        out.line("\n[[filesystem]]");
+        out.key("path", string(&one.path));
+    }
+    for one in &plan.watch.caches {
+        out.table = format!("cache {}", one.path);
+        out.line("\n[[cache]]");
+        out.key("path", string(&one.path));
+        match one.limit_kib {
+            Some(kib) => out.key("limit_size", string(&size_text(kib.saturating_mul(1024)))),
+            None => out.not_set("limit_size", "its size is not judged"),
+        }
+        match one.limit_entries {
+            Some(entries) => out.key("limit_entries", entries.to_string()),
+            None => out.not_set("limit_entries", "its entries are not judged"),
+        }
+    }
 }
 
 fn rule(out: &mut Shown<'_>, effective: &EffectiveRule) {

@@ -13,7 +13,8 @@ use crate::limit::{
     EVIDENCE_ALERTS, EVIDENCE_AT_PENDING_MS, EVIDENCE_FRESH_MS, EVIDENCE_INTERVAL_MS,
     EVIDENCE_PENDING_INTERVAL_MS, RULES,
 };
-use crate::rule::{Phase, Reason, Rule, RuleSet, Subject, Transition, TransitionKind};
+use crate::rule::state::Moment as When;
+use crate::rule::{Phase, Reason, RuleRef, RuleSet, Subject, Transition, TransitionKind};
 
 /// What the table says now.
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +54,7 @@ pub struct Walk {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct About {
     /// Place of its rule; a test has none.
-    rule: Option<usize>,
+    rule: Option<u16>,
     code: u16,
     episode: u32,
     moment: Moment,
@@ -65,9 +66,9 @@ struct About {
 #[derive(Clone, Copy, Debug, Default)]
 struct AtPending {
     /// Since when it was pending then: one that is pending since another moment is another episode.
-    since: Option<Uptime>,
+    since: When,
     /// When.
-    at: Option<Uptime>,
+    at: When,
 }
 
 /// What evidence is wanted.
@@ -91,14 +92,14 @@ impl Wanted {
     }
 
     /// A rule made a transition.
-    pub(super) fn transition(&mut self, rule: &Rule, transition: &Transition) {
+    pub(super) fn transition(&mut self, rule: RuleRef<'_>, transition: &Transition) {
         let moment = match transition.kind {
             TransitionKind::Firing => Moment::Firing,
             TransitionKind::Resolved => Moment::Resolved,
             TransitionKind::Continued => return,
         };
         self.want(About {
-            rule: Some(transition.rule),
+            rule: u16::try_from(transition.rule).ok(),
             code: rule.code,
             episode: transition.episode,
             moment,
@@ -130,17 +131,17 @@ impl Wanted {
             let Some(last) = self.at_pending.get_mut(stand.place) else {
                 continue;
             };
-            let asked = last.since == Some(since);
+            let asked = last.since.get() == Some(since);
             let soon = |at: Uptime| now.since(at) < EVIDENCE_PENDING_INTERVAL_MS;
-            if asked || last.at.is_some_and(soon) {
+            if asked || last.at.get().is_some_and(soon) {
                 continue;
             }
             *last = AtPending {
-                since: Some(since),
-                at: Some(now),
+                since: Some(since).into(),
+                at: Some(now).into(),
             };
             self.want(About {
-                rule: Some(stand.place),
+                rule: u16::try_from(stand.place).ok(),
                 code: stand.rule.code,
                 episode: stand.episode.saturating_add(1),
                 moment: Moment::Pending,
@@ -252,8 +253,8 @@ impl Wanted {
             code: about.code,
             subject: about
                 .rule
-                .and_then(|place| rules.rules().get(place))
-                .map_or(&of_host, |rule| &rule.subject),
+                .and_then(|place| rules.rule(place.into()))
+                .map_or(&of_host, |rule| rule.subject),
             episode: about.episode,
             moment: about.moment.as_u8(),
         });

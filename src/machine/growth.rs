@@ -133,7 +133,7 @@ mod tests {
         let mut buffer = [0; CHECKPOINT_BYTES];
         let length = growth.write(&mut buffer).unwrap();
         assert_eq!(length, 752);
-        assert!(3 + length + 15_194 + 9 <= CHECKPOINT_BYTES);
+        assert!(3 + length + 21_698 + 9 <= CHECKPOINT_BYTES);
         let read = HostGrowth::read(&buffer[..length]).unwrap();
         assert_eq!(read.trackers, growth.trackers);
         assert!(growth.write(&mut buffer[..length - 1]).is_err());

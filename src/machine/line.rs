@@ -7,7 +7,7 @@ use crate::clock::Uptime;
 use crate::code;
 use crate::frame::body::{reason_name, reason_to_u8};
 use crate::limit::{LOG_LINE_BYTES, LOG_LINES_PER_MINUTE, TIME_LEFT_NEVER_S};
-use crate::rule::{Reason, Rule, Subject, Transition, TransitionKind, Unit};
+use crate::rule::{Reason, RuleRef, Subject, Transition, TransitionKind, Unit};
 use core::fmt::Write;
 
 /// Counts lines a minute.
@@ -26,7 +26,7 @@ impl Lines {
         out: &mut impl Journal,
         code: u16,
         subject: &Subject,
-        rule: Option<&Rule>,
+        rule: Option<RuleRef<'_>>,
         transition: &Transition,
     ) {
         let minute = now.as_millis() / 60_000;
@@ -50,7 +50,7 @@ fn render(
     now: Uptime,
     number: u16,
     subject: &Subject,
-    rule: Option<&Rule>,
+    rule: Option<RuleRef<'_>>,
     transition: &Transition,
     suppressed: u32,
 ) -> heapless::String<LOG_LINE_BYTES> {
@@ -67,7 +67,7 @@ fn write(
     now: Uptime,
     number: u16,
     subject: &Subject,
-    rule: Option<&Rule>,
+    rule: Option<RuleRef<'_>>,
     transition: &Transition,
     suppressed: u32,
 ) -> core::fmt::Result {
@@ -108,8 +108,8 @@ fn write(
             Some(value) => write!(line, " {key}={value}{}", suffix(unit))?,
         }
     }
-    if let (Some(total), Unit::Kib) = (transition.total, unit) {
-        write!(line, " total={total}KiB")?;
+    if let (Some(total), true) = (transition.total, unit.has_shares()) {
+        write!(line, " total={total}{}", suffix(unit))?;
         let permille = transition
             .value
             .and_then(|value| value.saturating_mul(1000).checked_div(total));
@@ -146,7 +146,7 @@ const fn suffix(unit: Unit) -> &'static str {
         Unit::Kib => "KiB",
         Unit::Permille => "permille",
         Unit::PerSecond => "/s",
-        Unit::Count => "",
+        Unit::Count | Unit::Items => "",
         Unit::Centi => "centi",
         Unit::Milliseconds => "ms",
         Unit::Seconds | Unit::TimeLeft => "s",
@@ -161,7 +161,11 @@ mod tests {
     #[test]
     fn what_grows_no_more_has_no_number_of_seconds() {
         let rules = builtin_rules();
-        let rule = rules.iter().find(|rule| rule.code == 1004);
+        let definition = rules.iter().find(|rule| rule.code == 1004).unwrap();
+        let rule = RuleRef {
+            definition: &definition.definition(),
+            subject: &Subject::new(),
+        };
         let transition = |left_s| Transition {
             rule: 0,
             kind: TransitionKind::Resolved,
@@ -184,7 +188,7 @@ mod tests {
                 Uptime::default(),
                 1004,
                 &Subject::new(),
-                rule,
+                Some(rule),
                 &transition(left_s),
                 0,
             );

@@ -231,5 +231,5 @@ pub(super) fn open_of(rules: &RuleSet, quantity: Quantity) -> impl Iterator<Item
     rules
         .open_alerts()
         .filter(move |open| open.rule.quantity == quantity.number())
-        .map(|open| &open.rule.subject)
+        .map(|open| open.rule.subject)
 }

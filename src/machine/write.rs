@@ -12,7 +12,8 @@ use crate::frame::evidence::{AboutRecord, Evidence, SuspectRecord, Victim};
 use crate::frame::{Kind, Stream};
 use crate::limit::{EVIDENCE_ABOUT_BYTES, FRAME_BYTES};
 use crate::rule::{
-    Aggregate, Direction, GateTest, Kind as RuleKind, OpenAlert, Rule, RuleSet, Subject, Transition,
+    Aggregate, Direction, GateTest, Kind as RuleKind, OpenAlert, RuleRef, RuleSet, Subject,
+    Transition,
 };
 use serde::Serialize;
 
@@ -26,7 +27,7 @@ pub(super) struct Told<'a> {
     pub(super) code: u16,
     pub(super) subject: &'a Subject,
     /// `None` where it is gone, or where there never was one.
-    pub(super) rule: Option<&'a Rule>,
+    pub(super) rule: Option<RuleRef<'a>>,
     pub(super) flags: u8,
     pub(super) forecast_ms: Option<u64>,
 }
@@ -124,12 +125,12 @@ impl<J: Journal> Writer<'_, J> {
     pub(super) fn config<'o>(
         &mut self,
         config_hash: u64,
-        rules: &[Rule],
+        rules: &RuleSet,
         origin: impl Fn(usize) -> &'o str,
     ) {
         let records = || {
             rules
-                .iter()
+                .rules()
                 .enumerate()
                 .map(|(place, rule)| rule_record(rule, origin(place)))
         };
@@ -235,7 +236,7 @@ fn cut<E: Serialize>(elements: impl Iterator<Item = E>, room: usize, mut each: i
     each(list.written());
 }
 
-fn rule_record<'r>(rule: &'r Rule, origin: &'r str) -> RuleRecord<'r> {
+fn rule_record<'r>(rule: RuleRef<'r>, origin: &'r str) -> RuleRecord<'r> {
     let gate = rule.gate;
     let flags = [
         rule.enabled,
@@ -246,7 +247,7 @@ fn rule_record<'r>(rule: &'r Rule, origin: &'r str) -> RuleRecord<'r> {
     ];
     RuleRecord {
         code: rule.code,
-        subject: &rule.subject,
+        subject: rule.subject,
         flags: flags
             .iter()
             .rev()
@@ -290,7 +291,7 @@ fn open_record(open: OpenAlert<'_>) -> OpenRecord<'_> {
     }
     OpenRecord {
         code: open.rule.code,
-        subject: &open.rule.subject,
+        subject: open.rule.subject,
         episode: open.episode,
         fired_ms: open.fired.as_millis(),
         since_ms: open.since.as_millis(),

@@ -1,18 +1,21 @@
-//! Rule state as bytes, so that a restart forgets nothing: `version:u8=1`, then in postcard the uptime and the number
-//! of records, and for each rule one record: code, subject, what its state was won from, state, window.
+//! Rule state as bytes, so that a restart forgets nothing: `version:u8=3`, then in postcard the uptime, the number of
+//! subjects and the number of records; the subjects; and for each rule one record: code, place of its subject, what its state
+//! was won from, state, window.
+//!
+//! Moments that matter only while they are near stand as their age, and not at all where they are too old to matter.
 //!
 //! Never sent. At most [`crate::limit::CHECKPOINT_BYTES`] long; whoever stores it adds length and checksum.
 
-use super::definition::{Direction, Kind, Rule, Subject, Window};
+use super::definition::{Definition, Direction, Kind, Subject, Window};
 use super::set::RuleSet;
-use super::state::{Phase, Reason, RuleState, Transition, TransitionKind};
+use super::state::{FLAP_HISTORY, Moment, Phase, Reason, RuleState, Transition, TransitionKind};
 use super::window::WindowState;
 use crate::clock::Uptime;
-use crate::limit::RULES;
+use crate::limit::{CONTINUED_MIN_GAP_MS, FLAP_SPAN_MS, RULES, SUBJECTS};
 use serde::{Deserialize, Serialize};
 
-/// First byte of the only version so far.
-const VERSION: u8 = 1;
+/// First byte of the only version that is read; those before were never released.
+const VERSION: u8 = 3;
 
 /// Why a Checkpoint cannot be written or read. A set is unchanged by one that cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +40,7 @@ struct Origin {
 }
 
 impl Origin {
-    fn of(rule: &Rule) -> Self {
+    fn of(rule: &Definition) -> Self {
         Self {
             kind: rule.kind,
             direction: rule.direction,
@@ -51,9 +54,9 @@ impl Origin {
 #[derive(Serialize)]
 struct RecordOut<'a> {
     code: u16,
-    subject: &'a str,
+    subject: u8,
     origin: Origin,
-    state: &'a RuleState,
+    state: StateRecord,
     window: Option<&'a WindowState>,
 }
 
@@ -61,10 +64,85 @@ struct RecordOut<'a> {
 #[derive(Deserialize)]
 struct Record {
     code: u16,
-    subject: Subject,
+    subject: u8,
     origin: Origin,
-    state: RuleState,
+    state: StateRecord,
     window: Option<WindowState>,
+}
+
+/// [`RuleState`] as it is written.
+#[derive(Serialize, Deserialize)]
+struct StateRecord {
+    phase: Phase,
+    /// Bit 0: flapping; bit 1: the fallback quantity is in use.
+    flags: u8,
+    episode: u32,
+    count: u32,
+    since: Uptime,
+    fired: Uptime,
+    clear_since: Option<Uptime>,
+    /// Ages, milliseconds.
+    told: Option<u16>,
+    seen: Option<u32>,
+    history: [Option<u32>; FLAP_HISTORY],
+    value: Option<u64>,
+    worst: Option<u64>,
+}
+
+const FLAPPING: u8 = 1;
+const ON_FALLBACK: u8 = 2;
+
+// What is told less than this ago matters, and its age fits.
+const _: () = assert!(CONTINUED_MIN_GAP_MS <= u16::MAX as u64);
+
+/// The age of a moment; absent where it is more than `most`.
+fn age(now: Uptime, moment: Moment, most: u64) -> Option<u32> {
+    let age = now.since(moment.get()?);
+    u32::try_from(age).ok().filter(|_| age <= most)
+}
+
+fn moment(now: Uptime, age: Option<u32>) -> Moment {
+    age.map(|age| Uptime::from_millis(now.as_millis().saturating_sub(age.into())))
+        .into()
+}
+
+impl StateRecord {
+    fn of(state: &RuleState, now: Uptime) -> Self {
+        let flag = |is_so, flag| if is_so { flag } else { 0 };
+        Self {
+            phase: state.phase,
+            flags: flag(state.flapping, FLAPPING) | flag(state.on_fallback, ON_FALLBACK),
+            episode: state.episode,
+            count: state.count,
+            since: state.since,
+            fired: state.fired,
+            clear_since: state.clear_since.get(),
+            told: age(now, state.told, CONTINUED_MIN_GAP_MS)
+                .and_then(|age| u16::try_from(age).ok()),
+            seen: age(now, state.seen, u64::MAX),
+            history: state.history.map(|one| age(now, one, FLAP_SPAN_MS)),
+            value: state.value,
+            worst: state.worst,
+        }
+    }
+
+    fn state(&self, now: Uptime) -> RuleState {
+        RuleState {
+            phase: self.phase,
+            flapping: self.flags & FLAPPING != 0,
+            on_fallback: self.flags & ON_FALLBACK != 0,
+            episode: self.episode,
+            count: self.count,
+            since: self.since,
+            fired: self.fired,
+            clear_since: self.clear_since.into(),
+            told: moment(now, self.told.map(u32::from)),
+            seen: moment(now, self.seen),
+            history: self.history.map(|age| moment(now, age)),
+            value: self.value,
+            worst: self.worst,
+        }
+    }
 }
 
 struct Writer<'b> {
@@ -84,23 +162,33 @@ impl Writer<'_> {
     }
 }
 
-/// Reads a whole Checkpoint and hands over each record; gives back its uptime.
-fn walk(bytes: &[u8], each: &mut dyn FnMut(Uptime, Record)) -> Result<Uptime, CheckpointFault> {
+/// Reads a whole Checkpoint and hands over each record with its subject; gives back its uptime.
+fn walk(
+    bytes: &[u8],
+    each: &mut dyn FnMut(Uptime, &str, Record),
+) -> Result<Uptime, CheckpointFault> {
     let malformed = CheckpointFault::Malformed(0);
     let (version, rest) = bytes.split_first().ok_or(malformed)?;
     if *version != VERSION {
         return Err(CheckpointFault::Version(*version));
     }
-    let ((now, records), mut rest) =
-        postcard::take_from_bytes::<(Uptime, u8)>(rest).map_err(|_| malformed)?;
-    if usize::from(records) > RULES {
+    let ((now, subjects, records), mut rest) =
+        postcard::take_from_bytes::<(Uptime, u8, u16)>(rest).map_err(|_| malformed)?;
+    if usize::from(records) > RULES || usize::from(subjects) > SUBJECTS {
         return Err(malformed);
     }
-    for number in 1..=usize::from(records) {
-        let (record, after) = postcard::take_from_bytes::<Record>(rest)
-            .map_err(|_| CheckpointFault::Malformed(number))?;
+    let mut known = heapless::Vec::<&str, SUBJECTS>::new();
+    for _ in 0..subjects {
+        let (subject, after) = postcard::take_from_bytes::<&str>(rest).map_err(|_| malformed)?;
         rest = after;
-        each(now, record);
+        known.push(subject).map_err(|_| malformed)?;
+    }
+    for number in 1..=usize::from(records) {
+        let at = CheckpointFault::Malformed(number);
+        let (record, after) = postcard::take_from_bytes::<Record>(rest).map_err(|_| at)?;
+        let subject = known.get(usize::from(record.subject)).ok_or(at)?;
+        rest = after;
+        each(now, subject, record);
     }
     if rest.is_empty() {
         Ok(now)
@@ -115,23 +203,28 @@ impl RuleSet {
     /// # Errors
     /// [`CheckpointFault::TooLong`]; never with a buffer of [`crate::limit::CHECKPOINT_BYTES`].
     pub fn checkpoint<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], CheckpointFault> {
+        let short = CheckpointFault::TooLong;
         let mut writer = Writer { buffer, used: 0 };
         writer.put(&VERSION)?;
-        let records = u8::try_from(self.rules.len()).map_err(|_| CheckpointFault::TooLong)?;
-        writer.put(&(self.now, records))?;
-        for (place, (rule, state)) in self.rules.iter().zip(&self.states).enumerate() {
+        let subjects = u8::try_from(self.subjects.len()).map_err(|_| short)?;
+        let records = u16::try_from(self.len()).map_err(|_| short)?;
+        writer.put(&(self.now, subjects, records))?;
+        for subject in &self.subjects {
+            writer.put(&subject.as_str())?;
+        }
+        for (place, (rule, state)) in self.rules().zip(&self.states).enumerate() {
             writer.put(&RecordOut {
                 code: rule.code,
-                subject: &rule.subject,
-                origin: Origin::of(rule),
-                state,
+                subject: self.subject_of(place).ok_or(short)?,
+                origin: Origin::of(rule.definition),
+                state: StateRecord::of(state, self.now),
                 window: self
                     .window_of(place)
                     .and_then(|window| self.windows.get(window)),
             })?;
         }
         let Writer { buffer, used } = writer;
-        buffer.get(..used).ok_or(CheckpointFault::TooLong)
+        buffer.get(..used).ok_or(short)
     }
 
     /// Replaces all state by that of a Checkpoint, matched by identity (code and subject).
@@ -148,14 +241,13 @@ impl RuleSet {
         boot_changed: bool,
         withdrawn: &mut dyn FnMut(u16, &Subject, &Transition),
     ) -> Result<(), CheckpointFault> {
-        walk(bytes, &mut |_, _| {})?;
+        walk(bytes, &mut |_, _, _| {})?;
         self.states
             .iter_mut()
             .for_each(|state| *state = RuleState::default());
         self.windows.iter_mut().for_each(WindowState::empty);
-        let now = walk(bytes, &mut |now, record| {
-            let now = if boot_changed { Uptime::default() } else { now };
-            self.take_record(now, record, boot_changed, withdrawn);
+        let now = walk(bytes, &mut |now, subject, record| {
+            self.take_record(now, subject, record, boot_changed, withdrawn);
         })?;
         self.now = if boot_changed { Uptime::default() } else { now };
         Ok(())
@@ -164,29 +256,29 @@ impl RuleSet {
     fn take_record(
         &mut self,
         now: Uptime,
+        subject: &str,
         record: Record,
         boot_changed: bool,
         withdrawn: &mut dyn FnMut(u16, &Subject, &Transition),
     ) {
         let Record {
             code,
-            subject,
             origin,
-            mut state,
+            state,
             window,
+            ..
         } = record;
+        let mut state = state.state(now);
+        let now = if boot_changed { Uptime::default() } else { now };
         if boot_changed {
             state.restart_with_other_clock();
         }
-        let place = self
-            .rules
-            .iter()
-            .position(|rule| rule.code == code && rule.subject == subject);
-        let rule = place.and_then(|place| self.rules.get(place));
+        let place = self.find(code, subject);
+        let rule = place.and_then(|place| self.rule(place));
         let enabled = rule.is_some_and(|rule| rule.enabled);
         if !enabled && state.phase == Phase::Firing {
             let transition = Transition {
-                rule: place.unwrap_or(self.rules.len()),
+                rule: place.unwrap_or(self.len()),
                 kind: TransitionKind::Resolved,
                 reason: Reason::Withdrawn,
                 episode: state.episode,
@@ -199,7 +291,10 @@ impl RuleSet {
                 count: state.count,
                 fallback: state.on_fallback,
             };
-            withdrawn(code, &subject, &transition);
+            // No longer than any that was written.
+            if let Ok(subject) = Subject::try_from(subject) {
+                withdrawn(code, &subject, &transition);
+            }
         }
         let (Some(place), Some(rule)) = (place, rule) else {
             return;
@@ -210,7 +305,7 @@ impl RuleSet {
                 episode: state.episode,
                 ..RuleState::default()
             };
-        } else if Origin::of(rule) != origin {
+        } else if Origin::of(rule.definition) != origin {
             state.restart_with_other_values();
             state.on_fallback = false;
         } else if !boot_changed
@@ -229,10 +324,8 @@ impl RuleSet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limit::{
-        CHECKPOINT_BYTES, FLAP_TRANSITIONS, RULE_UPTIME_MAX_MS, SUBJECT_BYTES, WINDOWS,
-    };
-    use crate::rule::{Aggregate, Fallback, Level, Quantity};
+    use crate::limit::{CHECKPOINT_BYTES, RULE_UPTIME_MAX_MS, SUBJECT_BYTES, WINDOWS};
+    use crate::rule::{Aggregate, Fallback, Level, Quantity, Rule};
 
     const LATEST: Uptime = Uptime::from_millis(RULE_UPTIME_MAX_MS);
 
@@ -245,13 +338,21 @@ mod tests {
             count: u32::MAX,
             since: LATEST,
             fired: LATEST,
-            clear_since: Some(LATEST),
-            told: Some(LATEST),
-            seen: Some(LATEST),
+            clear_since: Some(LATEST).into(),
+            // As old as they may be.
+            told: ago(CONTINUED_MIN_GAP_MS),
+            seen: ago(u32::MAX.into()),
             value: Some(u64::MAX),
             worst: Some(u64::MAX),
-            history: [Some(LATEST); FLAP_TRANSITIONS - 1],
+            history: [ago(FLAP_SPAN_MS); FLAP_HISTORY],
         }
+    }
+
+    fn ago(age_ms: u64) -> Moment {
+        Some(Uptime::from_millis(
+            RULE_UPTIME_MAX_MS.saturating_sub(age_ms),
+        ))
+        .into()
     }
 
     fn fullest_rule(place: usize) -> Rule {
@@ -261,8 +362,11 @@ mod tests {
         };
         let windowed = place < WINDOWS;
         Rule {
-            code: u16::MAX.saturating_sub(u16::try_from(place).unwrap()),
-            subject: core::iter::repeat_n('/', SUBJECT_BYTES).collect(),
+            code: u16::MAX.saturating_sub(u16::try_from(place / SUBJECTS).unwrap()),
+            subject: format!("{:/>SUBJECT_BYTES$}", place % SUBJECTS)
+                .as_str()
+                .try_into()
+                .unwrap(),
             enabled: true,
             kind: Kind::Level,
             quantity: Quantity::RunAhead.number(),
@@ -292,12 +396,13 @@ mod tests {
     fn the_worst_case_fits_into_the_bound() {
         let mut set = RuleSet::new((0..RULES).map(fullest_rule).collect()).unwrap();
         assert_eq!(set.windows.len(), WINDOWS);
+        assert_eq!(set.subjects.len(), SUBJECTS);
         set.now = LATEST;
         set.states.fill(fullest_state());
         set.windows.fill(WindowState::fullest());
         let mut buffer = [0; CHECKPOINT_BYTES];
         let bytes = set.checkpoint(&mut buffer).unwrap();
-        assert_eq!(bytes.len(), 15_194);
+        assert_eq!(bytes.len(), 21_698);
 
         let mut other = RuleSet::new((0..RULES).map(fullest_rule).collect()).unwrap();
         other
@@ -307,7 +412,7 @@ mod tests {
         assert_eq!(other.windows, set.windows);
         assert_eq!(other.now, set.now);
 
-        let mut short = [0; 15_008];
+        let mut short = [0; 21_697];
         assert_eq!(set.checkpoint(&mut short), Err(CheckpointFault::TooLong));
     }
 }

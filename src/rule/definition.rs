@@ -5,7 +5,7 @@ use crate::limit::SUBJECT_BYTES;
 use serde::{Deserialize, Serialize};
 
 /// What an alert is about within its host; empty for the host itself.
-pub type Subject = heapless::String<SUBJECT_BYTES>;
+pub type Subject = heapless::String<SUBJECT_BYTES, u8>;
 
 /// One rule. Its identity is (code, subject).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,5 +125,114 @@ impl Rule {
     #[must_use]
     pub fn quantity(&self) -> Option<Quantity> {
         Quantity::from_number(self.quantity)
+    }
+
+    /// All of it but the subject.
+    #[must_use]
+    pub fn definition(&self) -> Definition {
+        Definition {
+            code: self.code,
+            enabled: self.enabled,
+            kind: self.kind,
+            quantity: self.quantity,
+            window: self.window,
+            direction: self.direction,
+            raise: self.raise,
+            clear: self.clear,
+            raise_after_ms: self.raise_after_ms,
+            clear_after_ms: self.clear_after_ms,
+            gate: self.gate,
+            fallback: self.fallback,
+        }
+    }
+}
+
+/// What rules that differ in nothing but their subject have in common: a set keeps it once. The fields are those of [`Rule`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Definition {
+    /// [`Rule::code`].
+    pub code: u16,
+    /// [`Rule::enabled`].
+    pub enabled: bool,
+    /// [`Rule::kind`].
+    pub kind: Kind,
+    /// [`Rule::quantity`].
+    pub quantity: u8,
+    /// [`Rule::window`].
+    pub window: Window,
+    /// [`Rule::direction`].
+    pub direction: Direction,
+    /// [`Rule::raise`].
+    pub raise: Level,
+    /// [`Rule::clear`].
+    pub clear: Level,
+    /// [`Rule::raise_after_ms`].
+    pub raise_after_ms: u32,
+    /// [`Rule::clear_after_ms`].
+    pub clear_after_ms: u32,
+    /// [`Rule::gate`].
+    pub gate: Option<Gate>,
+    /// [`Rule::fallback`].
+    pub fallback: Option<Fallback>,
+}
+
+impl Definition {
+    /// The quantity.
+    #[must_use]
+    pub fn quantity(&self) -> Option<Quantity> {
+        Quantity::from_number(self.quantity)
+    }
+}
+
+/// A rule as a set keeps it: what it judges, and about what. What is in its definition can be read as of a [`Rule`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RuleRef<'a> {
+    /// What it judges.
+    pub definition: &'a Definition,
+    /// [`Rule::subject`].
+    pub subject: &'a Subject,
+}
+
+impl RuleRef<'_> {
+    /// The same as a value of its own.
+    #[must_use]
+    pub fn to_rule(&self) -> Rule {
+        let Definition {
+            code,
+            enabled,
+            kind,
+            quantity,
+            window,
+            direction,
+            raise,
+            clear,
+            raise_after_ms,
+            clear_after_ms,
+            gate,
+            fallback,
+        } = *self.definition;
+        Rule {
+            code,
+            subject: self.subject.clone(),
+            enabled,
+            kind,
+            quantity,
+            window,
+            direction,
+            raise,
+            clear,
+            raise_after_ms,
+            clear_after_ms,
+            gate,
+            fallback,
+        }
+    }
+}
+
+impl core::ops::Deref for RuleRef<'_> {
+    type Target = Definition;
+
+    fn deref(&self) -> &Definition {
+        self.definition
     }
 }

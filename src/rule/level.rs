@@ -41,14 +41,16 @@ impl Side {
 }
 
 impl Level {
-    /// What of the level counts: per cent needs a quantity that has a total, and an event is absolute.
-    pub(super) fn used(self, kind: Kind, unit: Unit) -> Self {
-        match (kind, unit) {
-            (Kind::Level, Unit::Kib) => self,
-            _ => Self {
-                permille: None,
-                absolute: self.absolute,
-            },
+    /// Whether per cent counts: it needs a quantity that has a total, and an event is absolute.
+    pub(super) fn has_shares(kind: Kind, unit: Unit) -> bool {
+        kind == Kind::Level && unit.has_shares()
+    }
+
+    /// What of the level counts.
+    pub(super) fn used(self, shares: bool) -> Self {
+        Self {
+            permille: self.permille.filter(|_| shares),
+            absolute: self.absolute,
         }
     }
 
@@ -156,13 +158,13 @@ mod tests {
     #[test]
     fn per_cent_counts_only_where_there_is_a_total_and_no_event() {
         let both = level(Some(1), Some(2));
-        assert_eq!(both.used(Kind::Level, Unit::Kib), both);
-        assert_eq!(both.used(Kind::Level, Unit::Permille), level(None, Some(2)));
-        assert_eq!(both.used(Kind::Event, Unit::Kib), level(None, Some(2)));
-        assert!(
-            level(Some(1), None)
-                .used(Kind::Event, Unit::Count)
-                .is_empty()
-        );
+        assert_eq!(both.used(true), both);
+        assert_eq!(both.used(false), level(None, Some(2)));
+        assert!(level(Some(1), None).used(false).is_empty());
+        assert!(Level::has_shares(Kind::Level, Unit::Kib));
+        assert!(Level::has_shares(Kind::Level, Unit::Items));
+        assert!(!Level::has_shares(Kind::Level, Unit::Permille));
+        assert!(!Level::has_shares(Kind::Level, Unit::Count));
+        assert!(!Level::has_shares(Kind::Event, Unit::Kib));
     }
 }

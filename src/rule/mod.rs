@@ -16,8 +16,9 @@ pub mod window;
 
 pub use checkpoint::CheckpointFault;
 pub use definition::{
-    Aggregate, Direction, Fallback, Gate, GateTest, Kind, Level, Rule, Subject, Window,
+    Aggregate, Definition, Direction, Fallback, Gate, GateTest, Kind, Level, Rule, RuleRef,
+    Subject, Window,
 };
-pub use quantity::{Quantity, Unit, Value};
+pub use quantity::{Quantity, Unit, Value, Watched};
 pub use set::{Intervals, OpenAlert, RulePhase, RuleSet, RuleSetFault, Values};
 pub use state::{Phase, Reason, RecordedTransition, Transition, TransitionKind};

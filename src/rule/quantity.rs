@@ -71,6 +71,23 @@ pub enum Quantity {
     /// Drop of the page cache from its maximum of the last 60 s, permille of that maximum; counted only where
     /// the drop is at least a tenth of total memory, and only when reads wait for disks within a minute of it.
     PageCacheDrop = 50,
+    /// Of a file system (this and those up to [`Self::TmpfsUsed`]; the scout looks): what is used, of what is used or
+    /// available to users, as df(1) counts per cent; absent of a tmpfs.
+    FilesystemUsed = 60,
+    /// What is available to users, of the same total; absent of a tmpfs.
+    FilesystemFree = 61,
+    /// Free inodes, of all; absent where the file system has no fixed number of them, and of a tmpfs.
+    InodesFree = 62,
+    /// 1 once where a file system that could be written is read-only at the next look, else 0.
+    FilesystemReadOnly = 63,
+    /// For how long a mount has not answered, milliseconds; 0 once it has.
+    MountSilence = 64,
+    /// [`Self::FilesystemUsed`] of a tmpfs; absent of others.
+    TmpfsUsed = 65,
+    /// Of a cache directory: blocks allocated to what is in it, of the limit that is configured.
+    CacheSize = 66,
+    /// Of a cache directory: files and directories in it, of the limit that is configured.
+    CacheEntries = 67,
     /// Readings frames discarded unsent since the last look.
     ReadingsDiscarded = 80,
     /// Alert frames lost since the last look.
@@ -108,6 +125,26 @@ pub enum Quantity {
     MessagesUndelivered = 105,
 }
 
+/// A kind of thing that is watched because the configuration names it: a subject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watched {
+    /// `[[filesystem]]`.
+    Filesystem,
+    /// `[[cache]]`.
+    Cache,
+}
+
+impl Watched {
+    /// Its table in agent.toml.
+    #[must_use]
+    pub const fn table(self) -> &'static str {
+        match self {
+            Self::Filesystem => "filesystem",
+            Self::Cache => "cache",
+        }
+    }
+}
+
 /// Unit of a quantity: how levels are written and values shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
@@ -117,8 +154,10 @@ pub enum Unit {
     Permille,
     /// Events or pages a second.
     PerSecond,
-    /// A count.
+    /// A count of occurrences.
     Count,
+    /// A number of things; a level may be per cent of [`Value::total`].
+    Items,
     /// Hundredths.
     Centi,
     /// Milliseconds.
@@ -127,6 +166,14 @@ pub enum Unit {
     Seconds,
     /// Seconds until something is used up; [`crate::limit::TIME_LEFT_NEVER_S`] where nothing grows towards it.
     TimeLeft,
+}
+
+impl Unit {
+    /// Whether a level may be per cent of [`Value::total`].
+    #[must_use]
+    pub const fn has_shares(self) -> bool {
+        matches!(self, Self::Kib | Self::Items)
+    }
 }
 
 /// A value, in the unit of its quantity, and the total that per cent refers to where there is one.
@@ -140,7 +187,7 @@ pub struct Value {
 
 impl Quantity {
     /// Every quantity with its number and the name used in agent.toml.
-    pub const ALL: [(Self, &'static str, Unit); 49] = [
+    pub const ALL: [(Self, &'static str, Unit); 57] = [
         (Self::MemoryUsed, "memory_used", Unit::Kib),
         (Self::MemoryAvailable, "memory_available", Unit::Kib),
         (Self::MemoryAnonymous, "memory_anonymous", Unit::Kib),
@@ -185,6 +232,18 @@ impl Quantity {
         (Self::MajorFaults, "major_faults", Unit::PerSecond),
         (Self::Refaults, "refaults", Unit::PerSecond),
         (Self::PageCacheDrop, "page_cache_drop", Unit::Permille),
+        (Self::FilesystemUsed, "filesystem_used", Unit::Kib),
+        (Self::FilesystemFree, "filesystem_free", Unit::Kib),
+        (Self::InodesFree, "inodes_free", Unit::Items),
+        (
+            Self::FilesystemReadOnly,
+            "filesystem_read_only",
+            Unit::Count,
+        ),
+        (Self::MountSilence, "mount_silence", Unit::Milliseconds),
+        (Self::TmpfsUsed, "tmpfs_used", Unit::Kib),
+        (Self::CacheSize, "cache_size", Unit::Kib),
+        (Self::CacheEntries, "cache_entries", Unit::Items),
         (Self::ReadingsDiscarded, "readings_discarded", Unit::Count),
         (Self::AlertsLost, "alerts_lost", Unit::Count),
         (Self::ClockStep, "clock_step", Unit::Milliseconds),
@@ -269,6 +328,21 @@ impl Quantity {
         self.unit() == Unit::TimeLeft
     }
 
+    /// What watched thing it is a quantity of; `None` where it is the host's or the agent's own.
+    #[must_use]
+    pub const fn of_subject(self) -> Option<Watched> {
+        match self {
+            Self::FilesystemUsed
+            | Self::FilesystemFree
+            | Self::InodesFree
+            | Self::FilesystemReadOnly
+            | Self::MountSilence
+            | Self::TmpfsUsed => Some(Watched::Filesystem),
+            Self::CacheSize | Self::CacheEntries => Some(Watched::Cache),
+            _ => None,
+        }
+    }
+
     /// True for what only the collector judges: no rule of an agent can.
     #[must_use]
     pub const fn is_of_collector(self) -> bool {
@@ -340,6 +414,14 @@ impl Quantity {
             | Self::SlabRunsOut
             | Self::ShmemRunsOut
             | Self::PageCacheDrop
+            | Self::FilesystemUsed
+            | Self::FilesystemFree
+            | Self::InodesFree
+            | Self::FilesystemReadOnly
+            | Self::MountSilence
+            | Self::TmpfsUsed
+            | Self::CacheSize
+            | Self::CacheEntries
             | Self::ReadingsDiscarded
             | Self::AlertsLost
             | Self::ClockStep

@@ -8,13 +8,13 @@
 //! A *fallback* is looked at on a reading on which the first quantity is absent. A change of which of the two is in
 //! use starts timers, window and worst value anew: values of two quantities are never mixed.
 
-use super::definition::{Rule, Subject};
+use super::definition::{Definition, Rule, RuleRef, Subject};
 use super::plan::Plan;
 use super::quantity::{Quantity, Value};
 use super::state::{Phase, RecordedTransition, RuleState, Transition};
 use super::window::{Shape, WindowState};
 use crate::clock::Uptime;
-use crate::limit::{RULE_UPTIME_MAX_MS, RULES, WINDOWS};
+use crate::limit::{DEFINITIONS, RULE_UPTIME_MAX_MS, RULES, SUBJECTS, WINDOWS};
 use crate::sample::Reading;
 
 /// Where values come from: a reading, and what the agent knows of itself.
@@ -85,13 +85,23 @@ pub enum RuleSetFault {
         /// Place of the rule.
         rule: usize,
     },
+    /// It is the first that differs in more than its subject from [`DEFINITIONS`] others.
+    TooManyDefinitions {
+        /// Place of the rule.
+        rule: usize,
+    },
+    /// It is the first with a subject beyond [`SUBJECTS`].
+    TooManySubjects {
+        /// Place of the rule.
+        rule: usize,
+    },
 }
 
 /// An alert that is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpenAlert<'a> {
     /// The rule that raised it.
-    pub rule: &'a Rule,
+    pub rule: RuleRef<'a>,
     /// Which episode of this identity.
     pub episode: u32,
     /// When it fired; 0 where that was before this boot.
@@ -116,7 +126,7 @@ pub struct RulePhase<'a> {
     /// Its place in the set.
     pub place: usize,
     /// The rule.
-    pub rule: &'a Rule,
+    pub rule: RuleRef<'a>,
     /// The newest episode: that of the alert that is open, else of the last one; 0 where there was none.
     pub episode: u32,
     /// Where it stands.
@@ -131,15 +141,48 @@ pub struct RulePhase<'a> {
     pub unknown: bool,
 }
 
-/// All rules of an agent with their states: about 30 KiB, no heap.
+/// A rule: places of what it shares with others.
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    definition: u8,
+    subject: u8,
+    /// Place of its window, where it has one.
+    window: Option<u8>,
+}
+
+/// What is shared by rules that differ in their subject only.
+#[derive(Clone, Debug)]
+struct Shared {
+    definition: Definition,
+    plan: Plan,
+}
+
+const _: () = assert!(DEFINITIONS <= 256 && SUBJECTS <= 256 && WINDOWS <= 256);
+
+/// All rules of an agent with their states: about 40 KiB, no heap. A rule of many subjects costs a state for each, and its
+/// definition once.
 #[derive(Clone, Debug)]
 pub struct RuleSet {
-    pub(super) rules: heapless::Vec<Rule, RULES>,
-    plans: heapless::Vec<Plan, RULES>,
+    shared: heapless::Vec<Shared, DEFINITIONS>,
+    pub(super) subjects: heapless::Vec<Subject, SUBJECTS>,
+    held: heapless::Vec<Held, RULES>,
     pub(super) states: heapless::Vec<RuleState, RULES>,
     pub(super) windows: heapless::Vec<WindowState, WINDOWS>,
     pub(super) now: Uptime,
     intervals: Intervals,
+}
+
+/// The place of what is in a list, put there where it is not; `None` where there is no room.
+fn place_in<T, const N: usize>(
+    list: &mut heapless::Vec<T, N>,
+    is_it: impl Fn(&T) -> bool,
+    new: impl FnOnce() -> T,
+) -> Option<u8> {
+    let place = list.iter().position(is_it);
+    if place.is_none() && list.push(new()).is_err() {
+        return None;
+    }
+    u8::try_from(place.unwrap_or(list.len().saturating_sub(1))).ok()
 }
 
 impl RuleSet {
@@ -149,42 +192,100 @@ impl RuleSet {
     /// See [`RuleSetFault`]; disabled rules are checked as well, but take no window.
     pub fn new(rules: heapless::Vec<Rule, RULES>) -> Result<Self, RuleSetFault> {
         let mut set = Self {
-            rules,
-            plans: heapless::Vec::new(),
+            shared: heapless::Vec::new(),
+            subjects: heapless::Vec::new(),
+            held: heapless::Vec::new(),
             states: heapless::Vec::new(),
             windows: heapless::Vec::new(),
             now: Uptime::default(),
             intervals: Intervals::default(),
         };
-        for (place, rule) in set.rules.iter().enumerate() {
-            let twin =
-                |earlier: &Rule| earlier.code == rule.code && earlier.subject == rule.subject;
-            match set.rules.iter().position(twin) {
-                Some(earlier) if earlier < place => {
-                    return Err(RuleSetFault::Duplicate {
-                        rule: place,
-                        earlier,
-                    });
-                }
-                _ => {}
+        for (place, rule) in rules.iter().enumerate() {
+            if let Some(earlier) = set.find(rule.code, &rule.subject) {
+                return Err(RuleSetFault::Duplicate {
+                    rule: place,
+                    earlier,
+                });
             }
-            let full = RuleSetFault::TooManyWindows { rule: place };
-            let plan = Plan::new(rule, place, set.windows.len())?;
-            if plan.window.is_some() {
-                set.windows.push(WindowState::default()).map_err(|_| full)?;
-            }
-            // As many as rules, of which there is room.
-            if set.plans.push(plan).is_err() || set.states.push(RuleState::default()).is_err() {
-                return Err(full);
-            }
+            set.add(place, rule)?;
         }
         Ok(set)
     }
 
-    /// The rules, in their places.
+    fn add(&mut self, place: usize, rule: &Rule) -> Result<(), RuleSetFault> {
+        let definition = rule.definition();
+        let plan = Plan::new(&definition, place)?;
+        let full = RuleSetFault::TooManyWindows { rule: place };
+        let mut window = None;
+        if rule.enabled && Shape::of(&rule.window).is_some() {
+            window = u8::try_from(self.windows.len()).ok();
+            self.windows
+                .push(WindowState::default())
+                .map_err(|_| full)?;
+        }
+        let held = Held {
+            definition: place_in(
+                &mut self.shared,
+                |known| known.definition == definition,
+                || Shared {
+                    definition: definition.clone(),
+                    plan,
+                },
+            )
+            .ok_or(RuleSetFault::TooManyDefinitions { rule: place })?,
+            subject: place_in(
+                &mut self.subjects,
+                |known| *known == rule.subject,
+                || rule.subject.clone(),
+            )
+            .ok_or(RuleSetFault::TooManySubjects { rule: place })?,
+            window,
+        };
+        // As many as rules, of which there is room.
+        if self.held.push(held).is_err() || self.states.push(RuleState::default()).is_err() {
+            return Err(full);
+        }
+        Ok(())
+    }
+
+    /// How many rules.
     #[must_use]
-    pub fn rules(&self) -> &[Rule] {
-        &self.rules
+    pub fn len(&self) -> usize {
+        self.held.len()
+    }
+
+    /// True where there is no rule.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    /// The rules, in their places.
+    pub fn rules(&self) -> impl Iterator<Item = RuleRef<'_>> {
+        self.held.iter().filter_map(|held| {
+            Some(RuleRef {
+                definition: &self.shared.get(usize::from(held.definition))?.definition,
+                subject: self.subjects.get(usize::from(held.subject))?,
+            })
+        })
+    }
+
+    /// The rule at a place.
+    #[must_use]
+    pub fn rule(&self, place: usize) -> Option<RuleRef<'_>> {
+        self.rules().nth(place)
+    }
+
+    /// The place of the rule of an identity.
+    pub(super) fn find(&self, code: u16, subject: &str) -> Option<usize> {
+        self.rules()
+            .position(|rule| rule.code == code && rule.subject.as_str() == subject)
+    }
+
+    /// The subjects of all rules, each once, the empty one of the host among them.
+    #[must_use]
+    pub fn subjects(&self) -> &[Subject] {
+        &self.subjects
     }
 
     /// The uptime of the last step or Checkpoint.
@@ -200,7 +301,7 @@ impl RuleSet {
         now: Uptime,
         intervals: Intervals,
         values: &impl Values,
-        emit: &mut dyn FnMut(&Rule, &Transition),
+        emit: &mut dyn FnMut(RuleRef<'_>, &Transition),
     ) {
         let now = now.min(Uptime::from_millis(RULE_UPTIME_MAX_MS));
         if now < self.now {
@@ -209,18 +310,30 @@ impl RuleSet {
         self.now = now;
         self.intervals = intervals;
         let Self {
-            rules,
-            plans,
+            shared,
+            subjects,
+            held,
             states,
             windows,
             ..
         } = self;
-        let each = rules.iter().zip(plans.iter()).zip(states.iter_mut());
-        for (place, ((rule, plan), state)) in each.enumerate() {
-            if !rule.enabled {
+        for (place, (held, state)) in held.iter().zip(states.iter_mut()).enumerate() {
+            let (Some(Shared { definition, plan }), Some(subject)) = (
+                shared.get(usize::from(held.definition)),
+                subjects.get(usize::from(held.subject)),
+            ) else {
+                continue;
+            };
+            if !definition.enabled {
                 continue;
             }
-            let window = plan.window.and_then(|(place, _)| windows.get_mut(place));
+            let rule = RuleRef {
+                definition,
+                subject,
+            };
+            let window = held
+                .window
+                .and_then(|place| windows.get_mut(usize::from(place)));
             let Some((change, value)) = plan.step(rule, state, window, (now, intervals), values)
             else {
                 continue;
@@ -234,7 +347,7 @@ impl RuleSet {
                 fired: state.fired,
                 value: Some(value.value),
                 total: value.total,
-                level: plan.level(rule.kind, change.kind, state, value.total),
+                level: plan.level(definition, change.kind, state.on_fallback, value.total),
                 worst: state.worst,
                 count: state.count,
                 fallback: state.on_fallback,
@@ -243,25 +356,29 @@ impl RuleSet {
         }
     }
 
-    pub(super) fn restart_with_other_clock(&mut self) {
+    /// Moments so far were of another clock: timers and windows start anew, what is open stays open.
+    pub(crate) fn restart_with_other_clock(&mut self) {
         self.states
             .iter_mut()
             .for_each(RuleState::restart_with_other_clock);
         self.windows.iter_mut().for_each(WindowState::empty);
     }
 
-    fn stands(&self) -> impl Iterator<Item = (usize, &Rule, &RuleState, bool)> {
-        let each = self.rules.iter().zip(&self.plans).zip(&self.states);
+    fn stands(&self) -> impl Iterator<Item = (usize, RuleRef<'_>, &RuleState, bool)> {
+        let each = self.held.iter().zip(self.rules()).zip(&self.states);
         each.enumerate()
-            .filter(|(_, ((rule, _), _))| rule.enabled)
-            .map(|(place, ((rule, plan), state))| {
-                let open = |(place, shape): (usize, Shape)| {
-                    let window = self.windows.get(place);
-                    !window.is_some_and(|window| window.is_covered(&shape, self.now))
-                };
-                let unknown =
-                    plan.is_gap(state, self.now, self.intervals) || plan.window.is_some_and(open);
-                (place, rule, state, unknown)
+            .filter(|(_, ((_, rule), _))| rule.enabled)
+            .filter_map(|(place, ((held, rule), state))| {
+                let plan = &self.shared.get(usize::from(held.definition))?.plan;
+                let is_open = held.window.is_some_and(|place| {
+                    let window = self.windows.get(usize::from(place));
+                    let shape = Shape::of(&rule.window);
+                    !window
+                        .zip(shape)
+                        .is_some_and(|(window, shape)| window.is_covered(&shape, self.now))
+                });
+                let unknown = plan.is_gap(state, self.now, self.intervals) || is_open;
+                Some((place, rule, state, unknown))
             })
     }
 
@@ -301,17 +418,23 @@ impl RuleSet {
     /// whatever folding the readings gave. To be called in the order of recording. A rule that is not in the set, or
     /// disabled, is left alone; gives back whether it was taken.
     pub fn outrank(&mut self, code: u16, subject: &str, recorded: &RecordedTransition) -> bool {
-        let found = self
-            .rules
-            .iter()
-            .position(|rule| rule.enabled && rule.code == code && rule.subject.as_str() == subject);
-        let Some(place) = found else {
+        let Some(place) = self.find(code, subject) else {
             return false;
         };
-        let (Some(rule), Some(state)) = (self.rules.get(place), self.states.get_mut(place)) else {
+        let Some(held) = self.held.get(place) else {
             return false;
         };
-        state.outrank(rule, recorded);
+        let shared = self.shared.get(usize::from(held.definition));
+        let Some(definition) = shared
+            .map(|shared| &shared.definition)
+            .filter(|definition| definition.enabled)
+        else {
+            return false;
+        };
+        let Some(state) = self.states.get_mut(place) else {
+            return false;
+        };
+        state.outrank(definition, recorded);
         if recorded.earlier_boot
             && let Some(window) = self
                 .window_of(place)
@@ -322,10 +445,14 @@ impl RuleSet {
         true
     }
 
-    /// The window of a rule.
+    /// The place of a rule's subject.
+    pub(super) fn subject_of(&self, rule: usize) -> Option<u8> {
+        self.held.get(rule).map(|held| held.subject)
+    }
+
+    /// The place of a rule's window.
     pub(super) fn window_of(&self, rule: usize) -> Option<usize> {
-        self.plans
-            .get(rule)
-            .and_then(|plan| plan.window.map(|(place, _)| place))
+        let held = self.held.get(rule)?;
+        held.window.map(usize::from)
     }
 }

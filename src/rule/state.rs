@@ -17,7 +17,7 @@
 //! - **Timers start anew** after a gap, a change between quantity and fallback, and a reboot: pending is inactive
 //!   again, and clear or quiet time begins with the next reading. An open alert stays open.
 
-use super::definition::{Direction, Kind, Rule};
+use super::definition::{Definition, Direction, Kind};
 use crate::clock::Uptime;
 use crate::limit::{CONTINUED_MIN_GAP_MS, FLAP_CLEAR_FACTOR, FLAP_SPAN_MS, FLAP_TRANSITIONS};
 use serde::{Deserialize, Serialize};
@@ -120,10 +120,41 @@ pub(super) struct Change {
 }
 
 /// Earlier transitions that matter: with the present one they make [`FLAP_TRANSITIONS`].
-const FLAP_HISTORY: usize = FLAP_TRANSITIONS - 1;
+pub(super) const FLAP_HISTORY: usize = FLAP_TRANSITIONS - 1;
+
+/// An uptime or none, in the eight bytes of an uptime: there are many of them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Moment(u64);
+
+/// No uptime that rules are given comes near it ([`crate::limit::RULE_UPTIME_MAX_MS`]).
+const NEVER: u64 = u64::MAX;
+
+impl Moment {
+    pub(crate) fn get(self) -> Option<Uptime> {
+        (self.0 != NEVER).then_some(Uptime::from_millis(self.0))
+    }
+}
+
+impl Default for Moment {
+    fn default() -> Self {
+        Self(NEVER)
+    }
+}
+
+impl From<Option<Uptime>> for Moment {
+    fn from(uptime: Option<Uptime>) -> Self {
+        uptime.map_or_else(Self::default, |uptime| Self(uptime.as_millis()))
+    }
+}
+
+impl core::fmt::Debug for Moment {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.get().fmt(f)
+    }
+}
 
 /// The state of one rule.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RuleState {
     pub(super) phase: Phase,
     /// Needs the longer clear time.
@@ -136,22 +167,27 @@ pub struct RuleState {
     pub(super) since: Uptime,
     pub(super) fired: Uptime,
     /// Since when clear; of an event, when the quiet time began.
-    pub(super) clear_since: Option<Uptime>,
+    pub(super) clear_since: Moment,
     /// When the alert was last told.
-    pub(super) told: Option<Uptime>,
+    pub(super) told: Moment,
     /// When the quantity in use last had a value; `None` after a gap.
-    pub(super) seen: Option<Uptime>,
+    pub(super) seen: Moment,
     /// The last value judged.
     pub(super) value: Option<u64>,
     /// The worst value judged since pending began.
     pub(super) worst: Option<u64>,
     /// Latest firing and resolved transitions, oldest first.
-    pub(super) history: [Option<Uptime>; FLAP_HISTORY],
+    pub(super) history: [Moment; FLAP_HISTORY],
 }
 
 impl RuleState {
     /// Judges one reading.
-    pub(super) fn step(&mut self, rule: &Rule, now: Uptime, judged: &Judged) -> Option<Change> {
+    pub(super) fn step(
+        &mut self,
+        rule: &Definition,
+        now: Uptime,
+        judged: &Judged,
+    ) -> Option<Change> {
         self.value = Some(judged.value);
         match rule.kind {
             Kind::Level => self.step_level(rule, now, judged),
@@ -159,12 +195,12 @@ impl RuleState {
         }
     }
 
-    fn step_level(&mut self, rule: &Rule, now: Uptime, judged: &Judged) -> Option<Change> {
+    fn step_level(&mut self, rule: &Definition, now: Uptime, judged: &Judged) -> Option<Change> {
         match self.phase {
             Phase::Firing => {
                 self.note_worst(rule, judged.value);
                 if !judged.clear {
-                    self.clear_since = None;
+                    self.clear_since = Moment::default();
                     return None;
                 }
                 self.resolve_when_due(rule, now, Reason::Cleared)
@@ -190,7 +226,7 @@ impl RuleState {
         }
     }
 
-    fn step_event(&mut self, rule: &Rule, now: Uptime, judged: &Judged) -> Option<Change> {
+    fn step_event(&mut self, rule: &Definition, now: Uptime, judged: &Judged) -> Option<Change> {
         let firing = self.phase == Phase::Firing;
         if firing {
             self.note_worst(rule, judged.value);
@@ -207,18 +243,19 @@ impl RuleState {
             self.since = now;
             self.worst = Some(judged.value);
             let change = self.fire(now, judged.events, Reason::Event);
-            self.clear_since = Some(now);
+            self.clear_since = Some(now).into();
             return Some(change);
         }
         self.count = self.count.saturating_add(judged.events);
-        self.clear_since = Some(now);
+        self.clear_since = Some(now).into();
         if self
             .told
+            .get()
             .is_some_and(|told| now.since(told) < CONTINUED_MIN_GAP_MS)
         {
             return None;
         }
-        self.told = Some(now);
+        self.told = Some(now).into();
         Some(Change {
             kind: TransitionKind::Continued,
             reason: Reason::Repeated,
@@ -230,8 +267,8 @@ impl RuleState {
         let recent = self
             .history
             .iter()
-            .flatten()
-            .filter(|earlier| now.since(**earlier) <= FLAP_SPAN_MS)
+            .filter_map(|earlier| earlier.get())
+            .filter(|earlier| now.since(*earlier) <= FLAP_SPAN_MS)
             .count();
         self.flapping = recent >= FLAP_HISTORY;
         self.remember(now);
@@ -239,8 +276,8 @@ impl RuleState {
         self.episode = self.episode.saturating_add(1);
         self.count = count;
         self.fired = now;
-        self.told = Some(now);
-        self.clear_since = None;
+        self.told = Some(now).into();
+        self.clear_since = Moment::default();
         Change {
             kind: TransitionKind::Firing,
             reason: if self.flapping {
@@ -252,8 +289,14 @@ impl RuleState {
         }
     }
 
-    fn resolve_when_due(&mut self, rule: &Rule, now: Uptime, reason: Reason) -> Option<Change> {
-        let since = *self.clear_since.get_or_insert(now);
+    fn resolve_when_due(
+        &mut self,
+        rule: &Definition,
+        now: Uptime,
+        reason: Reason,
+    ) -> Option<Change> {
+        let since = self.clear_since.get().unwrap_or(now);
+        self.clear_since = Some(since).into();
         let factor = if self.flapping { FLAP_CLEAR_FACTOR } else { 1 };
         if now.since(since) < u64::from(rule.clear_after_ms).saturating_mul(factor.into()) {
             return None;
@@ -269,10 +312,10 @@ impl RuleState {
     /// The end of an episode.
     fn close(&mut self, now: Uptime) {
         self.phase = Phase::Inactive;
-        self.clear_since = None;
+        self.clear_since = Moment::default();
         if self.flapping {
             self.flapping = false;
-            self.history = [None; FLAP_HISTORY];
+            self.history = Default::default();
         } else {
             self.remember(now);
         }
@@ -281,11 +324,11 @@ impl RuleState {
     fn remember(&mut self, now: Uptime) {
         self.history.rotate_left(1);
         if let Some(last) = self.history.last_mut() {
-            *last = Some(now);
+            *last = Some(now).into();
         }
     }
 
-    fn note_worst(&mut self, rule: &Rule, value: u64) {
+    fn note_worst(&mut self, rule: &Definition, value: u64) {
         let worse = |worst: u64| match (rule.kind, rule.direction) {
             (Kind::Level, Direction::Below) => worst.min(value),
             _ => worst.max(value),
@@ -298,8 +341,8 @@ impl RuleState {
         if self.phase == Phase::Pending {
             self.phase = Phase::Inactive;
         }
-        self.clear_since = None;
-        self.seen = None;
+        self.clear_since = Moment::default();
+        self.seen = Moment::default();
     }
 
     /// As [`Self::restart`], and the values so far were of something else.
@@ -314,12 +357,12 @@ impl RuleState {
         self.restart();
         self.since = Uptime::default();
         self.fired = Uptime::default();
-        self.told = None;
-        self.history = [None; FLAP_HISTORY];
+        self.told = Moment::default();
+        self.history = Default::default();
     }
 
     /// Takes over a transition that was recorded; see [`super::set::RuleSet::outrank`].
-    pub(super) fn outrank(&mut self, rule: &Rule, recorded: &RecordedTransition) {
+    pub(super) fn outrank(&mut self, rule: &Definition, recorded: &RecordedTransition) {
         let known = self.episode == recorded.episode;
         let firing = self.phase == Phase::Firing;
         match recorded.kind {
@@ -333,15 +376,15 @@ impl RuleState {
             TransitionKind::Firing | TransitionKind::Continued => {
                 if !(firing && known) {
                     self.remember(recorded.fired);
-                    self.clear_since = None;
+                    self.clear_since = Moment::default();
                 }
                 if rule.kind == Kind::Event {
-                    self.clear_since = Some(recorded.at);
+                    self.clear_since = Some(recorded.at).into();
                 }
                 self.phase = Phase::Firing;
                 self.flapping = recorded.flapping;
                 self.since = recorded.since;
-                self.told = Some(recorded.at);
+                self.told = Some(recorded.at).into();
                 self.value = recorded.value.or(self.value);
                 self.worst = recorded.worst;
             }

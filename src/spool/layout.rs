@@ -1,4 +1,4 @@
-//! Where things stand in a ring: two superblocks, two checkpoint slots of four blocks, one area for each stream.
+//! Where things stand in a ring: two superblocks, two checkpoint slots of six blocks, one area for each stream.
 //!
 //! Both rings have the same layout, so that a copy of either is read by its size alone.
 
@@ -13,9 +13,9 @@ pub const SUPERBLOCKS: u32 = 2;
 /// Checkpoint slots, written in turn.
 pub const CHECKPOINT_SLOTS: u32 = 2;
 /// Blocks of a checkpoint slot.
-pub const CHECKPOINT_PARTS: u32 = 4;
+pub const CHECKPOINT_PARTS: u32 = 6;
 /// Blocks before the first area.
-const FIXED_BLOCKS: u32 = 10;
+const FIXED_BLOCKS: u32 = 14;
 /// Shares of the streams in eighths of what the fixed blocks leave; history has the rest (two eighths).
 /// Alerts: on disk each that is synced alone takes a whole block, and they are what must not be overwritten first.
 /// Readings: the largest, days of them bridge an outage of the collector. Evidence: comes with alerts only.

@@ -48,6 +48,10 @@ pub fn value(language: Language, quantity: u8, value: u64, total: Option<u64>) -
             Some(permille) => format!("{} ({})", percent(permille), memory(value)),
             None => memory(value),
         },
+        Unit::Items => match total.and_then(|total| share(value, total)) {
+            Some(permille) => format!("{} ({value})", percent(permille)),
+            None => value.to_string(),
+        },
         Unit::Permille => percent(value),
         Unit::PerSecond => match language {
             Language::Ja => format!("{value}/秒"),

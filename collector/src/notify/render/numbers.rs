@@ -222,6 +222,7 @@ pub fn value(language: Language, measured: Measured) -> String {
     };
     match quantity.unit() {
         Unit::Kib => share(measured).map_or_else(|| memory(value, 1), percent),
+        Unit::Items => share(measured).map_or_else(|| value.to_string(), percent),
         Unit::Permille => percent(value),
         Unit::PerSecond => match language {
             Language::Ja => format!("{value}/秒"),
@@ -254,7 +255,7 @@ pub fn time_left(language: Language, seconds: u64) -> String {
 #[must_use]
 pub fn short(language: Language, measured: Measured) -> String {
     let permille = match measured.quantity.map(Quantity::unit) {
-        Some(Unit::Kib) => share(measured),
+        Some(Unit::Kib | Unit::Items) => share(measured),
         Some(Unit::Permille) => Some(measured.value),
         _ => None,
     };
