@@ -252,6 +252,22 @@ pub const POSTS_AT_ONCE: u32 = 64;
 /// State frames: parts of one State at most.
 pub const STATE_PARTS: u8 = 16;
 
+/// Values that are kept of what is watched: six of a file system, two of a cache directory.
+pub const FOUND: usize = 6 * WATCHED_FILESYSTEMS + 2 * WATCHED_CACHES;
+/// Values in one message of the scout.
+pub const FINDINGS: usize = 16;
+// Each at its longest: four bytes, a subject, three numbers of 64 bits and one of 32.
+const _: () = assert!(2 + FINDINGS * (3 + SUBJECT_BYTES + 3 * 10 + 5) <= MESSAGE_BYTES);
+/// How often things that are watched are looked at, as rules count it: for so many of these ([`GAP_INTERVALS`]) values may stay
+/// away, as over a restart of a process, without starting timers anew.
+pub const FOUND_INTERVAL_MS: u32 = 60_000;
+/// How often they may be said to be looked at: a look each second, and a walk through a directory that takes a day.
+pub const FOUND_INTERVALS_MS: RangeInclusive<u32> = 1_000..=24 * 60 * 60 * 1000;
+/// A value that was found stands for so many of its intervals: one look may be late, and one may be lost.
+pub const FOUND_STALE_INTERVALS: u64 = 3;
+/// All values that are known are recorded this often, some 200 bytes for a file system; what moved before that, at once.
+pub const FOUND_RECORD_MS: u64 = 5 * 60 * 1000;
+
 /// Two readings further apart than this many intervals start timers anew; windows go on ([`WINDOW_FILLED_PART`]).
 pub const GAP_INTERVALS: u32 = 2;
 

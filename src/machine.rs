@@ -2,6 +2,7 @@
 //! to a [`Journal`]. It reads no clock, no file and no socket, and never allocates.
 
 mod evidence;
+pub mod found;
 mod growth;
 mod leave;
 mod line;
@@ -94,6 +95,8 @@ pub enum Input<'a> {
     Victim(&'a Victim<'a>),
     /// A reading of a recording, judged as it stands: what was recorded is quantised already. Else as [`Input::Recorded`].
     Played(&'a Played<'a>),
+    /// What was found of the things that are watched: judged with the next tick.
+    Found(&'a [found::Found<'a>]),
     /// An authenticated answer came.
     Answered,
     /// The collector recorded frames as lost.
@@ -188,6 +191,7 @@ pub struct Machine {
     tests: heapless::Vec<TestAlert, TESTS>,
     announced: Option<Announced>,
     evidence: evidence::Wanted,
+    found: found::Findings,
     lines: line::Lines,
     frame: [u8; FRAME_BYTES],
 }
@@ -204,9 +208,11 @@ impl Machine {
         let report = Packer::new(settings.report_interval_ms);
         let history = Packer::new(settings.sample_interval_ms);
         let evidence = evidence::Wanted::new(rules.len());
+        let rules = RuleSet::new(rules)?;
+        let found = found::Findings::new(&rules);
         Ok(Self {
             settings,
-            rules: RuleSet::new(rules)?,
+            rules,
             quantiser: Quantiser::new(),
             summary: Summary::new(),
             previous: None,
@@ -219,6 +225,7 @@ impl Machine {
             tests: heapless::Vec::new(),
             announced: None,
             evidence,
+            found,
             lines: line::Lines::default(),
             frame: [0; FRAME_BYTES],
         })
@@ -264,6 +271,7 @@ impl Machine {
             Input::Evidence(seen) => return self.evidence(now, seen, out),
             Input::Victim(victim) => self.writer(now, out).victim(victim),
             Input::Played(played) => return self.played(played, out),
+            Input::Found(all) => all.iter().for_each(|one| self.found.take(now, one)),
             Input::Answered => self.own.answered(now),
             Input::Lost { stream, count } => {
                 self.own.lost(stream, count);
@@ -313,8 +321,15 @@ impl Machine {
         self.own.tick(&reading, tick, self.settings.forwards);
         let transitions = self.judge(now, &reading, out);
         self.own.judged();
+        self.found.judged();
         self.close_tests(now, out);
         self.gather(now, &reading, out);
+        let mut writer = Writer {
+            frame: &mut self.frame,
+            now,
+            out,
+        };
+        self.found.record(&mut writer);
         if now >= self.state_due {
             self.state(now, out);
         }
@@ -381,6 +396,7 @@ impl Machine {
         self.rules.restart_with_other_clock();
         self.own = OwnQuantities::default();
         self.growth = HostGrowth::default();
+        self.found.clear();
     }
 
     fn judge(&mut self, now: Uptime, reading: &Reading, out: &mut impl Journal) -> u32 {
@@ -390,6 +406,7 @@ impl Machine {
             reading,
             own: &self.own.seen(),
             growth,
+            found: &self.found,
         };
         let intervals = Intervals {
             sample_ms: self.settings.sample_interval_ms,

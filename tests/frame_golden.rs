@@ -7,8 +7,8 @@ use hansho::clock::{Anchor, AnchorQuality, Uptime, WallTime};
 use hansho::frame::answer::{Answer, Refused, RefusedReason, Stored};
 use hansho::frame::batch::{BatchHeader, BatchWriter, SectionHeader, open_batch};
 use hansho::frame::body::{
-    self, Alert, Body, Boot, Config, Goodbye, Hello, LAST_BOOT_OTHER, LastEnd, Leave, LeaveWhat,
-    Loss, LossReason, OpenRecord, RuleRecord, State,
+    self, Alert, Body, Boot, Config, Found, FoundRecord, Goodbye, Hello, LAST_BOOT_OTHER, LastEnd,
+    Leave, LeaveWhat, Loss, LossReason, OpenRecord, RuleRecord, State,
 };
 use hansho::frame::cursor::Writer;
 use hansho::frame::evidence::{
@@ -318,6 +318,28 @@ fn frames() {
         &encode(Kind::Boot, &boot),
         &Body::Boot(boot.clone()),
     );
+    let records = list(&[
+        FoundRecord {
+            quantity: 60,
+            subject: "/var",
+            value: 50_000_000,
+            total: Some(61_255_492),
+            age_ms: 0,
+        },
+        FoundRecord {
+            quantity: 64,
+            subject: "/mnt/share",
+            value: 61_000,
+            total: None,
+            age_ms: 1_500,
+        },
+    ]);
+    let found = Found { found: &records };
+    check_frame(
+        "found",
+        &encode(Kind::Found, &found),
+        &Body::Found(found.clone()),
+    );
     let lost = loss(7, 300, LossReason::Overwritten);
     check_frame(
         "loss",
@@ -609,6 +631,7 @@ fn every_golden_file_is_held_by_a_test() {
         "victim",
         "suspect-records",
         "about-records",
+        "found",
         "loss",
         "rule-records",
         "open-records",

@@ -33,6 +33,7 @@ fn encode_again(uptime: Uptime, body: &Body<'_>) -> Option<Vec<u8>> {
         Body::Leave(body) => encode(Kind::Leave, uptime, body),
         Body::Boot(body) => encode(Kind::Boot, uptime, body),
         Body::Readings(body) => encode(Kind::Readings, uptime, body),
+        Body::Found(body) => encode(Kind::Found, uptime, body),
         Body::Evidence(body) => encode(Kind::Evidence, uptime, body),
         Body::Victim(body) => encode(Kind::Victim, uptime, body),
         Body::History(body) => encode(Kind::History, uptime, body),
@@ -211,7 +212,7 @@ fn kinds_streams_and_enums_go_there_and_back() {
         .collect();
     assert_eq!(
         kinds,
-        HashSet::from([1, 2, 3, 4, 5, 6, 7, 16, 32, 33, 48, 64])
+        HashSet::from([1, 2, 3, 4, 5, 6, 7, 16, 17, 32, 33, 48, 64])
     );
     for number in 0..=u8::MAX {
         if let Some(kind) = Kind::from_number(number) {

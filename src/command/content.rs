@@ -5,8 +5,8 @@ use hansho::clock::Uptime;
 use hansho::code::display;
 use hansho::frame::Body;
 use hansho::frame::body::{
-    Alert, Config, FrameFault, Leave, LeaveWhat, LossReason, OpenRecord, Readings, RuleRecord,
-    State, StopReason, decode, elements, reason_name, transition_from_u8,
+    Alert, Config, Found, FoundRecord, FrameFault, Leave, LeaveWhat, LossReason, OpenRecord,
+    Readings, RuleRecord, State, StopReason, decode, elements, reason_name, transition_from_u8,
 };
 use hansho::frame::evidence::{AboutRecord, Evidence, Moment, Short, SuspectRecord, Victim};
 use hansho::frame::packed::Unpacker;
@@ -49,6 +49,7 @@ pub(crate) fn content(frame: &[u8], readings: bool) -> Result<Content, FrameFaul
             String::new(),
             readings_fields(body, uptime, readings),
         ),
+        Body::Found(found) => ("Found", String::new(), found_fields(found)),
         Body::Evidence(evidence) => ("Evidence", String::new(), evidence_fields(evidence)),
         Body::Victim(victim) => ("Victim", String::new(), victim_fields(victim)),
         Body::History(body) => (
@@ -116,6 +117,17 @@ fn config_fields(config: &Config<'_>) -> Value {
         with(rule, "", [("quantity_name", quantity_name(rule.quantity))])
     });
     with(config, "rules", [("rules", rules)])
+}
+
+fn found_fields(found: &Found<'_>) -> Value {
+    let records = list(found.found, |record: &FoundRecord<'_>| {
+        with(
+            record,
+            "",
+            [("quantity_name", quantity_name(record.quantity))],
+        )
+    });
+    json!({ "found": records })
 }
 
 fn state_fields(state: &State<'_>) -> Value {

@@ -353,6 +353,28 @@ pub struct Readings<'a> {
     pub packed: &'a [u8],
 }
 
+/// What was found of the things that are watched: what moved since it was said last, and all of it every five minutes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found<'a> {
+    /// [`FoundRecord`]s, each behind its length.
+    pub found: &'a [u8],
+}
+
+/// One value of something that is watched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundRecord<'a> {
+    /// Quantity.
+    pub quantity: u8,
+    /// Subject.
+    pub subject: &'a str,
+    /// Its value.
+    pub value: u64,
+    /// What 100 % is.
+    pub total: Option<u64>,
+    /// How old the value is at the frame's uptime, milliseconds.
+    pub age_ms: u64,
+}
+
 /// A range of a stream that is lost. In a section it stands in place of `first..=last`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loss {
@@ -468,6 +490,8 @@ pub enum Body<'a> {
     Boot(Boot),
     /// Summary readings.
     Readings(Readings<'a>),
+    /// What was found of the things that are watched.
+    Found(Found<'a>),
     /// Who had and used what.
     Evidence(Evidence<'a>),
     /// Whom the kernel killed for memory.
@@ -534,6 +558,7 @@ pub fn decode(frame: &[u8]) -> Result<(Uptime, Body<'_>), FrameFault> {
         Kind::Leave => Body::Leave(whole(kind, rest)?),
         Kind::Boot => Body::Boot(whole(kind, rest)?),
         Kind::Readings => Body::Readings(whole(kind, rest)?),
+        Kind::Found => Body::Found(whole(kind, rest)?),
         Kind::Evidence => Body::Evidence(whole(kind, rest)?),
         Kind::Victim => Body::Victim(whole(kind, rest)?),
         Kind::History => Body::History(whole(kind, rest)?),

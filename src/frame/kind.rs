@@ -35,7 +35,7 @@ identity! {
 pub enum Stream {
     /// Hello, Boot, Config, State, Alert, Leave, Goodbye.
     Alerts = 0,
-    /// Readings, one a report interval.
+    /// Readings, one a report interval, and Found.
     Readings = 1,
     /// Evidence.
     Evidence = 2,
@@ -88,6 +88,8 @@ pub enum Kind {
     Boot = 7,
     /// Summary readings.
     Readings = 16,
+    /// What was found of the things that are watched.
+    Found = 17,
     /// Who had and used what when something was about to be told.
     Evidence = 32,
     /// Whom the kernel killed for memory.
@@ -117,6 +119,7 @@ impl Kind {
             6 => Some(Self::Leave),
             7 => Some(Self::Boot),
             16 => Some(Self::Readings),
+            17 => Some(Self::Found),
             32 => Some(Self::Evidence),
             33 => Some(Self::Victim),
             48 => Some(Self::History),

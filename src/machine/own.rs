@@ -1,5 +1,6 @@
 //! What the agent knows of itself, as quantities that rules can judge.
 
+use super::found::Findings;
 use super::takeover::open_of;
 use super::{HostGrowth, Tick};
 use crate::clock::Uptime;
@@ -286,6 +287,7 @@ pub(super) struct Observed<'a> {
     pub(super) reading: &'a Reading,
     pub(super) own: &'a Seen,
     pub(super) growth: &'a HostGrowth,
+    pub(super) found: &'a Findings,
 }
 
 impl Values for Observed<'_> {
@@ -294,6 +296,9 @@ impl Values for Observed<'_> {
         match quantity {
             Quantity::PageCacheDrop => self.own.page_cache_drop_permille.and_then(plain),
             forecast if forecast.is_forecast() => self.growth.value(forecast),
+            watched if watched.of_subject().is_some() => {
+                self.found.value(self.reading.uptime, watched, subject)
+            }
             other if self.own.is_recording => other.in_reading(self.reading),
             // The first reading of a run has no rates; that somebody was killed before it is known all the same.
             Quantity::OomKill => other_or(quantity.in_reading(self.reading), self.own.oom_kills),

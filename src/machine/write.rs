@@ -3,9 +3,9 @@
 use super::Journal;
 use crate::clock::Uptime;
 use crate::frame::body::{
-    Alert, Boot, Config, FLAG_EARLIER_BOOT, FLAG_FLAPPING, FLAG_TEST, FLAG_UNKNOWN, Goodbye, Hello,
-    Leave, LeaveWhat, OpenRecord, Readings, RuleRecord, State, StopReason, encode, push_element,
-    reason_to_u8, transition_to_u8,
+    Alert, Boot, Config, FLAG_EARLIER_BOOT, FLAG_FLAPPING, FLAG_TEST, FLAG_UNKNOWN, Found,
+    FoundRecord, Goodbye, Hello, Leave, LeaveWhat, OpenRecord, Readings, RuleRecord, State,
+    StopReason, encode, push_element, reason_to_u8, transition_to_u8,
 };
 use crate::frame::cursor::Writer as Cursor;
 use crate::frame::evidence::{AboutRecord, Evidence, SuspectRecord, Victim};
@@ -149,6 +149,13 @@ impl<J: Journal> Writer<'_, J> {
                 },
             );
             part = part.saturating_add(1);
+        });
+    }
+
+    /// What was found, in as few frames as hold it; each stands for itself.
+    pub(super) fn found<'a>(&mut self, records: impl Iterator<Item = FoundRecord<'a>>) {
+        cut(records, PART_BYTES, |found| {
+            self.put(Stream::Readings, Kind::Found, self.now, &Found { found });
         });
     }
 

@@ -9,7 +9,7 @@ use super::set::{Intervals, RuleSetFault, Values};
 use super::state::{Change, Judged, RuleState, TransitionKind};
 use super::window::{Shape, WindowState};
 use crate::clock::Uptime;
-use crate::limit::GAP_INTERVALS;
+use crate::limit::{FOUND_INTERVAL_MS, GAP_INTERVALS};
 
 /// One quantity; the levels that it is compared with are the definition's.
 #[derive(Clone, Copy, Debug)]
@@ -179,8 +179,11 @@ impl Plan {
 
     /// How often the quantity in use has a value, in milliseconds.
     fn interval_ms(&self, on_fallback: bool, intervals: Intervals) -> u32 {
-        if self.source(on_fallback).quantity.is_counter() {
+        let quantity = self.source(on_fallback).quantity;
+        if quantity.is_counter() {
             intervals.counters_ms
+        } else if quantity.of_subject().is_some() {
+            FOUND_INTERVAL_MS
         } else {
             intervals.sample_ms
         }

@@ -7,7 +7,9 @@
 
 use hansho::clock::Uptime;
 use hansho::frame::Kind;
-use hansho::frame::body::{self, Alert, Boot, Config, Goodbye, Hello, Leave, Readings, State};
+use hansho::frame::body::{
+    self, Alert, Boot, Config, Found, Goodbye, Hello, Leave, Readings, State,
+};
 use hansho::frame::evidence::{Evidence, Victim};
 use hansho::limit::FRAME_BYTES;
 use proptest::collection::vec;
@@ -35,7 +37,7 @@ pub(crate) fn frame() -> impl Strategy<Value = Vec<u8>> {
         any::<[Option<u64>; 5]>(),
     );
     (
-        0..11_u8,
+        0..12_u8,
         uptime,
         [word(), word(), word(), word()],
         numbers,
@@ -177,6 +179,7 @@ pub(crate) fn frame() -> impl Strategy<Value = Vec<u8>> {
                     };
                     encode(Kind::Boot, uptime, &body)
                 }
+                7 => encode(Kind::Found, uptime, &Found { found: &bytes }),
                 _ => {
                     let body = Readings {
                         interval_ms: int[0],
@@ -186,7 +189,7 @@ pub(crate) fn frame() -> impl Strategy<Value = Vec<u8>> {
                         packed: &bytes,
                     };
                     encode(
-                        if which == 7 {
+                        if which == 8 {
                             Kind::Readings
                         } else {
                             Kind::History

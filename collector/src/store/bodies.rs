@@ -43,7 +43,11 @@ impl<R: AllRows> Applying<'_, R> {
             Body::Goodbye(goodbye) => self.goodbye(place, goodbye),
             Body::Evidence(evidence) => self.evidence(place, evidence),
             // Kept raw: a Config of an older run is history, History is read on demand.
-            Body::Config(_) | Body::Victim(_) | Body::History(_) | Body::Loss(_) => Ok(()),
+            Body::Config(_)
+            | Body::Found(_)
+            | Body::Victim(_)
+            | Body::History(_)
+            | Body::Loss(_) => Ok(()),
         }
     }
 

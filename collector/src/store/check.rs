@@ -3,7 +3,7 @@
 use crate::limit::NUMBER_LIMIT;
 use hansho::clock::Uptime;
 use hansho::frame::answer::RefusedReason;
-use hansho::frame::body::{self, Alert, Body, OpenRecord, Readings, RuleRecord};
+use hansho::frame::body::{self, Alert, Body, FoundRecord, OpenRecord, Readings, RuleRecord};
 use hansho::frame::evidence::{AboutRecord, SuspectRecord, Victim};
 use hansho::frame::kind::Stream;
 use hansho::frame::packed::Unpacker;
@@ -49,7 +49,7 @@ fn belongs(stream: Stream, body: &Body<'_>) -> bool {
         | Body::Alert(_)
         | Body::Leave(_)
         | Body::Goodbye(_) => stream == Stream::Alerts,
-        Body::Readings(_) => stream == Stream::Readings,
+        Body::Readings(_) | Body::Found(_) => stream == Stream::Readings,
         Body::Evidence(_) | Body::Victim(_) => stream == Stream::Evidence,
         Body::History(_) => stream == Stream::History,
         Body::Loss(_) | Body::Unknown(_) => true,
@@ -74,6 +74,14 @@ fn whole(body: &Body<'_>, uptime: Uptime) -> bool {
                 && body::elements::<RuleRecord<'_>>(config.rules)
                     .all(|record| record.is_ok_and(|record| record.subject.len() <= SUBJECT_BYTES))
         }
+        Body::Found(found) => body::elements::<FoundRecord<'_>>(found.found).all(|record| {
+            record.is_ok_and(|record| {
+                record.subject.len() <= SUBJECT_BYTES
+                    && [Some(record.value), record.total, Some(record.age_ms)]
+                        .into_iter()
+                        .all(small)
+            })
+        }),
         Body::Evidence(evidence) => {
             evidence.parts <= EVIDENCE_PARTS
                 && evidence.part < evidence.parts
