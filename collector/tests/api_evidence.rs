@@ -69,6 +69,8 @@ fn an_alerts_has_its_moments_and_processes_with_units() {
     for (name, value) in [
         ("name", json!("<b>\\u{1b}\\xff")),
         ("unit", json!("host-of-A")),
+        ("uid", json!(1000)),
+        ("user", json!("app")),
         ("lists", json!(["memory", "growth_short"])),
         ("memory_kib", json!(2048)),
         ("swap_kib", json!(5)),

@@ -290,8 +290,11 @@ fn open_threads_of_a_store_of_before_are_looked_at_once() {
         .unwrap();
     drop(store);
     let main = rusqlite::Connection::open(folder.path().join("collector.sqlite")).unwrap();
-    main.execute_batch("ALTER TABLE threads DROP COLUMN moved_within; PRAGMA user_version = 13;")
-        .unwrap();
+    main.execute_batch(
+        "DROP TABLE evidence; DROP TABLE evidence_parts; DROP TABLE evidence_about;
+         ALTER TABLE threads DROP COLUMN moved_within; PRAGMA user_version = 13;",
+    )
+    .unwrap();
     drop(main);
     let store = SqliteStore::open_writer(folder.path(), at(0)).unwrap();
     let mut due = Vec::new();

@@ -77,6 +77,7 @@ const PROCESS: Shape = Shape {
         must("threads", NUMBER, "Its threads."),
         must("name", TEXT, "Name of its program."),
         may("uid", NUMBER, "The user whose rights it has."),
+        may("user", TEXT, "That user's name on the host."),
         may("unit", TEXT, "Its systemd unit."),
         may("container", TEXT, "First digits of its container's id."),
         may(
@@ -237,6 +238,7 @@ fn process(evidence: &StoredEvidence, one: &Suspect) -> Json {
         "threads": one.threads,
         "name": one.name,
         "uid": one.uid,
+        "user": one.user,
         "unit": one.unit,
         "container": one.container,
         "oom_score_adj": one.oom_score_adj,

@@ -84,6 +84,8 @@ pub struct Suspect {
     pub name: String,
     /// The user whose rights it has.
     pub uid: Option<u32>,
+    /// That user's name.
+    pub user: Option<String>,
     /// Its systemd unit.
     pub unit: Option<String>,
     /// First digits of its container's id.
@@ -307,6 +309,7 @@ fn suspect(record: &SuspectRecord<'_>) -> Suspect {
         threads: record.threads,
         name: escaped(record.name),
         uid: record.uid,
+        user: record.user.map(escaped),
         unit: record.unit.map(escaped),
         container: record.container.map(escaped),
         oom_score_adj: record.oom_score_adj,

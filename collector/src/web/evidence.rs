@@ -223,7 +223,11 @@ fn process(view: &View, said: &Words, evidence: &StoredEvidence, row: &Suspect) 
             div { (said.container) " " code { (container) } }
         }
         div.about.dim {
-            @if let Some(uid) = row.uid { "uid " (uid) ", " }
+            @if let Some(uid) = row.uid {
+                "uid " (uid)
+                @if let Some(user) = row.user.as_ref().filter(|user| !user.is_empty()) { " (" (user) ")" }
+                ", "
+            }
             (said.host_parent) " " (row.parent) ", " (said.threads) " " (row.threads)
             @if let Some(adjusted) = row.oom_score_adj.filter(|adjusted| *adjusted != 0) { ", oom_score_adj " (adjusted) }
             @if row.read.as_millis() > 0 { ", " (words::ago(view.words.language, evidence.age_ms(row.read))) }

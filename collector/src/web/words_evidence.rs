@@ -109,10 +109,13 @@ pub fn coverage(language: Language, seen: u32, read: u32, unreadable: u32, gone:
 /// How long a walk took, and how old it was.
 #[must_use]
 pub fn walk(language: Language, took_ms: u64, age_ms: u64) -> String {
-    let (took, age) = (
-        numbers::span(language, took_ms),
-        numbers::span(language, age_ms),
-    );
+    // A walk of some dozens of processes takes less than uptimes tell.
+    let took = match (took_ms, language) {
+        (0, Language::Ja) => "1ミリ秒未満".to_owned(),
+        (0, Language::En) => "less than 1 ms".to_owned(),
+        (took_ms, _) => numbers::span(language, took_ms),
+    };
+    let age = numbers::span(language, age_ms);
     match language {
         Language::Ja => format!("一巡に{took}、終わったのは記録の{age}前"),
         Language::En => format!("the walk took {took} and ended {age} before"),

@@ -105,6 +105,7 @@ fn seen(pages: &Pages) -> AlertId {
     };
     let hostile = SuspectRecord {
         read_ms: 200_000,
+        user: Some(b"<i>\n"),
         ..suspect(30_917, HOSTILE, 500_000, 500_000)
     };
     let frames = [

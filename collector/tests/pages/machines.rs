@@ -1,6 +1,7 @@
 //! What programs and browsers ask for beside the pages.
 
 use super::*;
+use hansho::frame::evidence::Moment;
 
 #[test]
 fn healthz_is_what_the_writer_says() {
@@ -175,5 +176,12 @@ fn an_open_page_is_told_that_something_changed() {
     };
     assert_eq!(next_state(), 0);
     busy(&pages);
-    assert!(next_state() > 0);
+    let raised = next_state();
+    assert!(raised > 0);
+    // Evidence is no event of an alert, and changes the page all the same.
+    let about = [support::about(1002, 1, Moment::Firing)];
+    let seen = support::evidence(990, (1, 0, 1), &about, &[]);
+    let parts = [part(5, Stream::Evidence, 0, &[seen])];
+    send(&*pages.store, &batch(5, 1001, &parts), at(1001));
+    while next_state() == raised {}
 }

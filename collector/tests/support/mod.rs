@@ -425,6 +425,7 @@ pub fn suspect(pid: u32, name: &[u8], memory_kib: u64, growth_kib: i64) -> Suspe
         threads: 4,
         name,
         uid: Some(1000),
+        user: Some(b"app"),
         unit: Some(b"order-api.service"),
         memory_kib: Some(memory_kib),
         growth_short_kib: Some(growth_kib),
