@@ -213,6 +213,36 @@ fn the_alert_has_its_suspects_before_at_and_after_it_and_over_the_scouts_death()
     assert!(!said.contains('\u{1b}'), "{said}");
 }
 
+#[test]
+fn nothing_of_processes_is_told_where_nobody_wants_it_until_a_reload_says_otherwise() {
+    let config = format!("{CONFIG}[evidence]\nprocesses = false\n");
+    let place = Place::new("unnamed", &config);
+    let _host = Host::at(&place);
+    let agent = place.start(&[]);
+    agent.runs(0);
+    let scout = agent.worker("scout");
+    assert!(place.command(&["test", "2001"]).status.success());
+    let readings = place.readings();
+    agent.runs(readings + 3);
+    assert!(place.frames(Stream::Evidence).is_empty());
+
+    let text = fs::read_to_string(place.config()).unwrap();
+    fs::write(
+        place.config(),
+        text.replace("processes = false", "processes = true"),
+    )
+    .unwrap();
+    assert!(place.command(&["reload"]).status.success());
+    until("another scout", || {
+        agent.worker_now("scout").filter(|pid| *pid != scout)
+    });
+    until("a table", || {
+        place.command(&["test", "2002"]);
+        told(&place).into_iter().find(|told| told.seen == 503)
+    });
+    assert!(!place.said().contains("scout ended"), "{}", place.said());
+}
+
 /// A process that was killed.
 struct Dead {
     pid: u32,

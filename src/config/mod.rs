@@ -49,7 +49,7 @@ const TOP: &[&str] = &[
     "rule",
 ];
 /// What will stand there one day.
-const LATER: &[&str] = &["evidence", "service", "log"];
+const LATER: &[&str] = &["service", "log"];
 
 /// What was found where a configuration should be.
 #[derive(Debug)]
@@ -182,9 +182,10 @@ fn lift_silence(plan: &mut Plan) {
 
 type ReadTable = fn(&mut Reader<'_>, &Section<'_>, &mut Plan);
 
-const TABLES: [(&str, &[&str], ReadTable); 4] = [
+const TABLES: [(&str, &[&str], ReadTable); 5] = [
     ("agent", tables::AGENT, tables::agent),
     ("sample", tables::SAMPLE, tables::sample),
+    ("evidence", tables::EVIDENCE, tables::evidence),
     ("spool", tables::SPOOL, tables::spool),
     ("forward", tables::FORWARD, tables::forward),
 ];

@@ -24,6 +24,8 @@ pub struct Plan {
     pub forward: Forward,
     /// Where transitions are told on the host, besides standard error (`[agent] log_file`).
     pub log: Log,
+    /// What goes along with alerts.
+    pub evidence: Evidence,
     /// What is watched besides the host.
     pub watch: Watch,
     /// Every rule, disabled ones too, in the order of (code, subject).
@@ -156,6 +158,13 @@ pub struct CollectorUrl {
     pub path: String,
 }
 
+/// What goes along with alerts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Whether processes are looked at, and named beside alerts.
+    pub processes: bool,
+}
+
 /// Where transitions are told besides standard error.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Log {
@@ -252,6 +261,7 @@ impl Default for Plan {
                 linger_ms: None,
             },
             log: Log::default(),
+            evidence: Evidence { processes: true },
             watch: Watch::default(),
             rules: builtin_rules()
                 .into_iter()

@@ -80,6 +80,9 @@ fn tables(out: &mut Shown<'_>, plan: &Plan) {
     out.key("source", string(source.map_or("procfs", |(word, _)| word)));
     out.key("root", path(&sample.root));
 
+    out.table("evidence");
+    out.key("processes", plan.evidence.processes.to_string());
+
     let spool = &plan.spool;
     out.table("spool");
     out.key("directory", path(&spool.directory));

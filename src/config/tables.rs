@@ -45,6 +45,9 @@ pub(super) const FORWARD: &[&str] = &[
     "linger",
 ];
 
+/// Keys of `[evidence]`.
+pub(super) const EVIDENCE: &[&str] = &["processes"];
+
 /// The words of `sample.source`.
 pub(super) const SOURCES: [(&str, Source); 2] =
     [("procfs", Source::Procfs), ("sysinfo", Source::Sysinfo)];
@@ -137,6 +140,11 @@ fn slower(
         Some(value)
     });
     *place = sample_ms.max(*place);
+}
+
+pub(super) fn evidence(reader: &mut Reader<'_>, section: &Section<'_>, plan: &mut Plan) {
+    let processes = &mut plan.evidence.processes;
+    reader.read(section, "processes", processes, Reader::boolean);
 }
 
 pub(super) fn spool(reader: &mut Reader<'_>, section: &Section<'_>, plan: &mut Plan) {

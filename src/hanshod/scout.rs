@@ -35,9 +35,22 @@ pub(crate) fn run(mut inherited: Inherited) -> Result<u8, String> {
     let memory = Mapping::of(&inherited.demand("suspects")?.into(), true);
     let image = Image::create(memory.map_err(failed("suspects"))?)
         .ok_or_else(|| "suspects: too short".to_owned())?;
-    let scanner = Scanner::open(&launch.plan.sample.root).map_err(failed("proc"))?;
+    let plan = &launch.plan;
+    let processes = if plan.evidence.processes {
+        Some(Processes {
+            scanner: Scanner::open(&plan.sample.root).map_err(failed("proc"))?,
+            users: Users::of(&plan.sample.root),
+            // At the start the table is filled as soon as may be: the first alert needs something to compare with.
+            hurry_since: Some(sys::uptime()),
+        })
+    } else {
+        // What an earlier scout showed is not shown any more.
+        image.publish(&[], None);
+        None
+    };
     let read_before = gauges.get(Gauge::KernelLogRead).checked_sub(1);
-    let kernel_log = match KernelLog::open(&launch.plan.sample.root, read_before) {
+    let kernel_log = match KernelLog::open(&plan.sample.root, read_before) {
+        _ if processes.is_none() => None,
         Ok(log) => Some(log),
         Err(error) => {
             log::info!(
@@ -46,17 +59,13 @@ pub(crate) fn run(mut inherited: Inherited) -> Result<u8, String> {
             None
         }
     };
-    let plan = &launch.plan;
     let watching = Watching::start(&plan.watch, &plan.sample.root, sys::uptime())
         .map_err(failed("file systems and directories"))?;
     let scout = Scout {
-        scanner,
-        users: Users::of(&launch.plan.sample.root),
+        processes,
         image,
         gauges,
         link: inherited.demand("link")?,
-        // At the start the table is filled as soon as may be: the first alert needs something to compare with.
-        hurry_since: Some(sys::uptime()),
         kernel_log,
         watching,
     };
@@ -67,41 +76,26 @@ pub(crate) fn run(mut inherited: Inherited) -> Result<u8, String> {
     scout.run()
 }
 
-struct Scout {
+/// The walk through all processes.
+struct Processes {
     scanner: Scanner,
     users: Users,
+    /// When somebody asked for a walk that begins after it, and has not got it yet.
+    hurry_since: Option<Uptime>,
+}
+
+struct Scout {
+    /// `None` where nobody wants to know of them.
+    processes: Option<Processes>,
     image: Image<Mapping>,
     gauges: Gauges,
     link: OwnedFd,
-    /// When somebody asked for a walk that begins after it, and has not got it yet.
-    hurry_since: Option<Uptime>,
     kernel_log: Option<KernelLog>,
     watching: Option<Watching>,
 }
 
-impl Scout {
-    fn run(mut self) -> Result<u8, String> {
-        let mut message = [0; MESSAGE_BYTES];
-        loop {
-            self.step();
-            self.read_kernel_log();
-            self.watch()?;
-            let step_ms = if self.hurry_since.is_some() {
-                HURRIED_STEP_MS
-            } else {
-                STEP_MS
-            };
-            self.wait(step_ms);
-            while let Some(Ok(length @ 1..)) = control::receive(&self.link, &mut message) {
-                match message.get(..length).and_then(ScoutWake::from_bytes) {
-                    Some(ScoutWake::Walk) => self.hurry_since = Some(sys::uptime()),
-                    None => log::debug!("a message that nobody sends"),
-                }
-            }
-        }
-    }
-
-    fn step(&mut self) {
+impl Processes {
+    fn step(&mut self, image: &Image<Mapping>) {
         self.scanner.step(PROCESSES_PER_STEP, &mut sys::uptime);
         let mut listed = Suspects::of(self.scanner.table().processes()).listed();
         for suspect in &mut listed {
@@ -109,7 +103,7 @@ impl Scout {
             suspect.user = suspect.process.uid.and_then(name);
         }
         let coverage = self.scanner.coverage();
-        if !self.image.publish(&listed, coverage) {
+        if !image.publish(&listed, coverage) {
             log::error!("the suspects do not fit their memory");
         }
         if let Some(since) = self.hurry_since {
@@ -120,7 +114,35 @@ impl Scout {
                 self.hurry_since = None;
             }
         }
-        self.gauges.beat(Role::Scout);
+    }
+}
+
+impl Scout {
+    fn run(mut self) -> Result<u8, String> {
+        let mut message = [0; MESSAGE_BYTES];
+        loop {
+            let mut step_ms = STEP_MS;
+            if let Some(processes) = &mut self.processes {
+                processes.step(&self.image);
+                if processes.hurry_since.is_some() {
+                    step_ms = HURRIED_STEP_MS;
+                }
+            }
+            self.read_kernel_log();
+            self.watch()?;
+            self.gauges.beat(Role::Scout);
+            self.wait(step_ms);
+            while let Some(Ok(length @ 1..)) = control::receive(&self.link, &mut message) {
+                match message.get(..length).and_then(ScoutWake::from_bytes) {
+                    Some(ScoutWake::Walk) => {
+                        if let Some(processes) = &mut self.processes {
+                            processes.hurry_since = Some(sys::uptime());
+                        }
+                    }
+                    None => log::debug!("a message that nobody sends"),
+                }
+            }
+        }
     }
 
     /// Tells the watcher whom the kernel killed. A pair that is full or a watcher that is away loses the name of a victim, not the

@@ -196,6 +196,7 @@ fn start(launch: &Launch, inherited: &mut Inherited) -> Result<Watcher, String> 
         link: inherited.demand("link")?,
         scout: inherited.demand("scout")?,
         suspects,
+        processes: plan.evidence.processes,
         run: identity.run,
         confirmed_offset_ms: None,
         counters_due: now,

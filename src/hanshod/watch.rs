@@ -137,6 +137,8 @@ pub(crate) struct Watcher {
     pub(crate) scout: OwnedFd,
     /// What the scout shows.
     pub(crate) suspects: Image<Mapping>,
+    /// Processes are looked at.
+    pub(crate) processes: bool,
     pub(crate) run: RunId,
     /// Wall time less uptime at the last answer that confirmed the clock.
     pub(crate) confirmed_offset_ms: Option<i64>,
@@ -253,6 +255,9 @@ impl Watcher {
 
     /// Records what the scout shows, where the machine wants it: in the tick of its alert, so that both go in one post.
     fn evidence(&mut self, now: Uptime) {
+        if !self.processes {
+            return;
+        }
         let walk = self.suspects.coverage().map(|coverage| walk(&coverage));
         if !self
             .machine

@@ -192,6 +192,11 @@ impl Keeper {
         self.reload.later = later;
         self.reload.to_keep = Some(files);
         let (watcher, forwarder) = changed(&old, &self.launch);
+        let (was, is) = (&old.plan, &self.launch.plan);
+        if (was.evidence, &was.watch) != (is.evidence, &is.watch) {
+            log::info!("other things are watched: the scout is replaced");
+            self.replace_scout();
+        }
         match (watcher, forwarder) {
             (false, false) if self.reload.later.is_empty() => {
                 log::info!("the configuration is the same");

@@ -126,6 +126,7 @@ pub struct Keeper {
     pub(super) watcher: Worker,
     pub(super) forwarder: Worker,
     scout: Worker,
+    replacing_scout: bool,
     pub(super) stopping_since_ms: Option<u64>,
 }
 
@@ -184,6 +185,7 @@ impl Keeper {
             watcher: Worker::new(Role::Watcher, watcher_round_ms),
             forwarder,
             scout: Worker::new(Role::Scout, SCOUT_ROUND_MS),
+            replacing_scout: false,
             stopping_since_ms: None,
         })
     }
@@ -465,8 +467,23 @@ impl Keeper {
         self.forwarder.due_ms = Some(now_ms.saturating_add(wait_ms));
     }
 
+    /// Has another look by the values in force. One that hangs in the system ends when that comes back.
+    pub(super) fn replace_scout(&mut self) {
+        if self.scout.child.is_some() {
+            self.replacing_scout = true;
+            self.scout.kill();
+        } else {
+            self.scout.due_ms = Some(0);
+        }
+    }
+
     fn scout_ended(&mut self, now_ms: u64, status: WaitStatus) {
-        if self.stopping_since_ms.is_none() {
+        if self.stopping_since_ms.is_some() {
+            return;
+        }
+        if std::mem::take(&mut self.replacing_scout) {
+            self.scout.due_ms = Some(0);
+        } else {
             let wait_ms = failed(&mut self.scout, now_ms, status);
             self.scout.due_ms = Some(now_ms.saturating_add(wait_ms));
         }
