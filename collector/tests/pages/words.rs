@@ -113,7 +113,7 @@ fn an_alert_a_code_and_an_agent_have_pages() {
     // Reserved only: there is a page, and it says that there is no text.
     assert!(
         pages
-            .body("/codes/4001?lang=en")
+            .body("/codes/4003?lang=en")
             .contains("no text for this code")
     );
     for path in [
