@@ -19,7 +19,7 @@ use hansho::frame::{AgentId, BootId, RunId, Stream};
 use hansho::keeper::control;
 use hansho::keeper::gauges::{Gauges, Role};
 use hansho::keeper::launch::{Inherited, Launch};
-use hansho::keeper::supervise::Wake;
+use hansho::keeper::wake::Wake;
 use hansho::limit::{
     BLOCK_BYTES, DISK_RING_BYTES, FORWARDER_BASE_BYTES, FORWARDER_BYTES_PER_BLOCK, MESSAGE_BYTES,
 };

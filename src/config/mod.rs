@@ -42,6 +42,7 @@ const TOP: &[&str] = &[
     "config_version",
     "agent",
     "sample",
+    "evidence",
     "spool",
     "forward",
     "filesystem",

@@ -7,7 +7,7 @@ use hansho::clock::Uptime;
 use hansho::keeper::control;
 use hansho::keeper::gauges::{Gauge, Gauges, Role};
 use hansho::keeper::launch::{Inherited, Launch};
-use hansho::keeper::supervise::ScoutWake;
+use hansho::keeper::wake::ScoutWake;
 use hansho::limit::{EVIDENCE_FRESH_MS, MESSAGE_BYTES, PROCESSES_PER_STEP};
 use hansho::scout::image::Image;
 use hansho::scout::{KernelLog, Scanner, ScoutNews, Suspects, Users, Watching};

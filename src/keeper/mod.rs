@@ -15,3 +15,4 @@ pub mod protect;
 pub mod reload;
 pub mod restart;
 pub mod supervise;
+pub mod wake;

@@ -176,3 +176,49 @@ fn unpacks(readings: &Readings<'_>, uptime: Uptime) -> bool {
     }
     count == readings.count
 }
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use hansho::clock::Uptime;
+    use hansho::frame::answer::RefusedReason;
+    use hansho::frame::body::{self, Found, FoundRecord};
+    use hansho::frame::cursor::Writer;
+    use hansho::frame::kind::{Kind, Stream};
+    use hansho::limit::{FRAME_BYTES, SUBJECT_BYTES};
+
+    fn found(subject: &str, value: u64) -> Vec<u8> {
+        let record = FoundRecord {
+            quantity: 60,
+            subject,
+            value,
+            total: Some(100),
+            age_ms: 5,
+        };
+        let mut list = [0; FRAME_BYTES];
+        let mut writer = Writer::new(&mut list);
+        body::push_element(&mut writer, &record).unwrap();
+        let body = Found {
+            found: writer.written(),
+        };
+        let mut frame = [0; FRAME_BYTES];
+        body::encode(Kind::Found, Uptime::from_millis(7), &body, &mut frame)
+            .unwrap()
+            .to_vec()
+    }
+
+    #[test]
+    fn what_was_found_is_taken_among_readings_and_looked_at_to_the_bottom() {
+        let taken = |stream, frame: &[u8]| check(stream, 0, frame, &mut 10).map(|_| ());
+        let good = found("/var", 50);
+        assert_eq!(taken(Stream::Readings, &good), Ok(()));
+        assert_eq!(
+            taken(Stream::Alerts, &good),
+            Err(RefusedReason::WrongStream)
+        );
+        let long = "/".repeat(SUBJECT_BYTES.saturating_add(1));
+        for bad in [found(&long, 50), found("/var", u64::MAX)] {
+            assert_eq!(taken(Stream::Readings, &bad), Err(RefusedReason::Malformed));
+        }
+    }
+}
