@@ -232,7 +232,7 @@ fn nothing_of_processes_is_told_where_nobody_wants_it_until_a_reload_says_otherw
         text.replace("processes = false", "processes = true"),
     )
     .unwrap();
-    assert!(place.command(&["reload"]).status.success());
+    agent.signal("HUP");
     until("another scout", || {
         agent.worker_now("scout").filter(|pid| *pid != scout)
     });

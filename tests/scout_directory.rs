@@ -152,6 +152,28 @@ fn a_step_looks_at_no_more_than_its_budget_and_the_age_is_told() {
 }
 
 #[test]
+fn the_next_walk_waits_until_the_rest_is_over_and_one_that_goes_on_does_not() {
+    let folder = Folder::new();
+    folder.write("one", "x");
+    folder.write("two", "x");
+    let mut walk = Walk::new(folder.path()).unwrap().with_rest(60_000);
+    let at = |walk: &mut Walk, budget, millis| {
+        let step = walk.step(budget, &mut || Uptime::from_millis(millis));
+        (step.looked, step.ended)
+    };
+    assert_eq!(at(&mut walk, 1, 1_000), (1, false));
+    assert_eq!(at(&mut walk, 9, 1_500), (1, true));
+    assert_eq!(at(&mut walk, 9, 60_999), (0, false));
+    assert_eq!(at(&mut walk, 9, 61_000), (2, true));
+    assert_eq!(measured(walk.state()).began, Uptime::from_millis(61_000));
+    // Also where there was nothing to walk through.
+    fs::remove_dir_all(folder.path()).unwrap();
+    assert_eq!(at(&mut walk, 9, 121_000), (0, true));
+    assert_eq!(at(&mut walk, 9, 180_999), (0, false));
+    assert_eq!(at(&mut walk, 9, 181_000), (0, true));
+}
+
+#[test]
 fn a_path_that_is_not_there_yet_is_no_size() {
     let folder = Folder::new();
     let path = folder.join("later/cache");

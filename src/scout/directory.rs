@@ -210,15 +210,20 @@ impl Walk {
         let mut step = Step::default();
         let mut going = match self.going.take() {
             Some(going) => going,
-            None if self.rests(now()) => return step,
-            None => match self.begin(now()) {
-                Ok(going) => going,
-                Err(why) => {
-                    self.is_missing(why, now());
-                    step.ended = true;
+            None => {
+                let at = now();
+                if self.rests(at) {
                     return step;
                 }
-            },
+                match self.begin(at) {
+                    Ok(going) => going,
+                    Err(why) => {
+                        self.is_missing(why, now());
+                        step.ended = true;
+                        return step;
+                    }
+                }
+            }
         };
         while step.looked < budget {
             match self.next(&mut going.found) {
