@@ -142,8 +142,6 @@ pub fn retire(
     let ended = if undo {
         0
     } else {
-        // What ran on it is nobody's business any more.
-        rows.delete_evidence(id)?;
         raise::retire(rows, id, now)?.len()
     };
     Ok((agent, Some(ended)))

@@ -193,7 +193,8 @@ pub enum Evidence {
 }
 
 impl Evidence {
-    /// Of an agent: no Hello of this version has a flag for it.
+    /// Of an agent: none announces it. Agents send evidence beside its alert, so that it is here when the message is written;
+    /// what comes later, like that of a walk which began then, stands in the next message of the thread.
     #[must_use]
     pub const fn of(_agent: Option<&Agent>) -> Self {
         Self::NotAnnounced

@@ -91,13 +91,6 @@ impl EvidenceRows for Tables {
         Ok(())
     }
 
-    fn delete_evidence(&mut self, agent: AgentId) -> Result<usize, StoreError> {
-        let before = self.evidence.rows.len();
-        let of = agent.0.cast_signed();
-        self.evidence.rows.retain(|(agent, ..), _| *agent != of);
-        Ok(before.saturating_sub(self.evidence.rows.len()))
-    }
-
     fn evidence_of(
         &mut self,
         agent: AgentId,

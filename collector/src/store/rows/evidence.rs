@@ -25,11 +25,6 @@ pub trait EvidenceRows {
     /// # Errors
     /// [`StoreError`].
     fn bound_evidence(&mut self, agent: AgentId, kept: usize) -> Result<(), StoreError>;
-    /// Deletes all of an agent's; says how many they were.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    fn delete_evidence(&mut self, agent: AgentId) -> Result<usize, StoreError>;
     /// Of an agent, the newest first: at most `limit` that come after `before` in this order.
     ///
     /// # Errors

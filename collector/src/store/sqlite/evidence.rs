@@ -114,15 +114,6 @@ impl EvidenceRows for SqlRows<'_> {
         self.delete_places(&found).map(drop)
     }
 
-    fn delete_evidence(&mut self, agent: AgentId) -> Result<usize, StoreError> {
-        let found = self.places(
-            "SELECT shard, agent, run, number FROM evidence WHERE shard = ?1 AND agent = ?2",
-            params![shard(agent), agent.0.cast_signed()],
-        )?;
-        self.delete_places(&found)?;
-        Ok(found.len())
-    }
-
     fn evidence_of(
         &mut self,
         agent: AgentId,
