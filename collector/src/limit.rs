@@ -175,6 +175,8 @@ pub const PAGE_AGENTS: usize = 300;
 pub const PAGE_PLACES: usize = 1000;
 /// Evidence on a page of the API: with all its processes each has some ten kilobytes.
 pub const API_EVIDENCE: usize = 50;
+/// Processes killed for memory on a page, the newest. The API has the rest.
+pub const PAGE_VICTIMS: usize = 10;
 /// Evidence in the list of an agent's page, each with its table: the last hours of a bad night. The API has the rest.
 pub const PAGE_EVIDENCE: usize = 10;
 /// Processes named that are not listed any more; the rest is counted.
@@ -291,6 +293,8 @@ pub const MAIL_CHARACTERS: usize = 20_000;
 pub const MAIL_COLUMNS: usize = 78;
 /// Processes named in a message, a line each: which one it is shows in the first; the page has them all.
 pub const MAIL_SUSPECTS: usize = 3;
+/// Processes killed for memory in a message, the last first: as many as of those that use it.
+pub const MAIL_VICTIMS: usize = 3;
 /// Entries of any list in a message (steps, happenings, hosts, addresses): more is not read at night.
 pub const MAIL_LIST: usize = 30;
 /// Rows of a digest or summary; the rest is counted.
@@ -419,6 +423,12 @@ pub const EVIDENCE_DAYS: u32 = 92;
 /// Evidence kept of an agent, the newest: ten a day (pending, firing, walked again, resolved) over [`EVIDENCE_DAYS`] would be more,
 /// but of an agent that is that busy nobody looks at the oldest. Ten kilobytes each, four megabytes an agent at worst.
 pub const EVIDENCE_KEPT: usize = 400;
+/// Processes that the kernel killed for memory kept of an agent, the newest: a host that kills one an hour for a week. Kept for
+/// [`EVIDENCE_DAYS`].
+pub const VICTIMS_KEPT: usize = 200;
+/// A kill so long before an OOM kill was counted belongs to it: the counter is read at each sample, at most a minute apart, and the
+/// kernel's clock and ours differ a little. An episode ends half an hour after its last kill, so that the one before keeps its own.
+pub const VICTIM_BEFORE_MS: u64 = 2 * 60 * 1000;
 /// Evidence of one alert that is looked at, the newest: twice each of pending, firing and resolved, and as many of others with the
 /// same number.
 pub const EVIDENCE_OF_ALERT: usize = 24;

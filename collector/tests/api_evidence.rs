@@ -89,3 +89,32 @@ fn an_alerts_has_its_moments_and_processes_with_units() {
     assert_eq!(second["items"][0]["number"], 1);
     assert_eq!(second["next"], Json::Null);
 }
+
+#[test]
+fn whom_the_kernel_killed_comes_in_pages_with_units() {
+    let world = World::new();
+    let mut asker = world.asker(Role::Viewer, Scope::All);
+    let path = "/api/v1/agents/0000000000000001/victims?limit=1";
+    let first = get(&mut asker, path);
+    let newest = &first["items"][0];
+    for (name, value) in [
+        ("sequence", json!(2)),
+        ("at_clock", json!("exact")),
+        ("pid", json!(20)),
+        ("name", json!("<b>\\u{1b}\\xff")),
+        ("uid", json!(1000)),
+        ("oom_score_adj", Json::Null),
+        ("anonymous_kib", json!(2048)),
+        ("shared_kib", Json::Null),
+        ("short", json!("group")),
+        ("group", json!("host-of-A")),
+        ("unit", json!("host-of-A")),
+        ("container", Json::Null),
+    ] {
+        assert_eq!(newest[name], value, "{name}");
+    }
+    let next = first["next"].as_str().unwrap();
+    let second = get(&mut asker, &format!("{path}&cursor={next}"));
+    assert_eq!(second["items"][0]["sequence"], 1);
+    assert_eq!(second["next"], Json::Null);
+}

@@ -11,7 +11,7 @@ mod support;
 
 use hansho::frame::evidence::{
     AboutRecord, Evidence, FLAG_HIDDEN, FLAG_NO_TABLE, LIST_CPU, LIST_GROWTH_SHORT, LIST_MEMORY,
-    LIST_SWAP, Moment, SuspectRecord,
+    LIST_SWAP, Moment, SuspectRecord, Victim,
 };
 use hansho::frame::kind::Stream;
 use hansho_collector::notify::compose::Desk;
@@ -22,7 +22,7 @@ use hansho_collector::store::{
 };
 use support::{
     Folder, about, alert, at, batch, current, event, evidence, evidence_with, new_agent, part,
-    send, suspect,
+    send, suspect, victim,
 };
 
 const TEAM: &str =
@@ -270,5 +270,56 @@ fn hostile_names_stay_in_their_line() {
             assert!(!text.contains(hidden), "{hidden:?}");
         }
         assert!(text.contains("java\\u{a}--\\u{a}code"));
+    });
+}
+
+fn killed(sequence: u64, at_ms: u64, name: &'static [u8]) -> Victim<'static> {
+    Victim {
+        sequence,
+        at_ms,
+        pid: 2184,
+        name,
+        anonymous_kib: 9 * GIB,
+        unit: Some(b"app.service"),
+        ..Victim::default()
+    }
+}
+
+fn of_victims(text: &str) -> Vec<&str> {
+    let lines = text.lines();
+    let lines = lines.skip_while(|line| {
+        !line.contains("強制終了されたプロセス") && !line.contains("KILLED FOR MEMORY")
+    });
+    lines.take_while(|line| !line.is_empty()).collect()
+}
+
+#[test]
+fn a_mail_of_an_oom_kill_names_the_last_three_and_other_codes_none() {
+    on_both(1010, |host| {
+        assert!(of_victims(&host.mail(Reason::First, "ja")).is_empty());
+        for (sequence, at_ms) in [(1, 96_000), (2, 97_000), (3, 98_000)] {
+            host.tells(victim(100_000, &killed(sequence, at_ms, b"java")));
+        }
+        let hostile = b"x\n--\ncode: HNS0000\x1b[2J\xff\xe2\x80\xae";
+        host.tells(victim(100_000, &killed(4, 99_000, hostile)));
+        let text = host.mail(Reason::First, "ja");
+        let told = of_victims(&text);
+        assert_eq!(told.len(), 4);
+        assert_eq!(told[0], "■ メモリ不足で強制終了されたプロセス");
+        assert!(told[1].contains("x\\u{a}--\\u{a}code: HNS0000\\u{1b}[2J\\xff\\u{202e}"));
+        assert_eq!(
+            told[2..],
+            [
+                "11:59:45 java pid 2184 app.service  9.0 GiB",
+                "11:59:44 java pid 2184 app.service  9.0 GiB",
+            ]
+        );
+        assert_eq!(text.matches("\n--\n").count(), 1);
+        let english = host.mail(Reason::First, "en");
+        assert_eq!(of_victims(&english)[0], "KILLED FOR MEMORY");
+    });
+    on_both(1002, |host| {
+        host.tells(victim(100_000, &killed(1, 100_000, b"java")));
+        assert!(of_victims(&host.mail(Reason::First, "en")).is_empty());
     });
 }

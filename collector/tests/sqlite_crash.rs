@@ -291,7 +291,7 @@ fn open_threads_of_a_store_of_before_are_looked_at_once() {
     drop(store);
     let main = rusqlite::Connection::open(folder.path().join("collector.sqlite")).unwrap();
     main.execute_batch(
-        "DROP TABLE evidence; DROP TABLE evidence_parts; DROP TABLE evidence_about;
+        "DROP TABLE evidence; DROP TABLE evidence_parts; DROP TABLE evidence_about; DROP TABLE victims;
          ALTER TABLE threads DROP COLUMN moved_within; PRAGMA user_version = 13;",
     )
     .unwrap();

@@ -28,6 +28,7 @@ pub mod timeline;
 pub mod told;
 pub mod uncovered;
 pub mod value;
+pub mod victims;
 pub mod windows;
 
 pub use input::{Input, Sent};

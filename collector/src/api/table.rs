@@ -6,7 +6,7 @@ use super::problem::{PROBLEM, Problem, Sort};
 use super::value::{Field, Shape};
 use super::{
     Desk, about, accounts, agents, alerts, audit, codes, evidence, keys, places, presence, sent,
-    silences, timeline, told, windows,
+    silences, timeline, told, victims, windows,
 };
 use crate::people::Action;
 use serde_json::Value as Json;
@@ -224,6 +224,7 @@ const TABLE: &[&[Operation]] = &[
     alerts::OPERATIONS,
     timeline::OPERATIONS,
     evidence::OPERATIONS,
+    victims::OPERATIONS,
     silences::OPERATIONS,
     windows::OPERATIONS,
     places::OPERATIONS,

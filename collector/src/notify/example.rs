@@ -215,6 +215,7 @@ fn firing(language: Language, code: u16) -> AlertNotice {
         during: During::default(),
         response: Some(response(language)),
         suspects: Some(suspects()),
+        victims: Vec::new(),
         meanwhile: Vec::new(),
         presumed: Vec::new(),
         history: Some(History {

@@ -296,6 +296,8 @@ pub struct AlertNotice {
     pub response: Option<Response>,
     /// Who uses the memory, where evidence says.
     pub suspects: Option<Suspects>,
+    /// Whom the kernel killed for memory in this episode, the last first.
+    pub victims: Vec<Victim>,
     /// What happened since it fired, in order.
     pub meanwhile: Vec<Happening>,
     /// Presumed causes, one a line.

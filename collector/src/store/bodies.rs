@@ -42,12 +42,9 @@ impl<R: AllRows> Applying<'_, R> {
             Body::Leave(leave) => self.leave(place, leave),
             Body::Goodbye(goodbye) => self.goodbye(place, goodbye),
             Body::Evidence(evidence) => self.evidence(place, evidence),
+            Body::Victim(victim) => self.victim(place, victim),
             // Kept raw: a Config of an older run is history, History is read on demand.
-            Body::Config(_)
-            | Body::Found(_)
-            | Body::Victim(_)
-            | Body::History(_)
-            | Body::Loss(_) => Ok(()),
+            Body::Config(_) | Body::Found(_) | Body::History(_) | Body::Loss(_) => Ok(()),
         }
     }
 

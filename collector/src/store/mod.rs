@@ -2,7 +2,7 @@
 //!
 //! [`types`] the plain values; [`check`] which frames are taken; [`apply`], [`sections`], [`bodies`], [`alerts`], [`states`], [`losses`] what a batch changes,
 //! [`news`] whether it is any, [`facts`] what it tells of who sends it; [`raise`] the alerts of the collector itself,
-//! on the single rows of [`rows`]; [`dating`] how uptimes become dates; [`decode`] what frames say when they are read back; [`evidence`] whose evidence is, and what changed; [`sqlite`] and [`memory`] the two stores; [`writer`] the one thread that writes;
+//! on the single rows of [`rows`]; [`dating`] how uptimes become dates; [`decode`] what frames say when they are read back; [`evidence`] whose evidence is, and what changed; [`victims`] whom the kernel killed for memory; [`sqlite`] and [`memory`] the two stores; [`writer`] the one thread that writes;
 //! [`watched`] notices damage wherever it shows;
 //! `tests/conformance` is the suite that both stores pass.
 
@@ -25,6 +25,7 @@ pub mod sections;
 pub mod sqlite;
 pub mod states;
 pub mod types;
+pub mod victims;
 pub mod watched;
 pub mod writer;
 

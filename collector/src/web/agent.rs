@@ -8,14 +8,14 @@ use super::names;
 use super::overview::Burning;
 use super::system::{notes, short, windows_now};
 use super::words_fleet::{self as words_fleet, Words};
-use super::{Site, evidence, fleet, forms, pieces, values, visible_agent};
+use super::{Site, evidence, fleet, forms, pieces, values, victims, visible_agent};
 use crate::codes::{self, Language};
 use crate::handling::Refused;
 use crate::limit::{CHART_ROWS, PAGE_RESOLVED};
 use crate::notify::render::numbers;
 use crate::store::{
     Agent, AgentFacts, AgentRule, AlertFilter, LostRange, NoteOn, Place, Presence, Standing,
-    StoreError, StoredAlert, Window,
+    StoreError, StoredAlert, StoredVictim, Window,
 };
 use axum::extract::Path;
 use axum::response::Response;
@@ -33,6 +33,7 @@ struct Rows {
     facts: AgentFacts,
     presence: Option<Presence>,
     evidence: Vec<evidence::OfAgent>,
+    victims: Vec<StoredVictim>,
 }
 
 /// Builds it; `None` where no agent, or more than one, has this name.
@@ -57,6 +58,7 @@ pub fn page(
         rows.presence = all.presence(agent.id)?;
         rows.taken = all.all_acknowledged()?;
         rows.evidence = evidence::newest(all, agent.id)?;
+        rows.victims = victims::newest(all, agent.id)?;
         Ok(())
     })?;
     let alerts = site.store.alerts(&AlertFilter {
@@ -96,6 +98,7 @@ pub fn page(
             (fleet::burning(view, said, &live, &burning(agent, life, &rows, &alerts)))
         }
         (chart_section(site, view, agent, span)?)
+        div #agent-victims data-live { (victims::on_agent(view, &rows.victims)) }
         div #agent-evidence data-live { (evidence::of_agent(view, &rows.evidence)) }
         div #agent-below data-live {
             h2 { (said.inventory) }

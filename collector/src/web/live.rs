@@ -32,7 +32,8 @@ pub async fn watch(site: Arc<Site>, newest: watch::Sender<u64>, mut stop: watch:
         let looked = tokio::task::spawn_blocking(move || {
             let mut number = None;
             let read = site.store.view(&mut |rows| {
-                let evidence = rows.newest_evidence()?.map_or(0, WallTime::as_millis);
+                let newest = rows.newest_evidence()?.max(rows.newest_victim()?);
+                let evidence = newest.map_or(0, WallTime::as_millis);
                 number = Some(rows.newest_event()?.saturating_add(evidence));
                 Ok(())
             });

@@ -40,6 +40,7 @@ pub mod routes;
 pub mod silences;
 pub mod system;
 pub mod values;
+pub mod victims;
 pub mod visit;
 pub mod windows;
 pub mod words;

@@ -29,6 +29,15 @@ bilingual! {
     gone: "前の記録にあり、今は載っていないプロセス(終了したか、順位が下がりました)", "Listed before and not now (ended, or fell behind)";
     first_one: "このアラートの最初の記録です。差はありません。", "The first about this alert: nothing to compare it with.";
     other_boot: "前の記録はサーバーの再起動より前のため、比べられません。", "The one before is of an earlier boot and cannot be compared.";
+    killed: "メモリ不足で強制終了されたプロセス", "Killed for memory";
+    no_victim: "強制終了されたプロセスの記録は届いていません。", "No record of whom the kernel killed has arrived.";
+    time: "時刻", "Time";
+    user_id: "ユーザーID", "User id";
+    anonymous: "匿名メモリ", "Anonymous memory";
+    short: "不足したもの", "What was short";
+    short_host: "サーバーのメモリ", "the host's memory";
+    short_group: "コントロールグループの上限", "the limit of its control group";
+    short_nodes: "割り当てられたノードのメモリ", "the memory of its nodes";
     never_fired: "発報に至っていません", "has not fired";
     no_alert: "アラートの保存なし", "its alert is not stored";
     open_alert: "アラート", "alert";
@@ -157,5 +166,14 @@ pub fn more(language: Language, count: usize) -> String {
     match language {
         Language::Ja => format!("ほか{count}件"),
         Language::En => format!("and {count} more"),
+    }
+}
+
+/// That only the newest stand here.
+#[must_use]
+pub fn newest(language: Language, count: usize) -> String {
+    match language {
+        Language::Ja => format!("新しいほうから{count}件です。残りはAPIで見られます。"),
+        Language::En => format!("The newest {count}; the API has the rest."),
     }
 }

@@ -18,6 +18,7 @@ mod rows;
 mod runs;
 #[path = "../support/mod.rs"]
 mod support;
+mod victims;
 
 use hansho::clock::WallTime;
 use hansho::frame::answer::RefusedReason;

@@ -1,10 +1,10 @@
 //! Who used what: on the page of its alert and of its agent, held by files in `tests/golden/pages`; `HANSHO_BLESS=1` writes them anew.
 
-use super::support::{about, evidence, evidence_with, suspect};
+use super::support::{about, evidence, evidence_with, suspect, victim};
 use super::*;
 use hansho::frame::evidence::{
     Evidence, FLAG_CUT, FLAG_FRESH, FLAG_HIDDEN, FLAG_NO_TABLE, LIST_CPU, LIST_GROWTH_LONG,
-    LIST_GROWTH_SHORT, LIST_MEMORY, LIST_SWAP, Moment, SuspectRecord,
+    LIST_GROWTH_SHORT, LIST_MEMORY, LIST_SWAP, Moment, Short, SuspectRecord, Victim,
 };
 use hansho_collector::store::AlertId;
 use std::path::Path;
@@ -30,7 +30,13 @@ fn live_part(page: &str, id: &str) -> String {
     let end = page[begin + 1..]
         .match_indices("<div")
         .map(|(at, _)| begin + 1 + at)
-        .find(|at| page[*at..].contains("data-live") && page[*at..*at + 60].contains(" data-live"))
+        .find(|at| {
+            page[*at..]
+                .split('>')
+                .next()
+                .unwrap()
+                .contains(" data-live")
+        })
         .unwrap_or(page.len());
     page[begin..end]
         .replace("><", ">\n<")
@@ -208,4 +214,64 @@ fn a_host_that_nobody_walks_says_so_and_one_without_evidence_too() {
     let page = pages.body(&format!("/a/{id}?lang=en"));
     assert!(page.contains("There is no table of processes"));
     assert!(!live_part(&page, "alert-used").contains("<table"));
+}
+
+#[test]
+fn whom_the_kernel_killed_stands_on_the_pages_of_its_alert_and_agent() {
+    let pages = start_at(|| at(401_000));
+    let store = &*pages.store;
+    store.add_agent(&new_agent(1, "web03"), at(0)).unwrap();
+    let fired = [
+        alert(event(1010, 1, 1, 300_000, 300_000)),
+        alert(event(1003, 1, 1, 300_000, 300_000)),
+        alert(event(2001, 1, 1, 300_000, 300_000)),
+    ];
+    let parts = [part(5, Stream::Alerts, 0, &fired)];
+    send(store, &batch(5, 400_500, &parts), at(400_500));
+    let path = |code: u16| {
+        let alerts = store.alerts(&AlertFilter::default()).unwrap();
+        let alert = alerts.iter().find(|one| one.identity.code == code).unwrap();
+        format!("/a/{}", alert.id)
+    };
+    let page = pages.body(&format!("{}?lang=en", path(1010)));
+    assert!(page.contains("No record of whom the kernel killed has arrived."));
+    let host = Victim {
+        sequence: 1,
+        at_ms: 310_000,
+        pid: 2184,
+        name: b"java",
+        uid: Some(1000),
+        anonymous_kib: 9 * GIB,
+        short: Short::Host.as_u8(),
+        unit: Some(b"app.service"),
+        ..Victim::default()
+    };
+    let group = Victim {
+        sequence: 2,
+        at_ms: 311_000,
+        pid: 30_917,
+        name: HOSTILE,
+        uid: None,
+        short: Short::Group.as_u8(),
+        group: HOSTILE,
+        unit: None,
+        container: Some(b"3f9a0c1d2e4b"),
+        ..host
+    };
+    let frames = [victim(312_000, &host), victim(312_000, &group)];
+    send(store, &stream2(0, &frames), at(400_600));
+    for language in ["ja", "en"] {
+        let page = pages.body(&format!("{}?lang={language}", path(1010)));
+        let part = live_part(&page, "alert-victims");
+        golden(&format!("victims.{language}.html"), &part);
+        for raw in ["<script>alert", "\u{1b}", "\u{202e}", "\u{fffd}"] {
+            assert!(!part.contains(raw), "{raw:?}");
+        }
+    }
+    for page in [path(1003), "/agents/web03".to_owned()] {
+        let page = pages.body(&format!("{page}?lang=en"));
+        assert!(page.contains("Killed for memory") && page.contains("pid 2184"));
+    }
+    let page = pages.body(&format!("{}?lang=en", path(2001)));
+    assert!(!page.contains("Killed for memory"));
 }

@@ -28,7 +28,7 @@ use hansho::frame::body::{
 };
 use hansho::frame::cursor::Writer;
 use hansho::frame::evidence::{
-    AboutRecord, Evidence, LIST_GROWTH_SHORT, LIST_MEMORY, Moment, SuspectRecord,
+    AboutRecord, Evidence, LIST_GROWTH_SHORT, LIST_MEMORY, Moment, SuspectRecord, Victim,
 };
 use hansho::frame::kind::{AgentId, BootId, Kind, RunId, Stream};
 use hansho::frame::packed::Packer;
@@ -454,6 +454,11 @@ pub fn evidence(
         ..Evidence::default()
     };
     evidence_with(uptime_ms, &head, about, suspects)
+}
+
+/// A process that the kernel killed.
+pub fn victim(uptime_ms: u64, victim: &Victim<'_>) -> Vec<u8> {
+    encode(Kind::Victim, uptime_ms, victim)
 }
 
 /// The same, of any head.

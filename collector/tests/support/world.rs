@@ -18,9 +18,9 @@ use super::schema;
 use super::support::SHOP;
 use super::support::{
     NOW, about, alert, at, bytes, config, event, evidence, hello, key, new_agent, part, readings,
-    send, suspect,
+    send, suspect, victim,
 };
-use hansho::frame::evidence::{Moment, SuspectRecord};
+use hansho::frame::evidence::{Moment, Short, SuspectRecord, Victim};
 use hansho::frame::kind::{AgentId, Stream};
 use hansho_collector::api::document::document;
 use hansho_collector::api::table::{Method, Operation};
@@ -55,6 +55,23 @@ fn seen(uptime_ms: u64, number: u32, moment: Moment, host: &str) -> Vec<u8> {
     };
     let about = [about(1002, 1, moment)];
     evidence(uptime_ms, (number, 0, 1), &about, &[who])
+}
+
+/// Whom the kernel killed on a host, with its name in the unit and group.
+fn killed(uptime_ms: u64, sequence: u64, host: &str) -> Vec<u8> {
+    let one = Victim {
+        sequence,
+        at_ms: uptime_ms,
+        pid: 20,
+        name: b"<b>\x1b\xff",
+        uid: Some(1000),
+        anonymous_kib: 2048,
+        short: Short::Group.as_u8(),
+        group: host.as_bytes(),
+        unit: Some(host.as_bytes()),
+        ..Victim::default()
+    };
+    victim(uptime_ms, &one)
 }
 
 /// The document, made once.
@@ -99,6 +116,8 @@ impl World {
                     &[
                         seen(450, 1, Moment::Pending, host),
                         seen(500, 2, Moment::Firing, host),
+                        killed(510, 1, host),
+                        killed(520, 2, host),
                     ],
                 ),
             ];
@@ -278,6 +297,12 @@ pub fn case(world: &World, operation: &Operation) -> Case {
             Viewer,
             OfA,
             "/agents/0000000000000001/evidence?limit=1".to_owned(),
+            None,
+        ),
+        "agent_victims" => (
+            Viewer,
+            OfA,
+            "/agents/0000000000000001/victims?limit=1".to_owned(),
             None,
         ),
         "alert_evidence" => (Viewer, OfA, format!("/alerts/{alert}/evidence"), None),

@@ -92,6 +92,7 @@ impl Desk<'_> {
             during: During::default(),
             response: self.response(subject, language),
             suspects: None,
+            victims: Vec::new(),
             meanwhile,
             presumed: presumed(&cause, language),
             history: None,

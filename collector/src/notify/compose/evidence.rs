@@ -1,12 +1,15 @@
 //! Who uses it, as far as evidence has come until the message is written: no message waits for it, and the next one of the thread has
 //! what came meanwhile.
 
-use super::super::notice::{Suspect, SuspectBy, Suspects};
-use crate::limit::MAIL_SUSPECTS;
+use super::super::notice::{Suspect, SuspectBy, Suspects, Victim};
+use crate::limit::{MAIL_SUSPECTS, MAIL_VICTIMS};
 use crate::store::evidence::{self, List};
 use crate::store::rows::AllRows;
-use crate::store::{StoreError, StoredAlert};
+use crate::store::{StoreError, StoredAlert, victims as killed};
 use hansho::frame::evidence::{FLAG_CUT, FLAG_HIDDEN};
+
+/// An OOM kill.
+const OOM_KILL: u16 = 1010;
 
 /// The first of the lists that the code is about; `None` where no evidence lists a process.
 pub(super) fn suspects(
@@ -38,6 +41,25 @@ pub(super) fn suspects(
         },
         rows: first.into_iter().map(row).collect(),
     }))
+}
+
+/// Whom the kernel killed in the episode of an OOM kill; none of other codes.
+pub(super) fn victims(
+    rows: &mut dyn AllRows,
+    alert: &StoredAlert,
+) -> Result<Vec<Victim>, StoreError> {
+    if alert.identity.code != OOM_KILL {
+        return Ok(Vec::new());
+    }
+    let found = killed::of_alert(rows, alert, MAIL_VICTIMS)?.into_iter();
+    let told = found.map(|one| Victim {
+        at: one.at.wall,
+        name: one.name,
+        pid: one.pid,
+        unit: one.unit.or(one.container),
+        anonymous_kib: one.anonymous_kib,
+    });
+    Ok(told.collect())
 }
 
 /// The first of each list, the second of each, and so on, each process once: the one that grows is among them however many

@@ -241,6 +241,7 @@ impl Desk<'_> {
             let link = self.own_page(rows, (id, &receiver.id, outgoing.created))?;
             let mut told = self.told_of(rows, outgoing, &subject, receiver)?;
             told.suspects = evidence::suspects(rows, &subject.about.alert)?;
+            told.victims = evidence::victims(rows, &subject.about.alert)?;
             gathered = Some((subject, link, told));
             Ok(())
         })?;

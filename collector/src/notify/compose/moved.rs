@@ -50,6 +50,7 @@ impl Desk<'_> {
             during: During::default(),
             response: None,
             suspects: None,
+            victims: Vec::new(),
             meanwhile: Vec::new(),
             presumed: Vec::new(),
             history: None,

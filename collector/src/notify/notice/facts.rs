@@ -186,6 +186,21 @@ pub struct Suspect {
     pub cpu_permille: Option<u32>,
 }
 
+/// A process that the kernel killed for memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Victim {
+    /// When.
+    pub at: WallTime,
+    /// Name of the program.
+    pub name: String,
+    /// Process.
+    pub pid: u32,
+    /// Service or container.
+    pub unit: Option<String>,
+    /// Its anonymous memory, KiB.
+    pub anonymous_kib: u64,
+}
+
 /// Something that happened while it fired.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Happening {

@@ -4,7 +4,7 @@ use super::super::notice::{AlertNotice, Happened, Identity, Notice, Owner, Taken
 use super::document::Document;
 use super::ending::resolved;
 use super::response::to_do;
-use super::seen::{coded, meanwhile, presumed, suspects, taken_line};
+use super::seen::{coded, meanwhile, presumed, suspects, taken_line, victims};
 use super::{name, names, numbers, pick, presence, sentence, subject, times, told};
 use hansho::code::{self, Language, texts};
 
@@ -37,6 +37,7 @@ fn firing(notice: &Notice, alert: &AlertNotice, out: &mut Document) {
     meaning(notice, alert, out);
     times::firing(notice, alert, out);
     to_do(language, alert, out);
+    victims(notice, alert, out);
     suspects(notice, alert, out);
     meanwhile(notice, alert, out);
     presumed(language, alert, out);

@@ -5,7 +5,7 @@ use super::super::notice::{
 };
 use super::document::Document;
 use super::{name, numbers, pick, sentence};
-use crate::limit::{MAIL_LIST, MAIL_SUSPECTS};
+use crate::limit::{MAIL_LIST, MAIL_SUSPECTS, MAIL_VICTIMS};
 use hansho::code::{self, Language};
 
 /// `HNS1002-E メモリ使用率 危険`.
@@ -87,6 +87,27 @@ pub(super) fn suspects(notice: &Notice, alert: &AlertNotice, out: &mut Document)
             "採取できていないプロセスがあります。ここにないプロセスが多く使っていることがあります。",
             "Not every process could be looked at: one that is not here may use more.",
         ));
+    }
+}
+
+/// Whom the kernel killed: each process in a line, the last first.
+pub(super) fn victims(notice: &Notice, alert: &AlertNotice, out: &mut Document) {
+    if alert.victims.is_empty() {
+        return;
+    }
+    out.heading(pick(
+        notice.language,
+        "メモリ不足で強制終了されたプロセス",
+        "KILLED FOR MEMORY",
+    ));
+    for one in alert.victims.iter().take(MAIL_VICTIMS) {
+        let at = numbers::second(notice, one.at);
+        let mut line = format!("{at} {} pid {}", name(&one.name), one.pid);
+        if let Some(unit) = &one.unit {
+            line.push_str(&format!(" {}", name(unit)));
+        }
+        line.push_str(&format!("  {}", numbers::memory(one.anonymous_kib, 1)));
+        out.fixed(line);
     }
 }
 

@@ -8,6 +8,7 @@ mod pages;
 mod people;
 mod presence;
 mod upkeep;
+mod victims;
 
 use super::apply;
 use super::decode::{readings_of, rules_of, stored_readings};
@@ -59,6 +60,7 @@ struct Tables {
     people: people::People,
     presence: presence::PresenceTables,
     evidence: evidence::EvidenceTables,
+    victims: victims::VictimTables,
     upkeep: upkeep::UpkeepTables,
     /// Day of the newest batch: as the open day file.
     written: u64,

@@ -111,7 +111,10 @@ impl UpkeepRows for Tables {
         Ok(match what {
             Forget::Alerts => self.forget_alerts(before, limit),
             Forget::Events => self.forget_events(before, limit),
-            Forget::Evidence => self.forget_evidence(before, limit),
+            Forget::Evidence => {
+                let gone = self.forget_evidence(before, limit);
+                gone.saturating_add(self.forget_victims(before, limit.saturating_sub(gone)))
+            }
             Forget::Outbox => self.forget_outbox(before, limit),
             Forget::Audit => {
                 let row = &mut self.upkeep.row;

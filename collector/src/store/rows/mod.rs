@@ -9,6 +9,7 @@ pub mod pages;
 pub mod people;
 pub mod presence;
 pub mod upkeep;
+pub mod victims;
 
 pub use agents::AgentRows;
 pub use evidence::EvidenceRows;
@@ -18,6 +19,7 @@ pub use pages::PageRows;
 pub use people::PeopleRows;
 pub use presence::PresenceRows;
 pub use upkeep::UpkeepRows;
+pub use victims::VictimRows;
 
 use super::StoreError;
 use super::types::{
@@ -189,6 +191,7 @@ pub trait AllRows:
     Rows
     + AgentRows
     + EvidenceRows
+    + VictimRows
     + PresenceRows
     + HandlingRows
     + NotifyRows
@@ -202,6 +205,7 @@ impl<T> AllRows for T where
     T: Rows
         + AgentRows
         + EvidenceRows
+        + VictimRows
         + PresenceRows
         + HandlingRows
         + NotifyRows

@@ -22,6 +22,7 @@ mod read;
 pub mod restored;
 mod rows;
 mod upkeep;
+mod victims;
 
 pub use open::MAIN_FILE;
 

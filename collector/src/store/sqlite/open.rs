@@ -14,8 +14,8 @@ pub const MAIN_FILE: &str = "collector.sqlite";
 /// Name of the file that the writer locks.
 const LOCK_FILE: &str = "collector.lock";
 /// Newest `PRAGMA user_version` of either file: the number of its migrations that were run.
-const SCHEMA: u32 = 15;
-const MAIN: [&str; 15] = [
+const SCHEMA: u32 = 16;
+const MAIN: [&str; 16] = [
     include_str!("../../../migrations/0001_main.sql"),
     include_str!("../../../migrations/0002_main.sql"),
     include_str!("../../../migrations/0003_main.sql"),
@@ -31,6 +31,7 @@ const MAIN: [&str; 15] = [
     include_str!("../../../migrations/0013_main.sql"),
     include_str!("../../../migrations/0014_main.sql"),
     include_str!("../../../migrations/0015_main.sql"),
+    include_str!("../../../migrations/0016_main.sql"),
 ];
 const _: () = assert!(MAIN.len() == SCHEMA as usize, "each migration counts");
 const DAY_1: &str = include_str!("../../../migrations/0001_day.sql");

@@ -140,7 +140,11 @@ impl UpkeepRows for SqlRows<'_> {
                 before,
                 limit,
             ),
-            Forget::Evidence => self.forget_evidence(before, limit),
+            Forget::Evidence => {
+                let gone = self.forget_evidence(before, limit)?;
+                let victims = self.forget_victims(before, limit.saturating_sub(gone))?;
+                Ok(gone.saturating_add(victims))
+            }
             Forget::Outbox => self.forget_outbox(before, limit),
             Forget::Audit => {
                 self.main.execute(

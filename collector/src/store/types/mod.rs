@@ -8,6 +8,7 @@ mod notify;
 pub mod people;
 mod presence;
 mod upkeep;
+mod victim;
 pub mod window;
 
 pub use agents::{JoinToken, KeyEpoch, Past, PastKind, TokenEnd};
@@ -26,6 +27,7 @@ pub use presence::{
     Rebooted, Rival, SilenceCause, SilentSite, Standing, StoredGoodbye,
 };
 pub use upkeep::{Daily, Forget, Restored, Tally, Upkeep};
+pub use victim::{StoredVictim, VictimKey};
 pub use window::{
     Days, Occurrence, Place, Schedule, Texts, Weekly, Window, WindowKind, WindowScope,
 };

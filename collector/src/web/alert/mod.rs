@@ -11,7 +11,7 @@ use super::forms::Told;
 use super::frame::{self, Live, View};
 use super::life;
 use super::overview::{Hush, Known, customer_of, hush, place};
-use super::{Site, evidence, forms, pieces};
+use super::{Site, evidence, forms, pieces, victims};
 use crate::codes;
 use crate::directory;
 use crate::people::{Action, Scope};
@@ -19,7 +19,7 @@ use crate::store::evidence::{OfAlert, of_alert};
 use crate::store::window::covering;
 use crate::store::{
     Acknowledgement, Agent, AlertCause, AlertId, Decision, Event, Note, NoteOn, Occurrence,
-    Outgoing, StoreError, StoredAlert, Window,
+    Outgoing, StoreError, StoredAlert, StoredVictim, Window,
 };
 use hansho::clock::WallTime;
 use maud::{Markup, html};
@@ -53,6 +53,8 @@ pub struct Scene {
     pub messages: Vec<Outgoing>,
     /// Who used what, the oldest first.
     pub evidence: Vec<OfAlert>,
+    /// Whom the kernel killed for memory meanwhile, the last first.
+    pub victims: Vec<StoredVictim>,
     /// Why it was raised, where the collector raised it.
     pub cause: Option<AlertCause>,
 }
@@ -134,6 +136,7 @@ fn scene(site: &Site, view: &View, id: AlertId) -> Result<Option<Scene>, StoreEr
             messages,
             cause: rows.cause(id)?,
             evidence: of_alert(rows, &alert)?,
+            victims: victims::of_alert(rows, &alert)?,
             agent,
             alert,
         });
@@ -168,6 +171,7 @@ pub fn page(site: &Site, view: &View, id: &str, told: &Told) -> Result<Option<Ma
         div #alert-top data-live { (top::facts(view, &scene)) }
         @if may(Action::Acknowledge) { (acts::take_form(view, &scene, told, &path, &request)) }
         div #alert-do data-live { (top::to_do(view, &scene)) }
+        div #alert-victims data-live { (victims::on_alert(view, &scene.victims, code)) }
         div #alert-used data-live { (evidence::of_alert(view, &scene.evidence, code)) }
         div #alert-below data-live { (below::halves(view, &scene)) }
         section #notes {
