@@ -426,9 +426,10 @@ pub const EVIDENCE_KEPT: usize = 400;
 /// Processes that the kernel killed for memory kept of an agent, the newest: a host that kills one an hour for a week. Kept for
 /// [`EVIDENCE_DAYS`].
 pub const VICTIMS_KEPT: usize = 200;
-/// A kill so long before an OOM kill was counted belongs to it: the counter is read at each sample, at most a minute apart, and the
-/// kernel's clock and ours differ a little. An episode ends half an hour after its last kill, so that the one before keeps its own.
-pub const VICTIM_BEFORE_MS: u64 = 2 * 60 * 1000;
+/// A kill so long before an OOM kill was counted belongs to it: counters are read at most ten minutes apart (`counters_interval`), and
+/// the kernel's clock and ours differ a little. By the built-in rule an episode ends half an hour after its last kill, so that the
+/// one before keeps its own.
+pub const VICTIM_BEFORE_MS: u64 = 11 * 60 * 1000;
 /// Evidence of one alert that is looked at, the newest: twice each of pending, firing and resolved, and as many of others with the
 /// same number.
 pub const EVIDENCE_OF_ALERT: usize = 24;

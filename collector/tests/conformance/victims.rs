@@ -94,19 +94,19 @@ fn hostile_names_of_victims_are_text() {
 fn an_alert_has_those_killed_while_it_was_open() {
     on_both(|store| {
         let frames = [
-            alert(event(1002, 1, 1, 500_000, 500_000)),
-            alert(event(1010, 1, 1, 600_000, 600_000)),
-            alert(event(2001, 1, 1, 500_000, 500_000)),
+            alert(event(1002, 1, 1, 1_500_000, 1_500_000)),
+            alert(event(1010, 1, 1, 1_600_000, 1_600_000)),
+            alert(event(2001, 1, 1, 1_500_000, 1_500_000)),
         ];
         let parts = [part(5, Stream::Alerts, 0, &frames)];
-        send(store, &batch(5, 601_000, &parts), at(601_000));
+        send(store, &batch(5, 1_601_000, &parts), at(1_601_000));
         let told = [
-            killed(1, 400_000),
-            killed(2, 499_000),
-            killed(3, 599_000),
-            killed(4, 700_000),
+            killed(1, 900_000),
+            killed(2, 1_499_000),
+            killed(3, 1_599_000),
+            killed(4, 1_700_000),
         ];
-        tell(store, 5, 0, 701_000, &told);
+        tell(store, 5, 0, 1_701_000, &told);
         let of_code = |code: u16| {
             let all = alerts(store);
             let alert = all.iter().find(|one| one.identity.code == code).unwrap();
@@ -120,7 +120,7 @@ fn an_alert_has_those_killed_while_it_was_open() {
         let mut over = oom.clone();
         over.firing = false;
         over.resolved = Some(hansho_collector::store::Dated {
-            wall: at(650_000),
+            wall: at(1_650_000),
             ..oom.detected.unwrap()
         });
         assert_eq!(of(store, &over), [3, 2]);

@@ -8,12 +8,11 @@ mod notify;
 pub mod people;
 mod presence;
 mod upkeep;
-mod victim;
 pub mod window;
 
 pub use agents::{JoinToken, KeyEpoch, Past, PastKind, TokenEnd};
 pub use event::{Event, EventKind};
-pub use evidence::{EvidenceAbout, EvidenceHead, EvidenceKey, StoredEvidence};
+pub use evidence::*;
 pub use handling::{
     AckEnd, AckEnding, Acknowledgement, AuditEntry, AuditFilter, Facts, LinkSecret, Matcher, Note,
     NoteOn, Silence, Via,
@@ -27,7 +26,6 @@ pub use presence::{
     Rebooted, Rival, SilenceCause, SilentSite, Standing, StoredGoodbye,
 };
 pub use upkeep::{Daily, Forget, Restored, Tally, Upkeep};
-pub use victim::{StoredVictim, VictimKey};
 pub use window::{
     Days, Occurrence, Place, Schedule, Texts, Weekly, Window, WindowKind, WindowScope,
 };
