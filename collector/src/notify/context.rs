@@ -193,8 +193,8 @@ pub enum Evidence {
 }
 
 impl Evidence {
-    /// Of an agent: none announces it. Agents send evidence beside its alert, so that it is here when the message is written;
-    /// what comes later, like that of a walk which began then, stands in the next message of the thread.
+    /// Of an agent: none announces it. Evidence goes out in the post of its alert, or, where a batch is full, in the next one at once
+    /// (docs/FORWARD.md); what comes after the message was written stands in the next one of the thread.
     #[must_use]
     pub const fn of(_agent: Option<&Agent>) -> Self {
         Self::NotAnnounced
