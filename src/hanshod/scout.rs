@@ -15,13 +15,18 @@ use hansho::sys::{self, Mapping};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::fs::File;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 
+/// Stack of the thread that makes the table: room for it some times over.
+const MAKING_STACK_BYTES: usize = 2 * 1024 * 1024;
 /// Between two steps.
 const STEP_MS: u64 = 1_000;
 /// Between two steps of a walk that somebody waits for: half a millisecond of work each, a twentieth of one processor.
 const HURRIED_STEP_MS: u64 = 10;
 
-/// Runs the scout; it ends when the keeper does.
+/// Runs the scout; it ends when the keeper does. Its frame is its own: what stands in it would lie on the stacks of keeper and
+/// watcher too.
+#[inline(never)]
 pub(crate) fn run(mut inherited: Inherited) -> Result<u8, String> {
     let failed = |what: &'static str| move |error: std::io::Error| format!("{what}: {error}");
     sys::name_process(c"hanshod");
@@ -38,7 +43,7 @@ pub(crate) fn run(mut inherited: Inherited) -> Result<u8, String> {
     let plan = &launch.plan;
     let processes = if plan.evidence.processes {
         Some(Processes {
-            scanner: Scanner::open(&plan.sample.root).map_err(failed("proc"))?,
+            scanner: scanner(&plan.sample.root)?,
             users: Users::of(&plan.sample.root),
             // At the start the table is filled as soon as may be: the first alert needs something to compare with.
             hurry_since: Some(sys::uptime()),
@@ -74,6 +79,22 @@ pub(crate) fn run(mut inherited: Inherited) -> Result<u8, String> {
         log::info!("the scout's memory is not locked: {error}");
     }
     scout.run()
+}
+
+/// Makes the table, on a thread of its own, whose stack is given back: values of hundreds of kilobytes pass over it, and what the
+/// first thread's stack has once grown to stays locked.
+fn scanner(root: &Path) -> Result<Scanner, String> {
+    let made = std::thread::scope(|scope| {
+        std::thread::Builder::new()
+            .stack_size(MAKING_STACK_BYTES)
+            .spawn_scoped(scope, || Scanner::open(root))
+            .map(|making| making.join())
+    });
+    match made {
+        Ok(Ok(scanner)) => scanner.map_err(|error| format!("proc: {error}")),
+        Ok(Err(_)) => Err("proc: the table of processes cannot be made".to_owned()),
+        Err(error) => Err(format!("proc: {error}")),
+    }
 }
 
 /// The walk through all processes.

@@ -38,7 +38,8 @@ const FLAG_NOT_LOCKED: u8 = 2;
 /// Hello: the memory ring is gone with the keeper.
 const FLAG_NOT_TMPFS: u8 = 4;
 
-/// Runs the watcher; gives back its exit code.
+/// Runs the watcher; gives back its exit code. Its frame is its own, as the scout's.
+#[inline(never)]
 pub(crate) fn run(mut inherited: Inherited) -> Result<u8, String> {
     sys::name_process(c"hanshod");
     sys::block_signals().map_err(|error| format!("sigprocmask: {error}"))?;
