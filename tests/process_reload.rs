@@ -311,6 +311,11 @@ fn values_with_which_no_watcher_starts_are_taken_back() {
     agent.signal("HUP");
     let why = until("it is taken back", || refused(&place));
     assert!(why.contains("the watcher does not start with it"), "{why}");
+    // The scout goes with the values, there and back.
+    until("the scout is replaced twice", || {
+        let said = place.said();
+        (said.matches("the scout is replaced").count() == 2).then_some(())
+    });
     until("8006 fires in the run after", || {
         (place.told(8006).last().map(|(_, transition)| *transition) == Some(firing())).then_some(())
     });

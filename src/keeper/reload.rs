@@ -192,9 +192,7 @@ impl Keeper {
         self.reload.later = later;
         self.reload.to_keep = Some(files);
         let (watcher, forwarder) = changed(&old, &self.launch);
-        let (was, is) = (&old.plan, &self.launch.plan);
-        if (was.evidence, &was.watch) != (is.evidence, &is.watch) {
-            log::info!("other things are watched: the scout is replaced");
+        if scout_changed(&old, &self.launch) {
             self.replace_scout();
         }
         match (watcher, forwarder) {
@@ -311,6 +309,9 @@ impl Keeper {
         if changed(&new, &self.launch).1 {
             self.replace_forwarder();
         }
+        if scout_changed(&new, &self.launch) {
+            self.replace_scout();
+        }
     }
 
     /// Looks after what is under way: once a round.
@@ -410,6 +411,12 @@ fn changed(old: &Launch, new: &Launch) -> (bool, bool) {
         || old.proxy_password != new.proxy_password
         || old.authorities != new.authorities;
     (watcher, forwarder)
+}
+
+/// Whether the scout has to know.
+fn scout_changed(old: &Launch, new: &Launch) -> bool {
+    let (was, is) = (&old.plan, &new.plan);
+    (was.evidence, &was.watch, &was.sample.root) != (is.evidence, &is.watch, &is.sample.root)
 }
 
 fn start_reading(command: &Program, launch: &OwnedFd) -> io::Result<Reading> {

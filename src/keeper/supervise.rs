@@ -470,6 +470,7 @@ impl Keeper {
 
     /// Has another look by the values in force. One that hangs in the system ends when that comes back.
     pub(super) fn replace_scout(&mut self) {
+        log::info!("other things are looked at: the scout is replaced");
         if self.scout.child.is_some() {
             self.replacing_scout = true;
             self.scout.kill();

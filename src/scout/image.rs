@@ -1,6 +1,6 @@
 //! The suspects as bytes in memory that one process writes and others read while it does.
 //!
-//! Only the tops of the table stand here, nine kilobytes: whoever reads them maps and locks them, and the table itself is the
+//! Only the tops of the table stand here, ten kilobytes: whoever reads them maps and locks them, and the table itself is the
 //! scout's own.
 //!
 //! ```text
